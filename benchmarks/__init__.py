@@ -1,0 +1,1 @@
+"""Measurements of reliai beside its peers; run from the project root."""

@@ -1,0 +1,101 @@
+"""What only asynchronous calls need; imports asyncio, so it is loaded with the first of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reliai import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+    from contextvars import Context
+
+__all__ = ["CancelledError", "InContext", "Timer", "in_thread"]
+
+T = TypeVar("T")
+
+CancelledError = asyncio.CancelledError
+
+
+class Timer:
+    """Cancels the current task when time runs out, as `asyncio.timeout` does, for less.
+
+    Use: make one, await something, and in `except CancelledError` ask `expired()` whether it was
+    this timer and nothing else that cancelled; call `stop()` in `finally`.
+    """
+
+    __slots__ = ("_before", "_handle", "_task", "fired")
+
+    def __init__(self, seconds: float) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            message = "a deadline needs a running asyncio task to act on"
+            raise RuntimeError(message)
+        self._task: asyncio.Task[Any] | None = task
+        self._before = task.cancelling()
+        self.fired = False
+        loop = asyncio.get_running_loop()
+        self._handle = clock.active().call_later(loop, max(0.0, seconds), self._fire)
+
+    def _fire(self) -> None:
+        task = self._task
+        if task is not None:
+            self.fired = True
+            task.cancel()
+
+    def expired(self) -> bool:
+        """Whether the cancellation that arrived is this timer's own; a caller's own one wins."""
+        task, self._task = self._task, None
+        return self.fired and task is not None and task.uncancel() <= self._before
+
+    def stop(self) -> None:
+        """Disarm, and take back a cancellation nobody asked `expired()` about."""
+        self._handle.cancel()
+        task, self._task = self._task, None
+        if self.fired and task is not None:
+            task.uncancel()
+
+
+async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a function that may block, on a thread; contextvars follow."""
+    time = clock.active()
+    time.busy(1)
+    try:
+        return await asyncio.to_thread(function, *args, **kwargs)
+    finally:
+        time.busy(-1)
+
+
+class InContext:
+    """Awaits something with each of its steps in a given context.
+
+    A generator's variables live in the context its steps run in, so one context serves them all.
+    """
+
+    __slots__ = ("_awaitable", "_context")
+
+    def __init__(self, context: Context, awaitable: Awaitable[T]) -> None:
+        self._context = context
+        self._awaitable = awaitable
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        run = self._context.run
+        steps: Any = run(self._awaitable.__await__)
+        send = getattr(steps, "send", None) or (lambda _: next(steps))
+        act, value = send, None
+        while True:
+            try:
+                waited_for = run(act, value)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                value = None  # an error kept here would refer to itself through its traceback
+            try:
+                act, value = send, (yield waited_for)
+            except BaseException as error:  # noqa: BLE001  passed on to whom it is meant for
+                act, value = getattr(steps, "throw", _raise), error
+
+
+def _raise(error: BaseException) -> None:
+    raise error

@@ -1,0 +1,187 @@
+"""The innermost step of an asynchronous call: one attempt, its exception caught and made an `Outcome`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.aio import CancelledError, InContext, Timer, in_thread
+from reliai._core.ambient import current
+from reliai._core.async_stream import AsyncStream, closing
+from reliai._core.attempts import (
+    attempt_failed,
+    attempt_limit,
+    attempt_succeeded,
+    begin_attempt,
+    first_chunk_limit,
+    passed,
+)
+from reliai._core.leaf import unwatched
+from reliai._core.limits import overrun
+from reliai._core.opening import opened_stream
+from reliai._core.outcome import Outcome
+from reliai._core.stream import NOTHING
+from reliai._core.values import is_plain, note_response, opaque_stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from contextvars import Context
+
+    from reliai._core.call import Call, Limit, Proceed
+    from reliai._core.record import Attempt
+    from reliai._core.site import Site
+    from reliai._core.target import Target
+
+__all__ = ["async_leaf"]
+
+
+def async_leaf(site: Site, target: Target) -> Proceed:
+    """One attempt of a function of any kind, from within an event loop."""
+    function = target.function if target.kind != "sync" else _in_thread(target.function)
+    generator = target.kind.endswith("generator")
+    streaming = site.streaming
+
+    async def leaf(call: Call) -> Outcome:
+        limit = attempt_limit(call)
+        if limit is not None and passed(call, limit):
+            return Outcome(error=overrun(call, limit))
+        attempt = begin_attempt(call)
+        if generator:
+            return await _open(call, attempt, lambda: _as_async(function(*call.args, **call.kwargs)))
+        run = function if unwatched(call) else _watched(call, function)
+        token = None if current.get() is call else current.set(call)
+        timer = None if limit is None else Timer(limit[0] - call.admitted_at)
+        try:
+            value = await run(*call.args, **call.kwargs)
+        except Exception as error:  # noqa: BLE001  becomes an outcome
+            return attempt_failed(call, attempt, _translated(call, limit, timer, error))
+        except CancelledError as cancelled:
+            if timer is not None and limit is not None and timer.expired():
+                return attempt_failed(call, attempt, overrun(call, limit))
+            attempt_failed(call, attempt, cancelled)
+            raise
+        except BaseException as error:
+            attempt_failed(call, attempt, error)
+            raise
+        finally:
+            if timer is not None:
+                timer.stop()
+            if token is not None:
+                current.reset(token)
+        if is_plain(value) and not streaming:
+            attempt.status = "success"
+            attempt.duration = call.clock.monotonic() - call.admitted_at
+            return Outcome(value)
+        return await _received(call, attempt, value)
+
+    return leaf
+
+
+def _translated(
+    call: Call, limit: Limit | None, timer: Timer | None, error: Exception
+) -> Exception:
+    """Our timeout, when a library turned the cancellation it caused into an error of its own."""
+    if limit is None or timer is None or not timer.fired:
+        return error
+    timeout = overrun(call, limit)
+    timeout.__cause__ = error
+    return timeout
+
+
+def _in_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """A plain function as a target of an asynchronous call: run where it cannot block the loop."""
+
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        return await in_thread(function, *args, **kwargs)
+
+    return run
+
+
+def _watched(call: Call, function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    if call.ambient.leaf_filter is not None:
+        function = call.ambient.leaf_filter(call, function)
+    hooks = call._site.hooks()  # noqa: SLF001  the engine's own
+    if not hooks.activating:
+        return function
+
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        with hooks.activation(call):
+            return await function(*args, **kwargs)
+
+    return run
+
+
+async def _received(call: Call, attempt: Attempt, value: Any) -> Outcome:
+    if call._site.streaming or opaque_stream(value):  # noqa: SLF001  the engine's own
+        return await _open(call, attempt, lambda: _as_async(value))
+    attempt_succeeded(call, attempt)
+    note_response(call, attempt, value)
+    return Outcome(value)
+
+
+def _as_async(value: Any) -> Any:
+    if hasattr(value, "__aiter__"):
+        return value
+    # One value where a stream was expected is a fallback's; an iterator is one that may not wait.
+    return _each(value if hasattr(value, "__next__") else (value,))
+
+
+async def _each(chunks: Iterable[Any]) -> AsyncIterator[Any]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def _open(call: Call, attempt: Attempt, source: Callable[[], Any]) -> Outcome:
+    """Read the first chunk of what `source` gives: failing to start is an ordinary failure."""
+    context = copy_context()
+    context.run(current.set, call)
+    limit = first_chunk_limit(call)
+    call.bound = None if limit is None else limit[0]
+    timer = None
+    opened: list[Any] = []
+    try:
+        if limit is not None:
+            timer = Timer(limit[0] - call.clock.monotonic())
+        chunk = await _first_chunk(call, context, source, opened)
+    except Exception as error:  # noqa: BLE001  becomes an outcome
+        return attempt_failed(call, attempt, _translated(call, limit, timer, error))
+    except CancelledError as cancelled:
+        if timer is not None and limit is not None and timer.expired():
+            timer.stop()
+            await _close_opened(context, opened)
+            return attempt_failed(call, attempt, overrun(call, limit))
+        attempt_failed(call, attempt, cancelled)
+        raise
+    except BaseException as error:
+        attempt_failed(call, attempt, error)
+        raise
+    finally:
+        if timer is not None:
+            timer.stop()
+    return opened_stream(call, attempt, AsyncStream(call, context, opened[0], opened[1], chunk))
+
+
+async def _first_chunk(
+    call: Call, context: Context, source: Callable[[], Any], opened: list[Any]
+) -> Any:
+    if call.ambient.leaf_filter is not None:
+        source = call.ambient.leaf_filter(call, source)
+    with call._site.hooks().activation(call):  # noqa: SLF001  the engine's own
+        stream = context.run(source)
+        if inspect.isawaitable(stream):
+            stream = await InContext(context, stream)
+        opened.append(stream)
+        iterator = stream.__aiter__()
+        opened.append(iterator)
+        try:
+            return await InContext(context, iterator.__anext__())
+        except StopAsyncIteration:
+            return NOTHING
+
+
+async def _close_opened(context: Context, opened: list[Any]) -> None:
+    """Close a stream that gave no first chunk in time."""
+    if opened:
+        await asyncio.shield(closing(context, opened[0]))

@@ -1,0 +1,175 @@
+"""A stream for asynchronous code: an asynchronous iterator, generator and context manager in one."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.aio import CancelledError, InContext, Timer
+from reliai._core.outcome import StreamOutcome
+from reliai._core.stream import NOTHING, Stream, abandon
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from contextvars import Context
+    from types import TracebackType
+
+    from reliai._core.call import Call, Limit
+
+__all__ = ["AsyncStream", "closing", "replayed"]
+
+_closings: set[asyncio.Task[None]] = set()
+"""Closings under way; a loop keeps only weak references to its tasks."""
+
+
+class AsyncStream(Stream):
+    """An asynchronous iterator of chunks; see `Stream`."""
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, call: Call, context: Context, source: Any, iterator: Any, first: Any) -> None:  # noqa: PLR0913, PLR0917
+        super().__init__(call, context, source, iterator, first)
+        self._loop = asyncio.get_running_loop()
+
+    def __aiter__(self) -> AsyncStream:
+        return self
+
+    async def __anext__(self) -> Any:
+        first = self._first
+        if first is not NOTHING:
+            self._first = NOTHING
+            return self._deliver(first)
+        if self.ended:
+            raise StopAsyncIteration
+        return await self._step(self._iterator.__anext__())
+
+    async def read(self) -> Any:
+        """The next chunk, for a policy; NOTHING at the end."""
+        try:
+            return await self.__anext__()
+        except StopAsyncIteration:
+            return NOTHING
+
+    async def asend(self, value: Any) -> Any:
+        """As an asynchronous generator's `asend`."""
+        if self._first is not NOTHING or self.ended:
+            if value is None or self.ended:
+                return await self.__anext__()
+            message = "can't send non-None value to a just-started async generator"
+            raise TypeError(message)
+        return await self._step(self._iterator.asend(value))
+
+    async def athrow(self, error: BaseException, *_: object) -> Any:
+        """As an asynchronous generator's `athrow`."""
+        if self.ended:
+            raise error
+        self._first = NOTHING
+        athrow = getattr(self._iterator, "athrow", None)
+        if athrow is None:
+            await self.aclose()
+            raise error
+        return await self._step(athrow(error))
+
+    async def aclose(self) -> None:
+        """Close the stream early; nothing when it has ended. Finishes although it is cancelled."""
+        if self.ended:
+            return
+        try:
+            await asyncio.shield(closing(self._context, self._source))
+        finally:
+            self.end(GeneratorExit())
+
+    close = aclose
+
+    async def _step(self, awaitable: Awaitable[Any]) -> Any:
+        limit = self._next_limit()
+        try:
+            chunk = await self._awaited(awaitable, limit)
+        except StopAsyncIteration:
+            self.end()
+            raise
+        except BaseException as error:
+            self.end(error)
+            raise
+        return self._deliver(chunk)
+
+    async def _awaited(self, awaitable: Awaitable[Any], limit: Limit | None) -> Any:
+        activation = self._call._site.hooks().activating  # noqa: SLF001  the engine's own
+        if activation:
+            with self._call._site.hooks().activation(self._call):  # noqa: SLF001
+                return await self._bounded(awaitable, limit)
+        return await self._bounded(awaitable, limit)
+
+    async def _bounded(self, awaitable: Awaitable[Any], limit: Limit | None) -> Any:
+        if limit is None:
+            return await InContext(self._context, awaitable)
+        timer = Timer(limit[0] - self._call.clock.monotonic())
+        try:
+            return await InContext(self._context, awaitable)
+        except CancelledError:
+            if not timer.expired():
+                raise
+        finally:
+            timer.stop()
+        await asyncio.shield(closing(self._context, self._source))
+        interruption = self._interruption(limit)
+        raise interruption from interruption.__cause__
+
+    async def __aenter__(self) -> AsyncStream:
+        enter = getattr(self._source, "__aenter__", None)
+        if enter is not None:
+            await InContext(self._context, enter())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+        leave = getattr(self._source, "__aexit__", None)
+        if leave is not None:
+            await InContext(self._context, leave(kind, error, traceback))
+
+    def __del__(self) -> None:
+        if not getattr(self, "ended", True):
+            loop, context, source = self._loop, self._context, self._source
+            abandon(lambda: _close_later(loop, context, source))
+            abandon(lambda: self.end(GeneratorExit()))
+
+
+def closing(context: Context, source: Any) -> asyncio.Task[None]:
+    """A task that closes a source; it goes on when whoever waits for it is cancelled."""
+    task = asyncio.ensure_future(_close(context, source))
+    _closings.add(task)
+    task.add_done_callback(_closings.discard)
+    return task
+
+
+async def _close(context: Context, source: Any) -> None:
+    close = getattr(source, "aclose", None) or getattr(source, "close", None)
+    if close is None:
+        return
+    closing = context.run(close)
+    if inspect.isawaitable(closing):
+        await InContext(context, closing)
+
+
+def _close_later(loop: asyncio.AbstractEventLoop, context: Context, source: Any) -> None:
+    """Close an abandoned source on its own loop, if that still runs."""
+    if not loop.is_closed() and loop.is_running():
+        loop.call_soon_threadsafe(closing, context, source)
+
+
+def replayed(call: Call, chunks: list[Any], context: Context) -> StreamOutcome:
+    """An outcome that delivers chunks already at hand."""
+    source = _replay(chunks)
+    first = chunks[0] if chunks else NOTHING
+    return StreamOutcome(AsyncStream(call, context, source, source, first))
+
+
+async def _replay(chunks: list[Any]) -> Any:
+    for chunk in chunks[1:]:
+        yield chunk

@@ -1,0 +1,119 @@
+"""The bookkeeping of one attempt: its limit, its start, its end on the record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reliai._core.limits import nearest, overrun
+from reliai._core.outcome import Outcome
+from reliai._core.record import Attempt, ErrorInfo
+from reliai.errors import AmbiguousOutcome, CallTimeout, ErrorKind
+
+if TYPE_CHECKING:
+    from reliai._core.call import Call, Limit
+
+__all__ = [
+    "attempt_failed",
+    "attempt_limit",
+    "attempt_succeeded",
+    "begin_attempt",
+    "first_chunk_limit",
+    "passed",
+]
+
+_TRANSIENT = {
+    ErrorKind.TIMEOUT,
+    ErrorKind.CONNECTION,
+    ErrorKind.SERVER,
+    ErrorKind.OVERLOADED,
+    ErrorKind.CONFLICT,
+    ErrorKind.MALFORMED,
+}
+
+
+def begin_attempt(call: Call) -> Attempt:
+    """Put a new attempt on the record and stamp the call as admitted."""
+    record = call._record  # noqa: SLF001  the engine fills the record
+    call.admitted_at = now = call.clock.monotonic()
+    attempts = record._attempts  # noqa: SLF001
+    attempt = Attempt()
+    attempt.number = len(attempts) + 1
+    attempt.target = call._target.name  # noqa: SLF001
+    attempt.started_at = record.started_at + (now - call.started)
+    attempt.status = None
+    if call.waited:
+        attempt.wait, call.waited = call.waited, 0.0
+    attempts.append(attempt)
+    return attempt
+
+
+def attempt_limit(call: Call) -> Limit | None:
+    """The limit of the coming attempt; also what `remaining()` reads inside the function."""
+    if call.deadline is None and call.attempt_limit is None and call.cut is None:
+        call.bound = None
+        return None
+    limit = nearest(call, call.clock.monotonic())
+    call.bound = None if limit is None else limit[0]
+    return limit
+
+
+def passed(call: Call, limit: Limit | None) -> bool:
+    """Whether a limit has run out before anything was attempted."""
+    return limit is not None and limit[0] <= call.clock.monotonic()
+
+
+def attempt_succeeded(call: Call, attempt: Attempt) -> None:
+    """Close an attempt that gave a value."""
+    attempt.status = "success"
+    attempt.duration = call.clock.monotonic() - call.admitted_at
+
+
+def attempt_failed(call: Call, attempt: Attempt, error: BaseException) -> Outcome:
+    """Close an attempt that gave an error, and say what the policies are to make of it."""
+    attempt.duration = call.clock.monotonic() - call.admitted_at
+    own = _own_timeout(call, error)
+    outcome = Outcome(error=error if own is None else own)
+    failure = outcome.failure
+    kind = ErrorKind.UNKNOWN if failure is None else failure.kind
+    if not isinstance(error, Exception):
+        attempt.status = "cancelled"
+    else:
+        attempt.status = "error"
+        attempt.error = ErrorInfo.of(outcome.error or error, kind)
+    effects = call._site.effects  # noqa: SLF001
+    if effects == "once" and failure is not None and kind in _TRANSIENT and failure.sent is not False:
+        return Outcome(error=_ambiguous(call, outcome.error or error))
+    return outcome
+
+
+def _own_timeout(call: Call, error: BaseException) -> CallTimeout | None:
+    """This call's own limit, when a nested call ran into it as the one it inherited."""
+    if not isinstance(error, CallTimeout) or error.layer != "inherited":
+        return None
+    limit = nearest(call, call.admitted_at)
+    if limit is None or limit[1] == "inherited" or limit[0] > call.clock.monotonic():
+        return None
+    own = overrun(call, limit)
+    own.__cause__ = error
+    return own
+
+
+def _ambiguous(call: Call, error: BaseException) -> AmbiguousOutcome:
+    ambiguous = AmbiguousOutcome(
+        f"{call.name} has an effect and failed after its request may have been sent "
+        f"({type(error).__name__}); it is not repeated. Ask the other side what became of "
+        f"idempotency key {call.idempotency_key!r}",
+        idempotency_key=call.idempotency_key,
+    )
+    ambiguous.__cause__ = error
+    return ambiguous
+
+
+def first_chunk_limit(call: Call) -> Limit | None:
+    """The limit for the first chunk, counted from where the attempt began."""
+    limit = nearest(call, call.admitted_at)
+    if call.first_chunk is not None:
+        until = call.admitted_at + call.first_chunk
+        if limit is None or until < limit[0] or limit[1] == "attempt":
+            limit = (until, "first_chunk", call.first_chunk)
+    return limit

@@ -1,0 +1,198 @@
+"""How policies and a function become one: stacked decorators merge, a wrapper of its kind comes out."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reliai._core.kinds import kind_of
+from reliai._core.leaf import sync_leaf
+from reliai._core.policy import as_policy
+from reliai._core.site import Site
+from reliai._core.target import Target, target_name
+from reliai._core.wrappers import executor, wrapper
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reliai._core.call import Call, Proceed
+    from reliai._core.observers import Observer
+    from reliai._core.policy import Policy
+
+__all__ = ["Bound", "Options", "bound_of", "guard", "new_target"]
+
+EFFECTS = ("none", "idempotent", "once")
+
+
+class Options(NamedTuple):
+    """The facts about a function that `reliable` takes; None where nothing was said."""
+
+    name: str | None = None
+    effects: str | None = None
+    cooperative: bool | None = None
+    idempotency_key: str | None = None
+    output: Any = None
+    measure: Callable[..., Mapping[str, Any]] | None = None
+    tags: Mapping[str, str] | None = None
+    observers: tuple[Observer, ...] = ()
+    kind: str | None = None
+
+    def around(self, inner: Options) -> Options:
+        """These options on a function that has others already: the outer ones win, lists join."""
+        merged = {
+            name: mine if mine is not None else theirs
+            for name, mine, theirs in zip(self._fields, self, inner, strict=True)
+        }
+        if self.effects and inner.effects and self.effects != inner.effects:
+            message = (
+                f"effects={self.effects!r} contradicts effects={inner.effects!r} of the function "
+                "that is decorated; say it once"
+            )
+            raise ConfigurationError(message)
+        merged["tags"] = {**(inner.tags or {}), **(self.tags or {})}
+        merged["observers"] = (*self.observers, *inner.observers)
+        return Options(**merged)
+
+
+class Bound(NamedTuple):
+    """What stands behind a wrapper, as its `__reliai__`."""
+
+    site: Site
+    policies: tuple[Policy, ...]
+    options: Options
+    execute: Callable[..., Any]
+    wrapper: Callable[..., Any]
+
+
+def bound_of(function: Any) -> Bound | None:
+    """What stands behind `function`, when it is reliai's own wrapper and not a foreign one."""
+    function = getattr(function, "__func__", function)
+    bound = getattr(function, "__dict__", {}).get("__reliai__")
+    # functools.wraps copies attributes, so a foreign wrapper around ours carries it too.
+    return bound if isinstance(bound, Bound) and bound.wrapper is function else None
+
+
+def guard(function: Any, policies: tuple[Any, ...], options: Options | None = None) -> Any:
+    """`function` behind policies, outermost first; a wrapper of the kind that went in.
+
+    Raises:
+        ConfigurationError: when something cannot be guarded, or a policy cannot honour a setting.
+    """
+    options = options or Options()
+    if isinstance(function, classmethod | staticmethod):
+        return type(function)(guard(function.__func__, policies, options))
+    if isinstance(function, type) or not callable(function):
+        message = (
+            f"{function!r} cannot be guarded; decorate a function, a method or a callable object"
+        )
+        raise ConfigurationError(message)
+    checked = tuple(as_policy(policy) for policy in policies)
+    inner = bound_of(function)
+    if inner is not None:
+        function = inner.site.function
+        checked += inner.policies
+        options = options.around(inner.options)
+    return _bind(function, checked, options).wrapper
+
+
+def _bind(function: Callable[..., Any], policies: tuple[Policy, ...], options: Options) -> Bound:
+    site = _site(function, options)
+    site.target.leaf = _leaf(site, site.target)
+    site.requested = policies
+    bound_policies = []
+    for index, policy in enumerate(policies):
+        site.index = index
+        bound_policies.append(policy.bind(site))
+    site.policies = tuple(bound_policies)
+    chain: Proceed = _terminal
+    for policy in reversed(bound_policies):
+        chain = _link(policy, chain)
+    site.chain = chain
+    made = wrapper(site)
+    functools.update_wrapper(made, function)
+    if options.output is not None:
+        made.__annotations__ = {**getattr(function, "__annotations__", {}), "return": options.output}
+        made.__signature__ = site.signature.replace(return_annotation=options.output)  # type: ignore[attr-defined]
+    bound = Bound(site, policies, options, executor(site), made)
+    made.__reliai__ = bound  # type: ignore[attr-defined]
+    return bound
+
+
+def _terminal(call: Call) -> Any:
+    return call._target.leaf(call)  # noqa: SLF001  the engine's own
+
+
+def _link(policy: Policy, proceed: Proceed) -> Proceed:
+    run = policy.run
+
+    def enter(call: Call) -> Any:
+        return run(call, proceed)
+
+    return enter
+
+
+def _site(function: Callable[..., Any], options: Options) -> Site:
+    effects = options.effects or "none"
+    if effects not in EFFECTS:
+        message = f"effects={effects!r} is unknown; use one of {', '.join(map(repr, EFFECTS))}"
+        raise ConfigurationError(message)
+    site = Site(
+        function,
+        kind_of(function, options.kind),
+        name=options.name or _name(function),
+        effects=effects,
+        cooperative=bool(options.cooperative),
+        idempotency_key=options.idempotency_key,
+        output=options.output,
+        measure=options.measure,
+        tags=options.tags,
+        observers=options.observers,
+    )
+    key = options.idempotency_key
+    if key is not None and key not in site.parameters:
+        message = (
+            f"idempotency_key={key!r}: {site.name} has no such parameter; "
+            f"its parameters are: {', '.join(site.parameters) or 'none'}"
+        )
+        raise ConfigurationError(message)
+    return site
+
+
+def _name(function: Any) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    owner = function if hasattr(function, "__qualname__") else type(function)
+    return f"{owner.__module__}.{owner.__qualname__}"
+
+
+def _leaf(site: Site, target: Target) -> Proceed:
+    if site.asynchronous:
+        from reliai._core.async_leaf import async_leaf  # noqa: PLC0415  imports asyncio
+
+        return async_leaf(site, target)
+    return sync_leaf(site, target)
+
+
+def new_target(site: Site, function: Callable[..., Any]) -> Target:
+    """A stand-in for the site's function, to be called through the same inner policies.
+
+    Raises:
+        ConfigurationError: when a function of its kind cannot stand in for the site's.
+    """
+    kind = kind_of(function)
+    if kind.startswith("async") and not site.asynchronous:
+        message = (
+            f"{target_name(function)} is asynchronous and cannot stand in for {site.name}, "
+            "which is not; give a plain function"
+        )
+        raise ConfigurationError(message)
+    if kind.endswith("generator") and not site.streaming:
+        message = (
+            f"{target_name(function)} gives a stream and cannot stand in for {site.name}, "
+            "which gives one value"
+        )
+        raise ConfigurationError(message)
+    target = Target(function, kind, target_name(function), primary=False)
+    target.leaf = _leaf(site, target)
+    return target

@@ -1,0 +1,259 @@
+"""The value that flows through a pipeline: one logical call, as its policies and its leaf see it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reliai._core.outcome import Outcome
+from reliai._core.record import CheckResult, Event
+from reliai._core.target import Target
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from reliai._core.ambient import Ambient
+    from reliai._core.policy import Policy
+    from reliai._core.record import Attempt, CallRecord
+    from reliai._core.runtime import Runtime
+    from reliai._core.site import Site
+    from reliai._core.stream import Stream
+    from reliai.clock import Clock
+
+__all__ = ["Call", "Limit", "Proceed"]
+
+Proceed: TypeAlias = "Callable[[Call], Awaitable[Outcome]]"
+"""The rest of the pipeline. Never raises an `Exception`; may be awaited any number of times."""
+
+Limit: TypeAlias = tuple[float, str, float]
+"""A deadline on the monotonic clock, the layer it belongs to, and the seconds it was set with."""
+
+MAX_EVENTS = 256
+"""Events a record keeps; what comes after is counted in `events_dropped`."""
+
+
+class Call:
+    """One logical call. Policies change it only through its methods.
+
+    Attributes:
+        args, kwargs: the arguments, as they will be passed on.
+        deadline: when the whole call must be done, by the monotonic clock; None for no limit.
+        admitted_at: when the last attempt reached the function, by the monotonic clock. Durations
+            that judge a provider start here, so that waiting in our own queues is not charged to it.
+        clock: where the time comes from.
+        exhausted: identity of an error whose retries a call inside this one has used up.
+        ambient: what surrounds the call: `context`, `deactivated`, `mode`.
+    """
+
+    # Values that only some calls set stand here, so that a plain call need not set them.
+    deadline: float | None = None
+    layer: str = "inherited"
+    limit: float = 0.0
+    cut: Limit | None = None
+    attempt_limit: float | None = None
+    first_chunk: float | None = None
+    idle: float | None = None
+    bound: float | None = None
+    admitted_at: float = 0.0
+    waited: float = 0.0
+    exhausted: int = 0
+    mode: str = "enforce"
+    parent: Call | None = None
+    _arguments: Mapping[str, Any] | None = None
+    _key: str | None = None
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    clock: Clock
+    ambient: Ambient
+    started: float
+    _record: CallRecord
+    _site: Site
+    _target: Target
+
+    @property
+    def id(self) -> str:
+        """32 hexadecimal digits, ordered by time, or the id that `context(call_id=)` gave."""
+        return self._record.id
+
+    @property
+    def name(self) -> str:
+        """The guarded function's name."""
+        return self._site.name
+
+    @property
+    def target(self) -> str:
+        """The function this call goes to: the guarded one, or a fallback's."""
+        return self._target.name
+
+    @property
+    def primary(self) -> bool:
+        """Whether it goes to the guarded function itself, not to a stand-in."""
+        return self._target.primary
+
+    @property
+    def attempt(self) -> int:
+        """Number of the current attempt, from 1, over all retries, reasks and targets."""
+        return max(1, len(self._record._attempts))  # noqa: SLF001  the record is the call's own
+
+    def current_attempt(self) -> Attempt:
+        """The record of the current attempt."""
+        return self._record._attempts[-1]  # noqa: SLF001  the record is the call's own
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The function's tags, with those of `context` over them."""
+        return self._record.tags
+
+    @property
+    def parent_id(self) -> str | None:
+        """The id of the call inside which this one is made."""
+        return self._record.parent_id
+
+    @property
+    def variant(self) -> str | None:
+        """What a rollout chose for this call."""
+        return self._record.variant
+
+    @property
+    def runtime(self) -> Runtime:
+        """How to wait: blocking in a synchronous call, suspending in an asynchronous one."""
+        return self._site.runtime
+
+    @property
+    def deactivated(self) -> int | None:
+        """How many attempts `deactivated()` leaves to the call; None outside of it."""
+        return self.ambient.attempts
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The arguments by parameter name, defaults included. Read-only; bound when first asked.
+
+        Raises:
+            TypeError: when the arguments do not fit the function's signature.
+        """
+        if self._arguments is None:
+            bound = self._site.signature.bind(*self.args, **self.kwargs)
+            bound.apply_defaults()
+            self._arguments = MappingProxyType(bound.arguments)
+        return self._arguments
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same on all attempts: the argument `reliable(idempotency_key=)` names, or the id."""
+        if self._key is None:
+            parameter = self._site.idempotency_key
+            self._key = self.id if parameter is None else str(self.arguments[parameter])
+        return self._key
+
+    def remaining(self) -> float | None:
+        """Seconds left for the whole call (0 when they have run out); None for no limit."""
+        until = self.until
+        return None if until is None else max(0.0, until - self.clock.monotonic())
+
+    @property
+    def until(self) -> float | None:
+        """When the policies of this call must be done, by the monotonic clock."""
+        if self.cut is None:
+            return self.deadline
+        return self.cut[0] if self.deadline is None else min(self.deadline, self.cut[0])
+
+    def observes(self, policy: Policy) -> bool:
+        """Whether `policy` must only say what it would have refused."""
+        return policy.mode == "observe" or self.mode == "observe"
+
+    def with_arguments(self, **changes: Any) -> Call:
+        """The call to proceed with instead, with some arguments changed by parameter name.
+
+        Raises:
+            ConfigurationError: for a name that is no parameter of the function.
+        """
+        site = self._site
+        arguments = site.signature.bind(*self.args, **self.kwargs)
+        for name, value in changes.items():
+            site.put_argument(arguments, name, value)
+        return self._copy(args=arguments.args, kwargs=arguments.kwargs, _arguments=None)
+
+    def to(self, target: Target) -> Call:
+        """The same call, going to another function."""
+        return self._copy(_target=target)
+
+    def at(self, site: Site) -> Call:
+        """The same call, served by another guarded function with policies of its own."""
+        target = site.target
+        return self._copy(_site=site, _target=target, _arguments=None)
+
+    def answered_by(self, target: str) -> None:
+        """Put on the record who gave the answer, when it was not the function called last."""
+        self._record.target = target
+
+    def named(self, target: str) -> Call:
+        """The same call of the same function, under another target's name."""
+        own = self._target
+        other = Target(own.function, own.kind, target, primary=False)
+        other.leaf = own.leaf
+        return self._copy(_target=other)
+
+    def _copy(self, **changes: Any) -> Call:
+        copy = Call.__new__(Call)
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__.update(changes)
+        return copy
+
+    def emit(self, kind: str, /, **attributes: Any) -> None:
+        """Add an event to the record and show it to the observers."""
+        record = self._record
+        if record.ended:
+            return
+        events = record._events  # noqa: SLF001  the record is the call's own
+        if not isinstance(events, list):
+            events = record._events = []  # noqa: SLF001
+        if len(events) >= MAX_EVENTS:
+            last = events[-1]
+            dropped = last.attributes.get("count", 0) if last.kind == "events_dropped" else 1
+            events[-1] = Event("events_dropped", last.at, {"count": dropped + 1})
+            return
+        event = Event(kind, self.clock.monotonic() - self.started, attributes)
+        events.append(event)
+        self._site.hooks().event(self, event)
+
+    def check(self, name: str, *, passed: bool, reason: str | None = None) -> None:
+        """Add what a check said to the record."""
+        record = self._record
+        if not record.ended:
+            record.checks = (*record.checks, CheckResult(name, passed, reason))
+
+    async def settle(self, proceed: Proceed, done: Callable[[Outcome], None]) -> Outcome:
+        """Proceed, and have `done` told the end exactly once.
+
+        The end is the value or the error, or the end of the stream when the value is one. Its error
+        may be a `BaseException`: a cancellation, or the `GeneratorExit` of a stream closed early.
+        """
+        try:
+            outcome = await proceed(self)
+        except BaseException as error:
+            done(Outcome(error=error))
+            raise
+        if outcome.streaming:
+            stream: Stream = outcome.value
+            stream.on_end(done)
+        else:
+            done(outcome)
+        return outcome
+
+    def __repr__(self) -> str:
+        return f"<reliai.Call {self.id} of {self.name}>"
+
+
+def checked_parameter(site: Site, name: str, what: str) -> str:
+    """`name`, when the site's function has such a parameter.
+
+    Raises:
+        ConfigurationError: naming `what` asked for it and which parameters there are.
+    """
+    if name not in site.parameters and not site.takes_any_keyword:
+        known = ", ".join(site.parameters) or "none"
+        message = f"{what}: {site.name} has no parameter {name!r}; its parameters are: {known}"
+        raise ConfigurationError(message)
+    return name

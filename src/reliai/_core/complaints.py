@@ -1,0 +1,41 @@
+"""Warnings that point at the user's line, and never change a call."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+from reliai.errors import ReliaiWarning
+
+__all__ = ["warn", "warn_once"]
+
+_HERE = str(Path(__file__).parent.parent)
+
+_said: set[str] = set()
+
+
+def warn(message: str) -> None:
+    """Warn at the nearest line outside reliai."""
+    frame = sys._getframe(1)  # noqa: SLF001  the only way to find the user's line
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    warnings.warn_explicit(
+        message,
+        ReliaiWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def warn_once(key: str, message: str) -> None:
+    """Warn while a call runs: once for each `key`, and without ever failing the call."""
+    if key in _said:
+        return
+    _said.add(key)
+    try:
+        warn(message)
+    except ReliaiWarning:  # warnings are errors here; a running call goes on all the same
+        return

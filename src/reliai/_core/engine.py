@@ -1,0 +1,167 @@
+"""The start and the end of one logical call: from arguments to a `Call`, from an outcome to a record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reliai import clock
+from reliai._core import ids, stream
+from reliai._core.ambient import ambient, current
+from reliai._core.call import Call
+from reliai._core.observers import deliver
+from reliai._core.record import CallRecord, ErrorInfo
+from reliai._core.settings import settings
+from reliai.errors import ConfigurationError, ErrorKind
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from reliai._core.outcome import Outcome
+    from reliai._core.site import Site
+
+__all__ = ["announce", "finish", "finish_cancelled", "restart", "run_now", "start"]
+
+
+def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    """Make the call; `announce` or `restart` then shows that it starts."""
+    if stream.has_abandoned():
+        stream.settle_abandoned()
+    time = clock.active()
+    here = ambient.get()
+    now = time.monotonic()
+    record = CallRecord()
+    record.started_at = started_at = time.time()
+    record.duration = record.status = None
+    record._site = site  # noqa: SLF001  the engine fills the record
+    record._ambient = here  # noqa: SLF001
+    record._identity = settings.identity  # noqa: SLF001
+    record._attempts = []  # noqa: SLF001
+    record._id = _take_id(here.call_ids) if here.call_ids else ids.new(started_at)  # noqa: SLF001
+    call = Call()
+    call.args = args
+    call.kwargs = kwargs
+    call.clock = time
+    call.ambient = here
+    call.started = now
+    call._record = record  # noqa: SLF001
+    call._site = site  # noqa: SLF001
+    call._target = site.target  # noqa: SLF001
+    parent = current.get()
+    if parent is not None:
+        record._parent = parent._record  # noqa: SLF001
+        call.parent = parent
+        if parent.bound is not None:
+            _inherit(call, parent.bound, now)
+    if here.deadline is not None:
+        _inherit(call, here.deadline, now)
+    mode = here.mode or settings.mode
+    if mode != "enforce":
+        call.mode = mode
+    return call
+
+
+def announce(call: Call) -> None:
+    """Show a call that starts to the collectors and observers."""
+    for collector in call.ambient.collectors:
+        collector.append(call._record)  # noqa: SLF001  the engine's own
+    hooks = call._site.hooks()  # noqa: SLF001
+    if hooks.starting:
+        hooks.start(call)
+
+
+def restart(call: Call) -> None:
+    """Count time from now on: a stream's call starts when it is first asked for a chunk."""
+    call.started = call.clock.monotonic()
+    call._record.started_at = call.clock.time()  # noqa: SLF001  the engine's own
+    announce(call)
+
+
+def _take_id(box: list[str]) -> int | str:
+    try:
+        return box.pop()
+    except IndexError:  # another call took it in between
+        return ids.new(clock.active().time())
+
+
+def _inherit(call: Call, until: float, now: float) -> None:
+    if call.deadline is None or until < call.deadline:
+        call.deadline, call.layer, call.limit = until, "inherited", max(0.0, until - now)
+
+
+def finish(call: Call, outcome: Outcome) -> None:
+    """End a call's record with what the caller gets, and show it to the observers."""
+    record = call._record  # noqa: SLF001  the engine fills the record
+    error = outcome.error
+    if error is None:
+        record.status = "degraded" if outcome.degraded else "success"
+    else:
+        _fail(record, outcome, error)
+        if call.exhausted and call.parent is not None:
+            call.parent.exhausted = call.exhausted
+    if call._site.measure is not None:  # noqa: SLF001
+        _measure(call, outcome)
+    outcome._record = record  # noqa: SLF001
+    if record._attempts and not outcome.degraded:  # noqa: SLF001
+        record.target = record._attempts[-1].target  # noqa: SLF001
+    record.duration = call.clock.monotonic() - call.started
+    settings.recent.append(record)
+    hooks = call._site.hooks()  # noqa: SLF001
+    if hooks.queued or hooks.inline:
+        hooks.end(record)
+
+
+def _fail(record: CallRecord, outcome: Outcome, error: BaseException) -> None:
+    failure = outcome.failure
+    kind = ErrorKind.UNKNOWN if failure is None else failure.kind
+    if not isinstance(error, Exception):
+        record.status = "cancelled"
+    else:
+        record.status = "rejected" if kind is ErrorKind.REJECTED else "error"
+    record.error = ErrorInfo.of(error, kind)
+
+
+def _measure(call: Call, outcome: Outcome) -> None:
+    measure = call._site.measure  # noqa: SLF001
+    if measure is None or outcome.error is not None:
+        return
+
+    def add() -> None:
+        values = measure(call.arguments, outcome.value)
+        call._record.values = {**call._record.values, **values}  # noqa: SLF001
+
+    add.__name__ = "measure"
+    deliver(measure, add)
+
+
+def finish_cancelled(call: Call, error: BaseException) -> None:
+    """End the record of a call that a cancellation or an interrupt passed through."""
+    from reliai._core.outcome import Outcome  # noqa: PLC0415  off the hot path
+
+    finish(call, Outcome(error=error))
+
+
+def run_now(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Finish a coroutine that never suspends.
+
+    Raises:
+        ConfigurationError: when it does suspend, naming the policy that did.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        outcome: Outcome = stop.value
+        return outcome
+    raise suspended(coroutine)
+
+
+def suspended(coroutine: Coroutine[Any, Any, Any]) -> ConfigurationError:
+    """The error for a policy that waits for an event loop in a synchronous call."""
+    inner: Any = coroutine
+    while getattr(inner, "cr_await", None) is not None and hasattr(inner.cr_await, "cr_code"):
+        inner = inner.cr_await
+    name = getattr(inner, "__qualname__", repr(inner))
+    coroutine.close()
+    return ConfigurationError(
+        f"{name} awaited something that needs an event loop, but the guarded function is "
+        "synchronous; await only proceed(call) and call.runtime, or guard an `async def` function"
+    )

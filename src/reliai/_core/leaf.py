@@ -1,0 +1,111 @@
+"""The innermost step of a synchronous call: one attempt, its exception caught and made an `Outcome`."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from reliai._core import workers
+from reliai._core.ambient import current
+from reliai._core.attempts import attempt_failed, attempt_limit, begin_attempt, passed
+from reliai._core.limits import overrun
+from reliai._core.opening import open_generator, received
+from reliai._core.outcome import Outcome
+from reliai._core.site import MAX_STRAGGLERS
+from reliai._core.values import is_plain
+from reliai.errors import BulkheadFull
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reliai._core.call import Call, Limit, Proceed
+    from reliai._core.site import Site
+    from reliai._core.target import Target
+
+__all__ = ["sync_leaf", "unwatched", "watched"]
+
+
+def sync_leaf(site: Site, target: Target) -> Proceed:
+    """One attempt of a function or generator function, in the caller's thread or on a worker."""
+    function = target.function
+    generator = target.kind == "generator"
+    streaming = site.streaming
+
+    async def leaf(call: Call) -> Outcome:
+        limit = attempt_limit(call)
+        if limit is not None:
+            if passed(call, limit):
+                return Outcome(error=overrun(call, limit))
+            if site.threaded and not generator:
+                return _on_worker(site, function, call, limit)
+        attempt = begin_attempt(call)
+        run = function if unwatched(call) else watched(call, function)
+        token = None if current.get() is call else current.set(call)
+        try:
+            if generator:
+                return open_generator(call, attempt, run)
+            value = run(*call.args, **call.kwargs)
+        except Exception as error:  # noqa: BLE001  becomes an outcome
+            return attempt_failed(call, attempt, error)
+        except BaseException as error:
+            attempt_failed(call, attempt, error)
+            raise
+        finally:
+            if token is not None:
+                current.reset(token)
+        if is_plain(value) and not streaming:
+            attempt.status = "success"
+            attempt.duration = call.clock.monotonic() - call.admitted_at
+            return Outcome(value)
+        return received(call, attempt, value, copy_context(), None)
+
+    return leaf
+
+
+def unwatched(call: Call) -> bool:
+    return call.ambient.leaf_filter is None and not call._site.hooks().activating  # noqa: SLF001
+
+
+def watched(call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` with injected faults, and inside what observers make current."""
+    if call.ambient.leaf_filter is not None:
+        function = call.ambient.leaf_filter(call, function)
+    return call._site.hooks().activated(call, function)  # noqa: SLF001
+
+
+def _on_worker(site: Site, function: Callable[..., Any], call: Call, limit: Limit) -> Outcome:
+    """An attempt that can be left behind when its time runs out."""
+    if site.stragglers >= MAX_STRAGGLERS:
+        return Outcome(error=_too_many(site))
+    attempt = begin_attempt(call)
+    context = copy_context()
+    context.run(current.set, call)
+    run = watched(call, function)
+    worker = workers.acquire()
+    seconds = limit[0] - call.clock.monotonic()
+    try:
+        value, error = worker.call(context, seconds, run, call.args, call.kwargs)
+    except workers.Abandoned:
+        site.straggle(worker)
+        return attempt_failed(call, attempt, overrun(call, limit))
+    except BaseException as interrupt:
+        attempt_failed(call, attempt, interrupt)
+        raise
+    if error is not None:
+        workers.release(worker)
+        try:
+            if not isinstance(error, Exception):
+                attempt_failed(call, attempt, error)
+                raise error
+            return attempt_failed(call, attempt, error)
+        finally:
+            del error  # no cycle through the traceback
+    return received(call, attempt, value, context, worker)
+
+
+def _too_many(site: Site) -> BulkheadFull:
+    return BulkheadFull(
+        f"{site.name} has left {MAX_STRAGGLERS} threads behind that still run after their time "
+        "limit; no more are started until one ends. Give its client a time limit of its own, "
+        "from reliai.remaining()"
+    )

@@ -1,0 +1,169 @@
+"""How observers see calls: some in the call path, all else through one queue to one worker.
+
+An observer is any object with some of `on_start(call)`, `on_event(call, event)`, `on_end(record)`,
+`activate(call, attempt)`, `flush(timeout)`, `close()`, and `inline`. One that raises, hangs or dies
+never changes a call; what it missed is counted and said once.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from reliai._core.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from reliai._core.call import Call
+    from reliai._core.record import Attempt, CallRecord, Event
+
+__all__ = ["Hooks", "Observer", "deliver"]
+
+Observer: TypeAlias = object
+"""Any object with some of the methods of `EveryObserver`."""
+
+
+class EveryObserver(Protocol):
+    """All that an observer may have; each part may be left out."""
+
+    inline: bool
+    """Whether `on_event` and `on_end` run in the call path instead of on the worker."""
+
+    def on_start(self, call: Call) -> None:
+        """A call starts. Runs in the call path: keep it short."""
+
+    def on_event(self, call: Call, event: Event) -> None:
+        """A policy did something."""
+
+    def on_end(self, record: CallRecord) -> None:
+        """A call ended; of a stream, the stream did."""
+
+    def activate(self, call: Call, attempt: Attempt) -> AbstractContextManager[object]:
+        """A context manager entered around each step of the function; makes a span current."""
+
+    def flush(self, timeout: float) -> None:
+        """Write out what is held back, within `timeout` seconds."""
+
+    def close(self) -> None:
+        """No more calls will come."""
+
+
+class Hooks:
+    """The observers of one function, sorted by what they want to see, so that a call need not ask."""
+
+    __slots__ = ("_event_inline", "_event_queued", "activating", "inline", "queued", "starting")
+
+    def __init__(self, observers: tuple[Observer, ...]) -> None:
+        def having(method: str, *, inline: bool | None = None) -> tuple[Any, ...]:
+            return tuple(
+                observer
+                for observer in observers
+                if callable(getattr(observer, method, None))
+                and (inline is None or bool(getattr(observer, "inline", False)) is inline)
+            )
+
+        self.starting = having("on_start")
+        self.activating = having("activate")
+        self.inline = having("on_end", inline=True)
+        self.queued = having("on_end", inline=False)
+        self._event_inline = having("on_event", inline=True)
+        self._event_queued = having("on_event", inline=False)
+
+    def start(self, call: Call) -> None:
+        """Tell the observers that a call starts."""
+        for observer in self.starting:
+            deliver(observer, observer.on_start, call)
+
+    def activated(self, call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function`, run inside what the observers make current around a step of the leaf."""
+        return _activated(self.activating, call, function) if self.activating else function
+
+    def activation(self, call: Call) -> ExitStack:
+        """What the observers make current around one attempt, entered; to be closed after it."""
+        attempt = call.current_attempt()
+        stack = ExitStack()
+        for observer in self.activating:
+            deliver(observer, _enter, stack, observer, call, attempt)
+        return stack
+
+    def event(self, call: Call, event: Event) -> None:
+        """Show the observers an event."""
+        for observer in self._event_inline:
+            deliver(observer, observer.on_event, call, event)
+        if self._event_queued:
+            from reliai._core.hub import hub  # noqa: PLC0415  loaded with the first observer
+
+            hub.put(self._event_queued, "on_event", (call, event))
+
+    def end(self, record: CallRecord) -> None:
+        """Show the observers an ended call."""
+        for observer in self.inline:
+            deliver(observer, observer.on_end, record)
+        if self.queued:
+            from reliai._core.hub import hub  # noqa: PLC0415  loaded with the first observer
+
+            hub.put(self.queued, "on_end", (record,))
+
+
+def _activated(
+    activating: tuple[Any, ...], call: Call, function: Callable[..., Any]
+) -> Callable[..., Any]:
+    attempt = call.current_attempt()
+
+    def step(*args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as stack:
+            for observer in activating:
+                deliver(observer, _enter, stack, observer, call, attempt)
+            return function(*args, **kwargs)
+
+    return step
+
+
+def _enter(stack: ExitStack, observer: EveryObserver, call: Call, attempt: Attempt) -> None:
+    manager = observer.activate(call, attempt)
+    manager.__enter__()
+    stack.push(_leaving(observer, manager))
+
+
+def _leaving(observer: Observer, manager: AbstractContextManager[object]) -> Callable[..., bool]:
+    def leave(*details: Any) -> bool:
+        deliver(observer, manager.__exit__, *details)
+        return False
+
+    return leave
+
+
+_complained: set[int] = set()
+
+
+def deliver(observer: Observer, method: Callable[..., object], *args: Any) -> bool:
+    """Call an observer's method; say whether it went well. Complains once for each observer."""
+    try:
+        method(*args)
+    except Exception:  # noqa: BLE001  an observer never changes a call
+        complain(observer, "raised in %s; calls go on, what it missed is counted", method.__name__)
+        return False
+    return True
+
+
+def complain(observer: Observer, message: str, *args: object) -> None:
+    """Log, once for each observer, that it failed."""
+    if id(observer) in _complained:
+        return
+    _complained.add(id(observer))
+    logging.getLogger("reliai").warning(
+        "observer %s " + message, type(observer).__qualname__, *args, exc_info=True
+    )
+
+
+def without_observers() -> Hooks:
+    """Hooks that see nothing."""
+    return Hooks(())
+
+
+def combined(own: tuple[Observer, ...]) -> Hooks:
+    """The hooks of a function with `own` observers besides those of the process."""
+    return Hooks((*settings.observers, *own))

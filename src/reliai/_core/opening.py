@@ -1,0 +1,170 @@
+"""What an attempt of a synchronous function gave: a value to hand on, or a stream to open."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from reliai._core import workers
+from reliai._core.ambient import current
+from reliai._core.attempts import attempt_failed, attempt_succeeded, first_chunk_limit
+from reliai._core.limits import overrun
+from reliai._core.outcome import Outcome, StreamOutcome
+from reliai._core.record import Attempt, ErrorInfo
+from reliai._core.stream import NOTHING
+from reliai._core.values import note_response, opaque_stream
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from reliai._core.call import Call, Limit
+    from reliai._core.stream import Stream
+    from reliai._core.workers import Worker
+
+__all__ = ["open_generator", "opened_stream", "received"]
+
+
+def received(
+    call: Call, attempt: Attempt, value: Any, context: Context, worker: Worker | None
+) -> Outcome:
+    """The outcome for a value of any kind; a stream is opened, a provider's response is read."""
+    problem = _awaitable_problem(call, value)
+    if problem is None and (call._site.streaming or opaque_stream(value)):  # noqa: SLF001
+        return _opened_value(call, attempt, value, context, worker)
+    if worker is not None:
+        workers.release(worker)
+    if problem is not None:
+        return attempt_failed(call, attempt, problem)
+    attempt_succeeded(call, attempt)
+    note_response(call, attempt, value)
+    return Outcome(value)
+
+
+def _awaitable_problem(call: Call, value: Any) -> ConfigurationError | None:
+    if not (hasattr(value, "__await__") or hasattr(value, "__anext__")):
+        return None
+    close = getattr(value, "close", None)
+    if callable(close):
+        close()
+    return ConfigurationError(
+        f"{call.name} is a plain function that returned {type(value).__name__}, which must be "
+        'awaited; declare it as `async def`, annotate what it returns, or pass kind="async"'
+    )
+
+
+def _opened_value(
+    call: Call, attempt: Attempt, value: Any, context: Context, worker: Worker | None
+) -> Outcome:
+    if not hasattr(value, "__next__"):  # one value where a stream was expected: a fallback's
+        value = iter((value,))
+
+    def source() -> Any:
+        return value
+
+    return _open_on(context, call, attempt, source, worker)
+
+
+def open_generator(call: Call, attempt: Attempt, function: Callable[..., Any]) -> Outcome:
+    """Call a generator function and read its first chunk."""
+    context = copy_context()
+    context.run(current.set, call)
+
+    def source() -> Any:
+        return function(*call.args, **call.kwargs)
+
+    return _open_on(context, call, attempt, source, None)
+
+
+def _open_on(
+    context: Context,
+    call: Call,
+    attempt: Attempt,
+    source: Callable[[], Any],
+    worker: Worker | None,
+) -> Outcome:
+    """Read the first chunk of what `source` gives: failing to start is an ordinary failure."""
+    from reliai._core.sync_stream import SyncStream  # noqa: PLC0415  for streams only
+
+    limit = first_chunk_limit(call)
+    call.bound = None if limit is None else limit[0]
+    opened: list[Any] = []
+
+    def first() -> Any:
+        stream = source()
+        opened.append(stream)
+        iterator = iter(stream)
+        opened.append(iterator)
+        return next(iterator, NOTHING)
+
+    if call._site.threaded and (limit is not None or call.idle is not None):  # noqa: SLF001
+        worker = worker or workers.acquire()
+    elif worker is not None:
+        workers.release(worker)
+        worker = None
+    chunk, error = _first_chunk(context, call, first, limit, worker, opened)
+    if error is not None:
+        if worker is not None:
+            workers.release(worker)
+        try:
+            outcome = attempt_failed(call, attempt, error)
+            if not isinstance(error, Exception):
+                raise error
+            return outcome
+        finally:
+            del error  # no cycle through the traceback
+    stream = SyncStream(call, context, opened[0], opened[1], chunk, worker)
+    return opened_stream(call, attempt, stream)
+
+
+def _first_chunk(  # noqa: PLR0913, PLR0917
+    context: Context,
+    call: Call,
+    first: Callable[[], Any],
+    limit: Limit | None,
+    worker: Worker | None,
+    opened: list[Any],
+) -> tuple[Any, BaseException | None]:
+    if worker is None:
+        try:
+            return context.run(first), None
+        except BaseException as error:  # noqa: BLE001  raised again by the caller if it must be
+            return None, error
+    seconds = None if limit is None else limit[0] - call.clock.monotonic()
+    try:
+        return worker.call(context, seconds, first)
+    except workers.Abandoned:
+        call._site.straggle(worker, lambda: _close_opened(opened))  # noqa: SLF001
+        assert limit is not None  # noqa: S101  only a limit abandons
+        return None, overrun(call, limit)
+
+
+def _close_opened(opened: list[Any]) -> None:
+    close = getattr(opened[0], "close", None) if opened else None
+    if callable(close):
+        close()
+
+
+def opened_stream(call: Call, attempt: Attempt, stream: Stream) -> Outcome:
+    """The outcome for a stream whose first chunk was read; its attempt ends with the stream."""
+    record = call._record  # noqa: SLF001  the engine fills the record
+    record.time_to_first_chunk = call.clock.monotonic() - call.started
+    admitted = call.admitted_at
+
+    def ended(outcome: Outcome) -> None:
+        attempt.duration = call.clock.monotonic() - admitted
+        if outcome.error is None:
+            attempt.status = "success"
+        elif isinstance(outcome.error, Exception):
+            failure = outcome.failure
+            attempt.status = "error"
+            attempt.error = ErrorInfo.of(outcome.error, str(failure.kind if failure else "unknown"))
+        else:
+            attempt.status = "cancelled"
+
+    stream.on_end(ended)
+    empty = stream._first is NOTHING  # noqa: SLF001  the engine's own
+    if empty:
+        stream.end()
+    return StreamOutcome(stream)

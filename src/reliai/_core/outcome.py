@@ -1,0 +1,93 @@
+"""What a call came to. Travels between policies in place of exceptions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reliai._core.record import CallRecord
+    from reliai.providers import Failure
+
+__all__ = ["Outcome", "StreamOutcome"]
+
+
+class Outcome:
+    """A value or an error, never both.
+
+    Attributes:
+        value: what the call returned; None when it failed.
+        error: the exception it ended in; None when it succeeded.
+        degraded: whether the value is a stand-in: a fallback's answer, a stale one, an `otherwise`.
+    """
+
+    __slots__ = ("_failure", "_record", "degraded", "error", "value")
+
+    streaming = False
+
+    value: Any
+    error: BaseException | None
+    degraded: bool
+    _failure: Failure
+    _record: CallRecord
+
+    def __init__(self, value: Any = None, error: BaseException | None = None) -> None:
+        self.value = value
+        self.error = error
+        self.degraded = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the call succeeded."""
+        return self.error is None
+
+    @property
+    def failure(self) -> Failure | None:
+        """What kind of failure the error is; None for a success. Classified when first asked."""
+        if self.error is None:
+            return None
+        try:
+            return self._failure
+        except AttributeError:
+            from reliai.providers import classify  # noqa: PLC0415  only failures pay for it
+
+            self._failure = classify(self.error)
+            return self._failure
+
+    @property
+    def record(self) -> CallRecord | None:
+        """The call's record; None inside a policy, and for a stream that has not ended."""
+        record: CallRecord | None = getattr(self, "_record", None)
+        return record if record is not None and record.ended else None
+
+    @property
+    def call_id(self) -> str | None:
+        """The call's id; None inside a policy."""
+        record: CallRecord | None = getattr(self, "_record", None)
+        return None if record is None else record.id
+
+    def unwrap(self) -> Any:
+        """The value.
+
+        Raises:
+            BaseException: the error, when there is one.
+        """
+        if self.error is None:
+            return self.value
+        try:
+            raise self.error
+        finally:
+            # The traceback refers to this frame; a frame that referred back would be a cycle.
+            del self
+
+    def __repr__(self) -> str:
+        if self.error is None:
+            return f"<reliai.Outcome value={type(self.value).__name__}>"
+        return f"<reliai.Outcome error={self.error!r}>"
+
+
+class StreamOutcome(Outcome):
+    """An outcome whose value is a `Stream` with its first chunk read."""
+
+    __slots__ = ()
+
+    streaming = True

@@ -1,0 +1,146 @@
+"""What every policy is, and how any `async def middleware(call, proceed)` becomes one."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from reliai._core.outcome import Outcome
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from reliai._core.call import Call, Proceed
+    from reliai._core.site import Site
+
+__all__ = ["Middleware", "Policy", "as_policy"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Policy:
+    """One concern of a call, written once for functions of every kind.
+
+    A subclass implements `run`. It awaits only `proceed(call)` and what `call.runtime` offers, so
+    that the same coroutine can serve a synchronous function, where nothing may suspend.
+
+    Attributes:
+        mode: "enforce", or "observe" to only say what the policy would have refused.
+    """
+
+    mode: str = "enforce"
+
+    async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        """Decide, proceed zero or more times, and give the outcome."""
+        raise NotImplementedError(type(self).__name__)
+
+    def bind(self, site: Site) -> Policy:  # noqa: ARG002  for subclasses
+        """Fit the policy to a function, once, when it is decorated.
+
+        Returns:
+            This policy, or a copy that knows the function.
+
+        Raises:
+            ConfigurationError: when the function cannot honour a setting.
+        """
+        return self
+
+    def describe(self) -> dict[str, Any]:
+        """The settings as plain data, defaults included."""
+        return {name: plain(value) for name, value in vars(self).items() if name[0] != "_"}
+
+    def __call__(self, function: Callable[P, R], /) -> Callable[P, R]:
+        """Guard `function` with this policy alone, or around the policies it already has."""
+        from reliai._core.binding import guard  # noqa: PLC0415  a pipeline binds policies
+
+        return cast("Callable[P, R]", guard(function, (self,)))
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.describe().items())
+        return f"reliai.{type(self).__name__}({settings})"
+
+
+def plain(value: object) -> object:
+    """`value` as plain data: numbers and text as they are, containers by item, else its name."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, Policy):
+        return {"policy": type(value).__name__, **value.describe()}
+    if isinstance(value, type) or callable(value):
+        return getattr(value, "__qualname__", None) or type(value).__qualname__
+    describe = getattr(value, "describe", None)
+    return plain(describe()) if callable(describe) else repr(value)
+
+
+class Middleware(Policy):
+    """A function, or a policy from outside reliai, made safe.
+
+    What it raises becomes an outcome, and a plain value it returns becomes one too.
+    """
+
+    def __init__(self, function: Callable[[Call, Proceed], Awaitable[object]], name: str) -> None:
+        self.function = function
+        self.name = name
+
+    async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        try:
+            result = await self.function(call, proceed)
+        except Exception as error:  # noqa: BLE001  a middleware may prefer exceptions
+            return Outcome(error=error)
+        return result if isinstance(result, Outcome) else Outcome(result)
+
+    def describe(self) -> dict[str, Any]:
+        return {"middleware": self.name}
+
+
+class _Foreign(Middleware):
+    """A policy class from outside: bound as its author wrote it, and then made safe."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy.run, type(policy).__qualname__)
+        self._policy = policy
+        self.mode = policy.mode
+
+    def bind(self, site: Site) -> Policy:
+        return _Foreign(self._policy.bind(site))
+
+    def describe(self) -> dict[str, Any]:
+        return self._policy.describe()
+
+
+def as_policy(thing: object) -> Policy:
+    """`thing` as a policy.
+
+    Raises:
+        ConfigurationError: when it is neither a policy nor an `async def` of (call, proceed).
+    """
+    if isinstance(thing, Policy):
+        ours = type(thing).__module__.partition(".")[0] == "reliai"
+        return thing if ours else _Foreign(thing)
+    if isinstance(thing, type):
+        message = f"{thing.__name__} is a class; pass an object of it: {thing.__name__}()"
+        raise ConfigurationError(message)
+    function = cast("Callable[[Call, Proceed], Awaitable[object]]", thing)
+    run = thing if inspect.isroutine(thing) else getattr(thing, "__call__", None)  # noqa: B004
+    if not inspect.iscoroutinefunction(run):
+        message = (
+            f"{thing!r} is no policy; pass one of reliai's policies or an "
+            "`async def middleware(call, proceed)`"
+        )
+        raise ConfigurationError(message)
+    _check_takes_two(function)
+    return Middleware(function, getattr(thing, "__qualname__", type(thing).__qualname__))
+
+
+def _check_takes_two(function: Callable[..., Any]) -> None:
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        message = f"{function!r} must take two arguments: `async def middleware(call, proceed)`"
+        raise ConfigurationError(message) from None

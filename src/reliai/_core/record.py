@@ -1,0 +1,390 @@
+"""The call record: what one logical call leaves behind. Everything after the call reads it.
+
+A call fills its record while it runs, so the hot path sets a handful of slots and no more; a slot
+never set gives its default when it is read, and ids and names are put into words only then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reliai._core import ids
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reliai._core.ambient import Ambient
+    from reliai._core.settings import Identity
+    from reliai._core.site import Site
+
+__all__ = ["SCHEMA_VERSION", "Attempt", "CallRecord", "CheckResult", "ErrorInfo", "Event"]
+
+SCHEMA_VERSION = 1
+
+MESSAGE_LIMIT = 500
+"""Characters of an error's message that a record keeps."""
+
+
+class ErrorInfo(NamedTuple):
+    """An error as a record keeps it: its kind, its type's name and its message, cut to size."""
+
+    kind: str
+    type: str
+    message: str
+
+    @classmethod
+    def of(cls, error: BaseException, kind: str) -> ErrorInfo:
+        """Describe `error`, keeping neither the exception nor what it refers to."""
+        return cls(str(kind), _type_name(error), _message(error))
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    if type(error).__module__.startswith("pydantic_core"):
+        # Its message quotes the values it looked at, and content is recorded only when asked for.
+        count = getattr(error, "error_count", int)
+        return f"{count()} validation errors"
+    try:
+        return str(error)[:MESSAGE_LIMIT]
+    except Exception:  # noqa: BLE001  a broken __str__ must not change the call
+        return "(its message could not be read)"
+
+
+class Event(NamedTuple):
+    """Something a policy did.
+
+    Attributes:
+        kind: what, as one word with underscores: "retry", "circuit_opened".
+        at: seconds since the call started.
+        attributes: the numbers behind it; plain data.
+    """
+
+    kind: str
+    at: float
+    attributes: Mapping[str, Any]
+
+
+class CheckResult(NamedTuple):
+    """What one check said: its name, whether it passed, and why not."""
+
+    name: str
+    passed: bool
+    reason: str | None = None
+
+
+class Attempt:
+    """One call of a target.
+
+    Attributes:
+        number: 1-based, over all retries, reasks and targets of the call.
+        target: the function called.
+        started_at: Unix seconds.
+        duration: seconds; of a stream, until its end.
+        status: "success", "error" or "cancelled"; None while it runs.
+        error: what it failed with.
+        model, input_tokens, output_tokens: as the provider reported them.
+        wait: seconds waited before it, by a retry.
+    """
+
+    __slots__ = (
+        "_failed",
+        "duration",
+        "error",
+        "input_tokens",
+        "model",
+        "number",
+        "output_tokens",
+        "started_at",
+        "status",
+        "target",
+        "wait",
+    )
+
+    number: int
+    target: str
+    started_at: float
+    duration: float | None
+    status: str | None
+    error: ErrorInfo | None
+    model: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    wait: float
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ATTEMPT_DEFAULTS:
+            return _ATTEMPT_DEFAULTS[name]
+        message = f"Attempt has no attribute {name!r}"
+        raise AttributeError(message)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        fields = {name: getattr(self, name) for name in _ATTEMPT_FIELDS}
+        fields["error"] = None if self.error is None else self.error._asdict()
+        return fields
+
+    def __repr__(self) -> str:
+        return f"<Attempt {self.number} of {self.target}: {self.status or 'running'}>"
+
+
+_ATTEMPT_FIELDS = (
+    "number",
+    "target",
+    "started_at",
+    "duration",
+    "status",
+    "error",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "wait",
+)
+_ATTEMPT_DEFAULTS: dict[str, Any] = {**dict.fromkeys(_ATTEMPT_FIELDS), "wait": 0.0}
+
+
+class CallRecord:
+    """What one logical call leaves behind, whatever its decorators, retries and targets.
+
+    Unchanged once the call has ended. `to_dict` gives plain data, `json_schema` its shape.
+
+    Attributes:
+        id: 32 hexadecimal digits, ordered by time, or the id that `context(call_id=)` gave.
+        name: the guarded function's name.
+        started_at: Unix seconds.
+        duration: seconds; of a stream, until its end; None while the call runs.
+        status: "success", "degraded", "rejected", "error" or "cancelled"; None while it runs.
+        error: kind, type and message of what the caller got; None on success.
+        target: the function that gave the answer, or was called last.
+        usage_state: "measured", "estimated" or "unknown".
+        cost_usd, wasted_usd: US dollars; None where unknown, never 0.
+        time_to_first_chunk: seconds from the start to the first chunk.
+        chunks: how many chunks were delivered; None for a call that is no stream.
+        inputs, output: None unless an observer asked for content.
+    """
+
+    __slots__ = (
+        "_ambient",
+        "_attempts",
+        "_events",
+        "_id",
+        "_identity",
+        "_parent",
+        "_site",
+        "checks",
+        "chunks",
+        "cost_usd",
+        "duration",
+        "error",
+        "finish_reason",
+        "input_tokens",
+        "inputs",
+        "model_requested",
+        "model_served",
+        "output",
+        "output_tokens",
+        "provider",
+        "span_id",
+        "started_at",
+        "status",
+        "target",
+        "time_to_first_chunk",
+        "trace_id",
+        "usage_state",
+        "values",
+        "variant",
+        "wasted_usd",
+    )
+
+    _id: int | str
+    _site: Site
+    _ambient: Ambient
+    _identity: Identity
+    _parent: CallRecord | str | None
+    _attempts: list[Attempt]
+    _events: list[Event]
+
+    started_at: float
+    duration: float | None
+    status: str | None
+    error: ErrorInfo | None
+    target: str | None
+    variant: str | None
+    model_requested: str | None
+    model_served: str | None
+    provider: str | None
+    finish_reason: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    usage_state: str
+    cost_usd: float | None
+    wasted_usd: float | None
+    time_to_first_chunk: float | None
+    chunks: int | None
+    inputs: Any
+    output: Any
+    values: Mapping[str, Any]
+    checks: tuple[CheckResult, ...]
+    trace_id: str | None
+    span_id: str | None
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _DEFAULTS:
+            return _DEFAULTS[name]
+        message = f"CallRecord has no attribute {name!r}"
+        raise AttributeError(message)
+
+    @property
+    def id(self) -> str:
+        """The call's id."""
+        return ids.as_text(self._id)
+
+    @property
+    def name(self) -> str:
+        """The guarded function's name."""
+        return self._site.name
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call has ended; from then on the record does not change."""
+        return self.duration is not None
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempts, in the order they started."""
+        return tuple(self._attempts)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What the policies did, in order."""
+        return tuple(self._events)
+
+    @property
+    def parent_id(self) -> str | None:
+        """The id of the call inside which this one was made."""
+        parent = self._parent
+        return parent.id if isinstance(parent, CallRecord) else parent
+
+    @property
+    def subject(self) -> str | None:
+        """Whom the call was made for, from `context`."""
+        return self._ambient.subject
+
+    @property
+    def session(self) -> str | None:
+        """The conversation it belongs to, from `context`."""
+        return self._ambient.session
+
+    @property
+    def tenant(self) -> str | None:
+        """The customer it was made for, from `context`."""
+        return self._ambient.tenant
+
+    @property
+    def run_id(self) -> str | None:
+        """The agent's run it belongs to."""
+        return self._ambient.run_id
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The function's tags, with those of `context` over them."""
+        return {**self._site.tags, **self._ambient.tags}
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the policies and their settings: what changed when it changed."""
+        return self._site.fingerprint
+
+    @property
+    def service(self) -> str | None:
+        """The service's name, from `configure`."""
+        return self._identity.service
+
+    @property
+    def release(self) -> str | None:
+        """The service's release, from `configure`."""
+        return self._identity.release
+
+    @property
+    def environment(self) -> str | None:
+        """The environment, from `configure`."""
+        return self._identity.environment
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON; durations in seconds, times in Unix seconds."""
+        fields: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+        fields.update((name, getattr(self, name)) for name in RECORD_FIELDS)
+        fields["error"] = None if self.error is None else self.error._asdict()
+        fields["attempts"] = [attempt.to_dict() for attempt in self._attempts]
+        fields["events"] = [
+            {"kind": e.kind, "at": e.at, "attributes": dict(e.attributes)} for e in self._events
+        ]
+        fields["checks"] = [check._asdict() for check in self.checks]
+        fields["values"] = dict(self.values)
+        return fields
+
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of what `to_dict` gives."""
+        from reliai._core.record_schema import RECORD_SCHEMA  # noqa: PLC0415  rarely asked for
+
+        return RECORD_SCHEMA
+
+    def __repr__(self) -> str:
+        return f"<CallRecord {self.id} {self.name}: {self.status or 'running'}>"
+
+
+RECORD_FIELDS = (
+    "id",
+    "name",
+    "started_at",
+    "duration",
+    "status",
+    "error",
+    "attempts",
+    "events",
+    "target",
+    "variant",
+    "model_requested",
+    "model_served",
+    "provider",
+    "finish_reason",
+    "input_tokens",
+    "output_tokens",
+    "usage_state",
+    "cost_usd",
+    "wasted_usd",
+    "time_to_first_chunk",
+    "chunks",
+    "inputs",
+    "output",
+    "values",
+    "checks",
+    "subject",
+    "session",
+    "tenant",
+    "run_id",
+    "tags",
+    "parent_id",
+    "trace_id",
+    "span_id",
+    "fingerprint",
+    "service",
+    "release",
+    "environment",
+)
+_DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(RECORD_FIELDS),
+    "usage_state": "unknown",
+    "checks": (),
+    "values": {},
+    "_events": (),
+    "_parent": None,
+}
+for _derived in ("id", "name", "attempts", "events", "subject", "session", "tenant", "run_id"):
+    del _DEFAULTS[_derived]
+for _derived in ("tags", "parent_id", "fingerprint", "service", "release", "environment"):
+    del _DEFAULTS[_derived]

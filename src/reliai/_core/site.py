@@ -1,0 +1,177 @@
+"""What is known of a decorated function: what its policies are bound to, and what serves its calls."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+from reliai._core.observers import Hooks, combined
+from reliai._core.policy import plain
+from reliai._core.runtime import ASYNCIO, BLOCKING
+from reliai._core.settings import settings
+from reliai._core.target import Target, target_name
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+    from reliai._core.call import Call, Proceed
+    from reliai._core.observers import Observer
+    from reliai._core.outcome import Outcome
+    from reliai._core.policy import Policy
+    from reliai._core.runtime import Runtime
+    from reliai._core.workers import Worker
+
+__all__ = ["MAX_STRAGGLERS", "Site"]
+
+MAX_STRAGGLERS = 32
+"""Threads that a function may have left behind at one time; further calls are `BulkheadFull`."""
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class Site:
+    """A decorated function.
+
+    Attributes:
+        function: what was decorated, bare.
+        name: the record's name for it.
+        kind: "sync", "async", "generator" or "async_generator".
+        parameters: the names of its parameters, without those of `*args` and `**kwargs`.
+        effects: "none", "idempotent" or "once".
+        cooperative: whether the function itself keeps to `remaining()`.
+        policies: the bound policies, outermost first; complete once all are bound.
+        index: the position of the policy that is being bound.
+        threaded: whether a timeout leaves a synchronous function behind on a thread.
+    """
+
+    def __init__(  # noqa: PLR0913  the facts `reliable` was given
+        self,
+        function: Callable[..., Any],
+        kind: str,
+        *,
+        name: str,
+        effects: str = "none",
+        cooperative: bool = False,
+        idempotency_key: str | None = None,
+        output: Any = None,
+        measure: Callable[..., Mapping[str, Any]] | None = None,
+        tags: Mapping[str, str] | None = None,
+        observers: tuple[Observer, ...] = (),
+    ) -> None:
+        self.function = function
+        self.kind = kind
+        self.name = name
+        self.effects = effects
+        self.cooperative = cooperative
+        self.output = output
+        self.measure = measure
+        self.tags = dict(tags or {})
+        self.observers = observers
+        self.idempotency_key = idempotency_key
+        self.signature = _signature(function)
+        parameters = self.signature.parameters.values()
+        self.parameters = tuple(p.name for p in parameters if p.kind not in _VARIADIC)
+        self.takes_any_keyword = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+        self.runtime: Runtime = ASYNCIO if kind.startswith("async") else BLOCKING
+        self.policies: tuple[Policy, ...] = ()
+        self.requested: tuple[Policy, ...] = ()
+        self.index = 0
+        self.threaded = False
+        self.target = Target(function, kind, target_name(function), primary=True)
+        self.chain: Proceed
+        self._fingerprint: str | None = None
+        self._hooks = Hooks(())
+        self._hooks_of: tuple[Observer, ...] | None = None
+        self._stragglers = 0
+        self._lock = threading.Lock()
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the function is a generator of either kind."""
+        return self.kind.endswith("generator")
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether an event loop runs the function."""
+        return self.runtime is ASYNCIO
+
+    def serve(self, call: Call) -> Coroutine[Any, Any, Outcome]:
+        """The whole pipeline's work on a call; only the function when the mode is "off"."""
+        serve = self.target.leaf if call.mode == "off" else self.chain
+        return cast("Coroutine[Any, Any, Outcome]", serve(call))
+
+    def hooks(self) -> Hooks:
+        """The observers of this function's calls, as they are set now."""
+        if self._hooks_of is not settings.observers:
+            self._hooks, self._hooks_of = combined(self.observers), settings.observers
+        return self._hooks
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the policies and their settings."""
+        if self._fingerprint is None:
+            import hashlib  # noqa: PLC0415  asked for when a record is read
+
+            text = repr([plain(policy) for policy in self.policies])
+            self._fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return self._fingerprint
+
+    def outside(self) -> tuple[Policy, ...]:
+        """The policies around the one that is being bound."""
+        return self.requested[: self.index]
+
+    def inside(self) -> tuple[Policy, ...]:
+        """The policies inside the one that is being bound."""
+        return self.requested[self.index + 1 :]
+
+    def put_argument(self, bound: inspect.BoundArguments, name: str, value: object) -> None:
+        """Change one argument of bound ones.
+
+        Raises:
+            ConfigurationError: for a name that is no parameter of the function.
+        """
+        if name in self.parameters:
+            bound.arguments[name] = value
+            return
+        for parameter in self.signature.parameters.values():
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                rest = dict(bound.arguments.get(parameter.name, {}))
+                bound.arguments[parameter.name] = {**rest, name: value}
+                return
+        message = (
+            f"{self.name} has no parameter {name!r}; "
+            f"its parameters are: {', '.join(self.parameters) or 'none'}"
+        )
+        raise ConfigurationError(message)
+
+    @property
+    def stragglers(self) -> int:
+        """Threads left behind by timeouts that still run the function."""
+        return self._stragglers
+
+    def straggle(self, worker: Worker, close: Callable[[], object] | None = None) -> None:
+        """Count a thread that was left behind, until it ends; then close what it worked on."""
+        with self._lock:
+            self._stragglers += 1
+
+        def ended() -> None:
+            with self._lock:
+                self._stragglers -= 1
+            if close is not None:
+                close()
+
+        worker.after(ended)
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins have none
+        return inspect.Signature(
+            [
+                inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL),
+                inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
+            ]
+        )

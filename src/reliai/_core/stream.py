@@ -1,0 +1,179 @@
+"""A stream of chunks whose first one has been read, as policies and callers hold it.
+
+The first chunk a caller gets is the commit point: nothing is replayed after it, so what was
+delivered is a prefix of exactly one attempt. All that was taken for the call, its permits, its
+breaker verdict and its record, ends when the stream ends: exhausted, failed, closed or abandoned.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.limits import overrun, sooner
+from reliai._core.outcome import Outcome
+from reliai.errors import StreamInterrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from reliai._core.call import Call, Limit
+    from reliai._core.record import CallRecord
+
+__all__ = ["NOTHING", "Stream", "settle_abandoned"]
+
+NOTHING: Any = object()
+"""Stands where no chunk is."""
+
+
+class Stream:
+    """What the synchronous and the asynchronous stream share: limits, counts and the one end.
+
+    Attributes:
+        chunks: how many chunks were delivered.
+        call_id: the id of the call.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_call",
+        "_context",
+        "_delivered_at",
+        "_done",
+        "_first",
+        "_idle",
+        "_iterator",
+        "_partial",
+        "_source",
+        "_total",
+        "chunks",
+        "ended",
+    )
+
+    def __init__(self, call: Call, context: Context, source: Any, iterator: Any, first: Any) -> None:
+        self._call = call
+        self._context = context
+        self._source = source
+        self._iterator = iterator
+        self._first = first
+        self._done: list[Callable[[Outcome], None]] = []
+        self._idle = call.idle
+        self._total: Limit | None = (
+            None if call.deadline is None else (call.deadline, call.layer, call.limit)
+        )
+        self._delivered_at: float | None = None
+        # Only a stream that reliai may cut has to know what was delivered.
+        limited = self._idle is not None or self._total is not None
+        self._partial: list[Any] | None = [] if limited else None
+        self.chunks = 0
+        self.ended = False
+
+    @property
+    def call_id(self) -> str:
+        """The id of the call."""
+        return self._call.id
+
+    @property
+    def record(self) -> CallRecord | None:
+        """The call's record; None until the stream has ended."""
+        record = self._call._record  # noqa: SLF001  the engine's own
+        return record if record.ended else None
+
+    def on_end(self, done: Callable[[Outcome], None]) -> None:
+        """Have `done` told the end exactly once; at once when the stream has ended."""
+        if self.ended:
+            done(Outcome())
+        else:
+            self._done.append(done)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End the stream, once: all that was taken for the call is given back."""
+        if self.ended:
+            return
+        self.ended = True
+        self._first = NOTHING
+        callbacks, self._done = self._done, []
+        outcome = Outcome(error=error)
+        for done in callbacks:
+            done(outcome)
+        if isinstance(error, Exception) and self.chunks:
+            error.add_note(f"reliai: the stream failed after {self.chunks} delivered chunks")
+
+    def _deliver(self, chunk: Any) -> Any:
+        self.chunks += 1
+        if self._partial is not None:
+            self._partial.append(chunk)
+            self._delivered_at = self._call.clock.monotonic()
+        return chunk
+
+    def _next_limit(self) -> Limit | None:
+        """The limit for the next chunk. Time during which the caller held a chunk is given back."""
+        if self._partial is None:
+            return None
+        now = self._call.clock.monotonic()
+        if self._total is not None and self._delivered_at is not None:
+            until, layer, seconds = self._total
+            self._total = (until + now - self._delivered_at, layer, seconds)
+        self._delivered_at = None
+        idle = None if self._idle is None else (now + self._idle, "idle", self._idle)
+        limit = sooner(self._total, idle)
+        self._call.bound = None if limit is None else limit[0]
+        return limit
+
+    def _interruption(self, limit: Limit) -> StreamInterrupted:
+        timeout = overrun(self._call, limit)
+        partial = self._partial or []
+        text = "".join(partial) if all(isinstance(chunk, str) for chunk in partial) else partial
+        error = StreamInterrupted(
+            f"{timeout}, after {self.chunks} chunks were delivered; "
+            "the answer is incomplete, see .partial",
+            chunks=self.chunks,
+            partial=text,
+        )
+        error.__cause__ = timeout
+        return error
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in Stream.__slots__:
+            raise AttributeError(name)
+        # A provider's stream object keeps its attributes: its response, its request id.
+        return getattr(self._source, name)
+
+
+# A destructor that the garbage collector runs may interrupt code that holds a lock; what it would
+# have to settle then waits here until the next call.
+_abandoned: deque[Callable[[], None]] = deque()
+_collecting = False
+
+
+def _watch(phase: str, _info: object) -> None:
+    global _collecting  # noqa: PLW0603  one collector a process
+    _collecting = phase == "start"
+
+
+gc.callbacks.append(_watch)
+
+
+def abandon(settle: Callable[[], None]) -> None:
+    """Settle what an object left behind: now, or soon when the collector is at work."""
+    if _collecting:
+        _abandoned.append(settle)
+    else:
+        settle()
+
+
+def settle_abandoned() -> None:
+    """Settle what the collector found."""
+    while _abandoned:
+        try:
+            settle = _abandoned.popleft()
+        except IndexError:
+            return
+        settle()
+
+
+def has_abandoned() -> bool:
+    """Whether the collector left something to settle."""
+    return bool(_abandoned)

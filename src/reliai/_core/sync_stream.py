@@ -1,0 +1,187 @@
+"""A stream for synchronous code: an iterator, a generator and a context manager in one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reliai._core import workers
+from reliai._core.limits import overrun
+from reliai._core.outcome import StreamOutcome
+from reliai._core.stream import NOTHING, Stream, abandon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+    from types import TracebackType
+
+    from reliai._core.call import Call, Limit
+    from reliai._core.workers import Worker
+
+__all__ = ["SyncStream", "replayed"]
+
+
+class SyncStream(Stream):
+    """An iterator of chunks; see `Stream`."""
+
+    __slots__ = ("_worker",)
+
+    def __init__(  # noqa: PLR0913, PLR0917  made in two places of the engine
+        self,
+        call: Call,
+        context: Context,
+        source: Any,
+        iterator: Any,
+        first: Any,
+        worker: Worker | None = None,
+    ) -> None:
+        super().__init__(call, context, source, iterator, first)
+        self._worker = worker
+
+    def __iter__(self) -> SyncStream:
+        return self
+
+    def __next__(self) -> Any:
+        first = self._first
+        if first is not NOTHING:
+            self._first = NOTHING
+            return self._deliver(first)
+        if self.ended:
+            raise StopIteration
+        return self._step(next, self._iterator)
+
+    async def read(self) -> Any:
+        """The next chunk, for a policy; NOTHING at the end."""
+        return next(self, NOTHING)
+
+    def send(self, value: Any) -> Any:
+        """As a generator's `send`."""
+        if self._first is not NOTHING or self.ended:
+            if value is None or self.ended:
+                return self.__next__()
+            message = "can't send non-None value to a just-started generator"
+            raise TypeError(message)
+        return self._step(self._iterator.send, value)
+
+    def throw(self, error: BaseException, *_: object) -> Any:
+        """As a generator's `throw`."""
+        if self.ended:
+            raise error
+        self._first = NOTHING
+        throw = getattr(self._iterator, "throw", None)
+        if throw is None:
+            self.close()
+            raise error
+        return self._step(throw, error)
+
+    def close(self) -> None:
+        """Close the stream early; nothing when it has ended. Never fails on a second call."""
+        if self.ended:
+            return
+        try:
+            self._close_source()
+        finally:
+            self.end(GeneratorExit())
+            self._release()
+
+    def _step(self, action: Callable[..., Any], *args: Any) -> Any:
+        limit = self._next_limit()
+        try:
+            if self._worker is None:
+                chunk = self._inline(limit, action, args)
+            else:
+                chunk = self._bounded(self._worker, limit, action, args)
+        except StopIteration:
+            self.end()
+            self._release()
+            raise
+        except BaseException as error:
+            self.end(error)
+            self._release()
+            raise
+        return self._deliver(chunk)
+
+    def _inline(self, limit: Limit | None, action: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        if limit is not None and limit[0] <= self._call.clock.monotonic():
+            self._close_source()
+            raise self._interruption(limit)
+        step = self._call._site.hooks().activated(self._call, action)  # noqa: SLF001  the engine's
+        return self._context.run(step, *args)
+
+    def _bounded(
+        self, worker: Worker, limit: Limit | None, action: Callable[..., Any], args: tuple[Any, ...]
+    ) -> Any:
+        seconds = None if limit is None else limit[0] - self._call.clock.monotonic()
+        step = self._call._site.hooks().activated(self._call, action)  # noqa: SLF001  the engine's
+        try:
+            if limit is None or (seconds is not None and seconds > 0):
+                chunk, error = worker.call(self._context, seconds, step, args)
+            else:
+                raise workers.Abandoned
+        except workers.Abandoned:
+            self._leave(worker)
+            assert limit is not None  # noqa: S101  only a limit abandons
+            raise self._interruption(limit) from overrun(self._call, limit)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # no cycle through the traceback
+        return chunk
+
+    def _leave(self, worker: Worker) -> None:
+        """Leave a stuck step behind; its source is closed as soon as it can be."""
+        close = _closer(self._source)
+        if worker.abandoned:
+            self._call._site.straggle(worker, close)  # noqa: SLF001  the engine's own
+        else:
+            worker.call(self._context, None, close)
+
+    def _close_source(self) -> None:
+        close = _closer(self._source)
+        if self._worker is None:
+            self._context.run(close)
+            return
+        _, error = self._worker.call(self._context, None, close)
+        if error is not None:
+            raise error
+
+    def _release(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            workers.release(worker)
+
+    def __enter__(self) -> SyncStream:
+        enter = getattr(self._source, "__enter__", None)
+        if enter is not None:
+            self._context.run(enter)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+        leave = getattr(self._source, "__exit__", None)
+        if leave is not None:
+            self._context.run(leave, kind, error, traceback)
+
+    def __del__(self) -> None:
+        if not getattr(self, "ended", True):
+            abandon(self.close)
+
+
+def _closer(source: Any) -> Callable[[], object]:
+    close = getattr(source, "close", None)
+    return close if callable(close) else _nothing
+
+
+def _nothing() -> None:
+    return None
+
+
+def replayed(call: Call, chunks: list[Any], context: Context) -> StreamOutcome:
+    """An outcome that delivers chunks already at hand."""
+    iterator = iter(chunks)
+    return StreamOutcome(SyncStream(call, context, iterator, iterator, next(iterator, NOTHING)))

@@ -1,0 +1,151 @@
+"""The four wrappers: what a caller calls in place of the decorated function.
+
+Each is short on purpose. It is the one frame of reliai's that a traceback shows besides the leaf,
+and it must not keep the error it raises: that would be a cycle through the traceback.
+"""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.ambient import current
+from reliai._core.engine import announce, finish, finish_cancelled, start, suspended
+from reliai._core.kinds import generator_like
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reliai._core.outcome import Outcome
+    from reliai._core.site import Site
+
+__all__ = ["executor", "wrapper"]
+
+
+def wrapper(site: Site) -> Callable[..., Any]:
+    """The function to call in place of the site's own."""
+    if site.streaming:
+        return _stream_wrapper(site)
+    return _async_wrapper(site) if site.asynchronous else _sync_wrapper(site)
+
+
+def executor(site: Site) -> Callable[..., Any]:
+    """Like the wrapper, but giving the `Outcome`: a function, or a coroutine function."""
+    if site.streaming:
+        return _stream_executor(site)
+    return _async_executor(site) if site.asynchronous else _sync_executor(site)
+
+
+def _end(call: Any, outcome: Outcome) -> None:
+    if outcome.streaming:
+        from reliai._core.lazy_stream import deliver_stream  # noqa: PLC0415  for streams only
+
+        deliver_stream(call, outcome)
+    else:
+        finish(call, outcome)
+
+
+def _sync_executor(site: Site) -> Callable[..., Outcome]:
+    def execute(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
+        call = start(site, args, kwargs)
+        announce(call)
+        token = current.set(call)
+        coroutine = site.serve(call)
+        try:
+            coroutine.send(None)
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+        except BaseException as error:
+            finish_cancelled(call, error)
+            raise
+        else:
+            problem = suspended(coroutine)
+            finish_cancelled(call, problem)
+            raise problem
+        finally:
+            current.reset(token)
+        _end(call, outcome)
+        return outcome
+
+    return execute
+
+
+def _sync_wrapper(site: Site) -> Callable[..., Any]:
+    execute = _sync_executor(site)
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        outcome = execute(args, kwargs)
+        error = outcome.error
+        if error is None:
+            return outcome.value
+        try:
+            raise error
+        finally:
+            del error, outcome
+
+    return guarded
+
+
+def _async_executor(site: Site) -> Callable[..., Any]:
+    async def execute(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
+        call = start(site, args, kwargs)
+        announce(call)
+        token = current.set(call)
+        try:
+            outcome = await site.serve(call)
+        except BaseException as error:
+            finish_cancelled(call, error)
+            raise
+        finally:
+            current.reset(token)
+        _end(call, outcome)
+        return outcome
+
+    return execute
+
+
+def _async_wrapper(site: Site) -> Callable[..., Any]:
+    execute = _async_executor(site)
+
+    async def guarded(*args: Any, **kwargs: Any) -> Any:
+        outcome = await execute(args, kwargs)
+        error = outcome.error
+        if error is None:
+            return outcome.value
+        try:
+            raise error
+        finally:
+            del error, outcome
+
+    return guarded
+
+
+def _stream_wrapper(site: Site) -> Callable[..., Any]:
+    stream_of = _stream_maker(site)
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        return stream_of(args, kwargs)
+
+    return generator_like(guarded, asynchronous=site.asynchronous)
+
+
+def _stream_executor(site: Site) -> Callable[..., Any]:
+    stream_of = _stream_maker(site)
+
+    def execute(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return stream_of(args, kwargs).open()
+
+    return execute
+
+
+def _stream_maker(site: Site) -> Callable[..., Any]:
+    if site.asynchronous:
+        from reliai._core.async_lazy_stream import AsyncLazyStream as Made  # noqa: PLC0415
+    else:
+        from reliai._core.lazy_stream import LazyStream as Made  # type: ignore[assignment]  # noqa: PLC0415
+
+    def stream_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        site.signature.bind(*args, **kwargs)  # a generator function complains when it is called
+        return Made(start(site, args, kwargs), copy_context())
+
+    return stream_of

@@ -1,0 +1,134 @@
+"""Settings of the process, and the state it shows: the one place that knows every floor."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.settings import checked_mode, settings
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reliai._core.observers import Observer
+
+__all__ = ["configure", "flush", "report", "shutdown"]
+
+
+def configure(
+    *,
+    observers: Iterable[Observer] | None = None,
+    state: object | None = None,
+    records: object | None = None,
+    service: str | None = None,
+    environment: str | None = None,
+    release: str | None = None,
+    mode: str | None = None,
+    flush_on_sigterm: bool = False,
+) -> None:
+    """Set what holds for the whole process. What is not given stays as it is.
+
+    Four of them are also read from the environment when reliai is imported:
+    RELIAI_SERVICE, RELIAI_ENVIRONMENT, RELIAI_RELEASE, RELIAI_MODE.
+
+    Args:
+        observers: the observers of every call; replaces those set before.
+        state: where policies of several processes share what they know.
+        records: the store of call records; added to the observers.
+        service, environment, release: what runs here; on every record.
+        mode: "enforce", "observe" (policies say what they would refuse) or "off".
+        flush_on_sigterm: whether to empty the observers' queue when the process is told to end.
+
+    Raises:
+        ConfigurationError: for an unknown mode, or a setting that cannot be honoured.
+    """
+    if state is not None:
+        message = f"configure(state={state!r}): shared state is not available in this version"
+        raise ConfigurationError(message)
+    if mode is not None:
+        settings.mode = checked_mode(mode)
+    if observers is not None:
+        settings.observers = _checked(tuple(observers))
+    if records is not None:
+        settings.observers = (*settings.observers, *_checked((records,)))
+    changes = {"service": service, "environment": environment, "release": release}
+    settings.identity = settings.identity._replace(
+        **{name: value for name, value in changes.items() if value is not None}
+    )
+    if flush_on_sigterm:
+        _flush_on_sigterm()
+
+
+_METHODS = ("on_start", "on_event", "on_end", "activate")
+
+
+def _checked(observers: tuple[Observer, ...]) -> tuple[Observer, ...]:
+    for observer in observers:
+        if isinstance(observer, type):
+            message = f"observer {observer.__name__} is a class; pass an object of it"
+            raise ConfigurationError(message)
+        if not any(callable(getattr(observer, method, None)) for method in _METHODS):
+            message = f"observer {observer!r} has none of {', '.join(_METHODS)}"
+            raise ConfigurationError(message)
+    return observers
+
+
+def flush(timeout: float = 2.0) -> bool:
+    """Wait until observers have what was recorded so far, at most `timeout` seconds.
+
+    Returns:
+        Whether all of it was taken in time.
+    """
+    from reliai._core.hub import flush_all  # noqa: PLC0415  loads threads and queues
+
+    return flush_all(settings.observers, timeout)
+
+
+def shutdown(timeout: float = 2.0) -> bool:
+    """`flush`, then close the observers and go on without any.
+
+    Returns:
+        Whether all that was recorded was taken in time.
+    """
+    from reliai._core.observers import deliver  # noqa: PLC0415
+
+    emptied = flush(timeout)
+    observers, settings.observers = settings.observers, ()
+    for observer in observers:
+        close = getattr(observer, "close", None)
+        if callable(close):
+            deliver(observer, close)
+    return emptied
+
+
+def _flush_on_sigterm() -> None:
+    import threading  # noqa: PLC0415
+
+    if threading.current_thread() is not threading.main_thread():
+        message = "configure(flush_on_sigterm=True) works in the main thread only"
+        raise ConfigurationError(message)
+    previous = signal.getsignal(signal.SIGTERM)
+
+    def handle(number: int, frame: Any) -> None:
+        flush()
+        if callable(previous):
+            previous(number, frame)
+        elif previous == signal.SIG_DFL:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, handle)
+
+
+def report(last: int = 20) -> str:
+    """The last calls of this process, one line each, oldest first.
+
+    Args:
+        last: how many lines at most; 256 calls are kept.
+    """
+    from reliai._core.lines import line  # noqa: PLC0415  words are made when they are read
+
+    records = list(settings.recent)[-last:] if last > 0 else []
+    return "\n".join(line(record) for record in records)

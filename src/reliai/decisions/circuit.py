@@ -1,0 +1,363 @@
+"""A circuit: lets calls through while their target is well, and spares it while it is ill.
+
+The circuit breaker asks it for a permit before each call and records the result afterwards:
+
+    closed ──(too many failures)──▶ open ──(the break is over)──▶ half_open
+    half_open ──(the probes did well)──▶ closed, or else open for twice as long
+    isolated: an operator said no; only `close()` leads out of it
+
+A permit is a number that belongs to one closed spell or to one probe. Results with an older permit
+come late: they are dropped and counted, so nothing that started before a break decides what
+follows it. State changes come back as `Change`; the caller tells whoever listens, outside the lock.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from reliai.decisions.circuit_settings import CircuitSettings, Detector
+from reliai.decisions.circuit_values import Admission, Change, Snapshot, State
+from reliai.decisions.probes import Probes
+from reliai.decisions.window import CountWindow, TimeWindow
+from reliai.errors import BreakerVerdict
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+__all__ = ["Admission", "Change", "Circuit", "CircuitSettings", "Detector", "Snapshot", "State"]
+
+_FAILURE: Final = BreakerVerdict.FAILURE
+_NONE: Final = BreakerVerdict.NONE
+_MOST_DOUBLINGS: Final = 64  # 2.0 ** 1024 overflows
+
+
+class Circuit:
+    """One circuit, safe to use from any number of threads and event loops.
+
+    Args:
+        name: what the circuit protects, for errors and health pages.
+        settings: thresholds and times.
+        target: which target of a fallback it belongs to.
+        key: which of the caller's keys it belongs to.
+    """
+
+    __slots__ = (
+        "_break_ends",
+        "_detector",
+        "_failed_attempts",
+        "_ignored",
+        "_in_a_row",
+        "_late",
+        "_lock",
+        "_opened_at",
+        "_probes",
+        "_rejected",
+        "_serial",
+        "_slow_call",
+        "_window",
+        "generation",
+        "key",
+        "name",
+        "permit",
+        "settings",
+        "state",
+        "target",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        settings: CircuitSettings | None = None,
+        *,
+        target: str | None = None,
+        key: Hashable = None,
+    ) -> None:
+        self.name = name
+        self.target = target
+        self.key = key
+        self.settings = settings or CircuitSettings()
+        self.state: State = "closed"
+        self.generation = 0
+        self.permit = 1
+        """The permit of a closed circuit, free to take without a lock; 0 unless closed: `admit`."""
+        self._serial = 1
+        self._lock = Lock()
+        self._window = _window_for(self.settings)
+        self._probes = Probes()
+        self._detector = _fresh(self.settings.detector)
+        self._slow_call = _limit(self.settings.slow_call)
+        self._ignored = self._rejected = self._late = 0
+        self._in_a_row = self._failed_attempts = 0
+        self._opened_at: float | None = None
+        self._break_ends = -inf
+
+    def admit(self, now: float) -> Admission:
+        """Ask to let a call through; the first call after a break becomes a probe.
+
+        Every admission that was not refused ends in one `record` (or `release`).
+        """
+        with self._lock:
+            if self.permit:
+                return Admission(self.permit)
+            if self.state == "isolated":
+                return self._refuse(None)
+            change = None
+            if self.state == "open":
+                if now < self._break_ends:
+                    return self._refuse(self._break_ends - now)
+                change = self._half_open(now)
+            if not self._probes.has_place(self.settings) and not self._drop_hung(now):
+                return self._refuse(self._probes.wait(now, self._break()))
+            self._serial += 1
+            self._probes.out[self._serial] = now
+            return Admission(self._serial, None, change)
+
+    def record(
+        self, permit: int, now: float, verdict: BreakerVerdict, duration: float = 0.0
+    ) -> Change | None:
+        """Settle an admitted call.
+
+        Args:
+            permit: as `permit` or `admit` gave it.
+            now: when the call ended.
+            verdict: none gives a probe's place back and teaches nothing.
+            duration: how long the target took, in seconds.
+        """
+        with self._lock:
+            if permit != self.permit:
+                return self._record_probe(permit, now, verdict, duration)
+            if verdict is _NONE:
+                self._ignored += 1
+                return None
+            failed = verdict is _FAILURE
+            slow = duration > self._slow_call
+            window = self._window
+            window.record(now, failed, slow)
+            if failed:
+                self._in_a_row += 1
+            else:
+                self._in_a_row = 0
+            if window.failures or window.slow:
+                reason = self._tripped()
+                if reason is not None:
+                    return self._open(now, self._break(), reason, self._rate())
+            if self._detector is not None:
+                return self._detect(now, failed or slow)
+            return None
+
+    def release(self, permit: int) -> None:
+        """Give back a probe's place without a verdict. Any other permit, or twice: nothing."""
+        with self._lock:
+            self._ignored += self._probes.take(permit)
+
+    def open_for_at_least(self, permit: int, now: float, seconds: float) -> Change | None:
+        """Settle a call that its target refused for `seconds` (a rate limit's Retry-After).
+
+        The circuit stays open for that long and no more, at most `max_open_for`: the break does
+        not double, as the target is not ill. An open circuit is prolonged even by a late result.
+        A number of seconds that is negative, zero, infinite or NaN opens nothing.
+        """
+        with self._lock:
+            current = permit == self.permit or self._probes.take(permit)
+            self._ignored += current
+            self._late += not current
+            if not 0.0 < seconds < inf:
+                return None
+            seconds = min(seconds, self.settings.max_open_for)
+            if self.state == "open":
+                self._break_ends = max(self._break_ends, now + seconds)
+                return None
+            return self._open(now, seconds, "rate_limited") if current else None
+
+    def isolate(self) -> Change | None:
+        """Refuse every call until `close()`. None when it did so already."""
+        with self._lock:
+            if self.state == "isolated":
+                return None
+            self._enter("isolated")
+            self._opened_at = None
+            return Change("isolated", "operator")
+
+    def close(self) -> Change | None:
+        """Let calls through again, with nothing counted. None when it was closed already."""
+        with self._lock:
+            if self.state != "closed":
+                return self._close("operator")
+            self._forget()
+            return None
+
+    def update(self, settings: CircuitSettings, now: float) -> None:
+        """Adopt other settings. What was counted stays, unless `window` gives way to `calls`.
+
+        A break that has begun ends when it would have; probes that are out become late.
+        """
+        with self._lock:
+            old, self.settings = self.settings, settings
+            self._window.roll(now)
+            self._window = _carry_over(self._window, settings)
+            self._slow_call = _limit(settings.slow_call)
+            self._probes.clear()
+            if settings.detector != old.detector:
+                self._detector = _fresh(settings.detector)
+
+    def retry_after(self, now: float) -> float | None:
+        """Seconds until a call may pass: 0.0 when one may now, None when isolated."""
+        with self._lock:
+            return self._retry_after(now)
+
+    def is_needed(self, now: float) -> bool:
+        """Whether forgetting this circuit would let calls through that it holds back."""
+        with self._lock:
+            return self.state == "isolated" or now < self._break_ends
+
+    def snapshot(self, now: float) -> Snapshot:
+        """All it knows, consistent in itself."""
+        with self._lock:
+            self._window.roll(now)
+            seen = self._probes if self.state == "half_open" else self._window
+            return Snapshot(
+                name=self.name,
+                target=self.target,
+                key=self.key,
+                state=self.state,
+                calls=seen.calls,
+                failures=seen.failures,
+                slow=seen.slow,
+                ignored=self._ignored,
+                rejected=self._rejected,
+                late=self._late,
+                rate=self._rate() if self.state != "half_open" else None,
+                opened_at=self._opened_at,
+                retry_after=self._retry_after(now),
+                generation=self.generation,
+            )
+
+    # All below is called with the lock held.
+
+    def _refuse(self, retry_after: float | None) -> Admission:
+        self._rejected += 1
+        return Admission(0, retry_after)
+
+    def _record_probe(
+        self, permit: int, now: float, verdict: BreakerVerdict, duration: float
+    ) -> Change | None:
+        if not self._probes.take(permit):
+            self._late += 1
+            return None
+        if verdict is _NONE:
+            self._ignored += 1
+            return None
+        well = self._probes.record(
+            self.settings, failed=verdict is _FAILURE, slow=duration > self._slow_call
+        )
+        if well is None:
+            return None
+        if well:
+            return self._close("probes_passed")
+        self._failed_attempts += 1
+        rate = self._probes.failures / self.settings.probes
+        return self._open(now, self._break(), "probe_failed", rate)
+
+    def _tripped(self) -> str | None:
+        settings, window = self.settings, self._window
+        if settings.consecutive is not None and self._in_a_row >= settings.consecutive:
+            return "consecutive"
+        calls = window.calls
+        if calls < settings.min_calls:
+            return None
+        if window.failures / calls >= settings.failure_rate:  # a quotient: 0.07 * 100 > 7
+            return "failure_rate"
+        if settings.slow_call is not None and window.slow / calls >= settings.slow_rate:
+            return "slow_rate"
+        return None
+
+    def _detect(self, now: float, bad: bool) -> Change | None:  # noqa: FBT001
+        try:
+            if self._detector is None or not self._detector.update(bad):
+                return None
+        except Exception as error:  # noqa: BLE001  anyone's detector must not fail the call
+            self._detector = None
+            return Change("detector_failed", type(error).__name__)
+        return self._open(now, self._break(), "detector", self._rate())
+
+    def _drop_hung(self, now: float) -> bool:
+        # A probe that never reports must not keep the circuit half open for ever. The break grows,
+        # or a target slower than `open_for` could never report in time.
+        if not self._probes.drop_hung(now, self._break()):
+            return False
+        self._failed_attempts += 1
+        self._break_ends = now + self._break()
+        return True
+
+    def _break(self) -> float:
+        doublings = min(self._failed_attempts, _MOST_DOUBLINGS)
+        return min(self.settings.open_for * 2.0**doublings, self.settings.max_open_for)
+
+    def _open(self, now: float, seconds: float, reason: str, rate: float | None = None) -> Change:
+        self._enter("open")
+        self._opened_at = now
+        self._break_ends = now + seconds
+        return Change("opened", reason, rate, seconds)
+
+    def _half_open(self, now: float) -> Change:
+        self._enter("half_open")
+        self._break_ends = now + self._break()
+        return Change("half_open", "break_over")
+
+    def _close(self, reason: str) -> Change:
+        self._enter("closed")
+        self._forget()
+        self._opened_at = None
+        self._failed_attempts = 0
+        self._serial += 1
+        self.permit = self._serial
+        return Change("closed", reason)
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self.permit = 0
+        self.generation += 1
+        self._break_ends = -inf
+        self._probes.clear()
+
+    def _forget(self) -> None:
+        self._window.clear()
+        self._in_a_row = 0
+        self._detector = _fresh(self.settings.detector)
+
+    def _rate(self) -> float | None:
+        calls = self._window.calls
+        return self._window.failures / calls if calls >= self.settings.min_calls else None
+
+    def _retry_after(self, now: float) -> float | None:
+        if self.state == "isolated":
+            return None
+        if self.state != "half_open":
+            return max(0.0, self._break_ends - now)
+        if self._probes.has_place(self.settings):
+            return 0.0
+        return self._probes.wait(now, self._break())
+
+
+def _limit(slow_call: float | None) -> float:
+    return inf if slow_call is None else slow_call
+
+
+def _fresh(detector: Detector | None) -> Detector | None:
+    return None if detector is None else detector.copy()
+
+
+def _window_for(settings: CircuitSettings) -> TimeWindow | CountWindow:
+    return TimeWindow(settings.window) if settings.calls is None else CountWindow(settings.calls)
+
+
+def _carry_over(
+    window: TimeWindow | CountWindow, settings: CircuitSettings
+) -> TimeWindow | CountWindow:
+    if isinstance(window, TimeWindow) and settings.calls is None:
+        return window if window.seconds == settings.window else window.resized(settings.window)
+    if isinstance(window, CountWindow) and settings.calls is not None:
+        return window if window.size == settings.calls else window.resized(settings.calls)
+    return _window_for(settings)

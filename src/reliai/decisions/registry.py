@@ -1,0 +1,137 @@
+"""Which circuits there are: one group a name, in it one circuit for each target and key.
+
+A circuit belongs to its name, not to the object that asked for it, so a policy built anew for each
+request still finds what the ones before it learnt.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from reliai.decisions.circuit import Circuit, CircuitSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+__all__ = ["CircuitGroup", "Registry"]
+
+_MAX_KEYS: Final = 1000
+_MOST_SKIPPED: Final = 16  # bounds the search when most circuits are open
+
+
+class CircuitGroup:
+    """The circuits of one name. They share their settings; an operator's word reaches all of them.
+
+    Args:
+        name: what they protect.
+        settings: thresholds and times of all of them.
+        max_keys: how many circuits with a target or a key are kept. The one used least lately goes
+            first; one whose break has not ended is never dropped, so there may be more.
+    """
+
+    __slots__ = ("_by_key", "_lock", "default", "isolated", "max_keys", "name", "settings")
+
+    def __init__(self, name: str, settings: CircuitSettings, max_keys: int = _MAX_KEYS) -> None:
+        self.name = name
+        self.settings = settings
+        self.max_keys = max_keys
+        self.isolated = False
+        """Whether an operator isolated the whole group; new circuits start isolated then."""
+        self.default = Circuit(name, settings)
+        """The circuit of calls without target and key; kept for good."""
+        self._by_key: OrderedDict[tuple[str | None, Hashable], Circuit] = OrderedDict()
+        self._lock = Lock()
+
+    def circuit(self, now: float, target: str | None = None, key: Hashable = None) -> Circuit:
+        """The circuit of this target and key: the same object every time, as long as it is kept."""
+        if target is None and key is None:
+            return self.default
+        place = target, key
+        with self._lock:
+            circuit = self._by_key.get(place)
+            if circuit is not None:
+                self._by_key.move_to_end(place)
+                return circuit
+            self._make_place(now)
+            circuit = Circuit(self.name, self.settings, target=target, key=key)
+            if self.isolated:
+                circuit.isolate()
+            self._by_key[place] = circuit
+            return circuit
+
+    def circuits(self) -> list[Circuit]:
+        """All of them, the default one first, then by last use."""
+        with self._lock:
+            return [self.default, *self._by_key.values()]
+
+    def adopt(self, settings: CircuitSettings, now: float) -> bool:
+        """Take other settings and keep what was counted; False when they are the same."""
+        with self._lock:
+            if settings == self.settings:
+                return False
+            self.settings = settings
+            for circuit in (self.default, *self._by_key.values()):
+                circuit.update(settings, now)
+            return True
+
+    def isolate(self) -> None:
+        """Refuse every call, of future keys too, until `close()`."""
+        with self._lock:
+            self.isolated = True
+            for circuit in (self.default, *self._by_key.values()):
+                circuit.isolate()
+
+    def close(self) -> None:
+        """Let calls through again, with nothing counted."""
+        with self._lock:
+            self.isolated = False
+            for circuit in (self.default, *self._by_key.values()):
+                circuit.close()
+
+    def _make_place(self, now: float) -> None:
+        for _ in range(_MOST_SKIPPED):
+            if len(self._by_key) < self.max_keys:
+                return
+            place, circuit = self._by_key.popitem(last=False)
+            if circuit.is_needed(now):
+                self._by_key[place] = circuit  # looked at again after all others
+
+
+class Registry:
+    """The groups of one process, by name."""
+
+    def __init__(self, max_keys: int = _MAX_KEYS) -> None:
+        self._max_keys = max_keys
+        self._groups: dict[str, CircuitGroup] = {}
+        self._lock = Lock()
+
+    def group(self, name: str, settings: CircuitSettings, now: float) -> tuple[CircuitGroup, bool]:
+        """The circuits of this name.
+
+        Args:
+            name: what they protect.
+            settings: adopted if the name is known with other settings; its counts stay.
+            now: the time, in seconds of the monotonic clock.
+
+        Returns:
+            The group, and whether its settings were replaced.
+        """
+        with self._lock:
+            group = self._groups.get(name)
+            if group is None:
+                group = self._groups[name] = CircuitGroup(name, settings, self._max_keys)
+                return group, False
+        return group, group.adopt(settings, now)
+
+    def circuits(self) -> list[Circuit]:
+        """Every circuit there is, group by group in the order of their making."""
+        with self._lock:
+            groups = list(self._groups.values())
+        return [circuit for group in groups for circuit in group.circuits()]
+
+    def clear(self) -> None:
+        """Forget all groups; whoever holds one keeps it."""
+        with self._lock:
+            self._groups.clear()

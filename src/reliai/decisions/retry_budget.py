@@ -1,0 +1,95 @@
+"""How many retries a pipeline can afford, so that they never double the load on an ill target."""
+
+from __future__ import annotations
+
+from math import inf
+from threading import Lock
+from typing import Final
+
+from reliai.decisions.window import TimeWindow
+from reliai.errors import ConfigurationError
+
+__all__ = ["RetryBudget"]
+
+_ONE: Final = 1_000_000_000  # one retry, in whole parts: shares of it add up without rounding
+
+
+class RetryBudget:
+    """A limit on retries (and hedges) as a share of first attempts.
+
+    In any `ttl` seconds there are at most `ratio` retries for each first attempt, and
+    `min_per_second * ttl` besides, so that a quiet program may retry too. Only first attempts pay
+    in: retries never earn retries. One budget may be shared by many pipelines and threads.
+
+    Args:
+        ratio: retries for each first attempt, 0 or more; 0.2 is one retry for five calls.
+        min_per_second: retries a second that need no first attempt, 0 or more.
+        ttl: seconds for which a first attempt counts, and a retry is held against the budget;
+            both are forgotten up to a sixtieth of that early.
+
+    Raises:
+        ConfigurationError: a value is out of its range, or no retry would ever be allowed.
+
+    Example:
+        >>> budget = RetryBudget(ratio=0.5, min_per_second=0.0)
+        >>> budget.deposit(now=0.0)
+        >>> budget.withdraw(now=0.0)
+        False
+        >>> budget.deposit(now=1.0)
+        >>> budget.withdraw(now=1.0)
+        True
+    """
+
+    __slots__ = ("_lock", "_reserve", "_share", "_window", "min_per_second", "ratio", "ttl")
+
+    def __init__(self, ratio: float = 0.2, min_per_second: float = 1.0, ttl: float = 10.0) -> None:
+        _at_least_zero("ratio", ratio, "retries for each first attempt")
+        _at_least_zero("min_per_second", min_per_second, "retries a second")
+        _at_least_zero("ttl", ttl, "seconds")
+        self.ratio = ratio
+        self.min_per_second = min_per_second
+        self.ttl = ttl
+        self._share = round(ratio * _ONE)
+        self._reserve = round(min_per_second * ttl * _ONE)
+        if not ttl or not (self._share or self._reserve >= _ONE):
+            raise ConfigurationError(
+                f"{self!r} would never allow a retry; give ratio above 0, or min_per_second * ttl "
+                "of 1 or more. To retry never, leave Retry out"
+            )
+        self._lock = Lock()
+        # Its calls are first attempts, its failures the retries they paid for.
+        self._window = TimeWindow(ttl)
+
+    def deposit(self, now: float) -> None:
+        """Pay in for a first attempt made at `now` (seconds of the monotonic clock)."""
+        with self._lock:
+            self._window.record(now, False, False)  # noqa: FBT003
+
+    def withdraw(self, now: float) -> bool:
+        """Ask for one retry, before waiting for it; True: it is granted and paid."""
+        with self._lock:
+            if self._left(now) < _ONE:
+                return False
+            self._window.add(now, 0, 1, 0)
+            return True
+
+    def balance(self, now: float) -> float:
+        """How many retries could be granted now; negative while older retries outweigh."""
+        with self._lock:
+            return self._left(now) / _ONE
+
+    def _left(self, now: float) -> int:
+        attempts, retries, _ = self._window.counts(now)
+        return self._reserve + attempts * self._share - retries * _ONE
+
+    def __repr__(self) -> str:
+        return (
+            f"RetryBudget(ratio={self.ratio!r}, min_per_second={self.min_per_second!r}, "
+            f"ttl={self.ttl!r})"
+        )
+
+
+def _at_least_zero(name: str, value: object, unit: str) -> None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value < inf:
+        return
+    raise ConfigurationError(f"{name}={value!r} must be a number of {unit}, 0 or more")

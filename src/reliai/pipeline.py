@@ -1,0 +1,310 @@
+"""`reliable`, `Pipeline` and `standard`: what puts policies around a function.
+
+Floor 3. Only what has to know the policies lives here; how they are composed is the engine's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
+
+from reliai._core.binding import Bound, Options, bound_of, guard
+from reliai._core.policy import as_policy
+from reliai.errors import ConfigurationError
+from reliai.pipeline_check import findings
+from reliai.policies.circuit_breaker import CircuitBreaker
+from reliai.policies.fallback import Fallback, Value
+from reliai.policies.retry import Retry
+from reliai.policies.timeout import Timeout
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+
+    from reliai._core.observers import Observer
+    from reliai._core.outcome import Outcome
+    from reliai._core.policy import Policy
+
+__all__ = ["Pipeline", "aexecute", "execute", "pipeline_of", "reliable", "standard"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Decorator(Protocol):
+    """Gives back a function of the same kind and signature."""
+
+    def __call__(self, function: Callable[P, R], /) -> Callable[P, R]: ...
+
+
+class OutputDecorator(Protocol[T]):
+    """Gives back a function of the same kind whose answer is a `T`."""
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, Any]], /
+    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    @overload
+    def __call__(self, function: Callable[P, Any], /) -> Callable[P, T]: ...
+
+
+class Pipeline:
+    """Policies and facts, outermost policy first, ready to guard any number of functions.
+
+    Args:
+        policies: policies, or `async def middleware(call, proceed)` functions.
+        as_reliable: the keyword arguments of `reliable`.
+
+    Raises:
+        ConfigurationError: when something given is no policy, or contradicts itself.
+    """
+
+    def __init__(self, *policies: Any, **as_reliable: Any) -> None:
+        self._options = _options(as_reliable)
+        self.policies: tuple[Policy, ...] = _with_output(
+            tuple(as_policy(policy) for policy in policies), self._options.output
+        )
+        self._bound: dict[int, tuple[Any, Bound]] = {}
+
+    def __call__(self, function: Callable[P, R], /) -> Callable[P, R]:
+        """Guard a function."""
+        return cast("Callable[P, R]", guard(function, self.policies, self._options))
+
+    def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function guarded."""
+        return cast("R", self._guarded(function)(*args, **kwargs))
+
+    async def arun(
+        self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Call an asynchronous function guarded."""
+        return cast("R", await self._guarded(function)(*args, **kwargs))
+
+    def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        # A function keeps its wrapper, and with it budgets and circuits, from call to call.
+        known = self._bound.get(id(function))
+        if known is None or known[0] is not function:
+            if len(self._bound) >= 128:  # noqa: PLR2004  functions made at run time must not pile up
+                self._bound.clear()
+            bound = bound_of(guard(function, self.policies, self._options))
+            assert bound is not None  # noqa: S101  guard made it
+            known = self._bound[id(function)] = (function, bound)
+        return known[1].wrapper
+
+    def describe(self) -> dict[str, Any]:
+        """The pipeline as plain data, with every default."""
+        options = self._options._asdict()
+        return {
+            "name": options["name"],
+            "effects": options["effects"] or "none",
+            "cooperative": bool(options["cooperative"]),
+            "policies": [
+                {"policy": type(policy).__name__, **policy.describe()} for policy in self.policies
+            ],
+        }
+
+    def check(self) -> list[str]:
+        """What is probably not meant: inverted order, nested retries, timeouts that do not fit."""
+        return findings(self.policies, self._options)
+
+    def __repr__(self) -> str:
+        return f"reliai.Pipeline({', '.join(map(repr, self.policies))})"
+
+
+class _BoundPipeline(Pipeline):
+    """The pipeline of a decorated function: its description shows what binding decided."""
+
+    def __init__(self, bound: Bound) -> None:
+        self._options = bound.options._replace(name=bound.site.name)
+        self.policies = bound.site.policies
+        self._site = bound.site
+        self._bound = {id(bound.site.function): (bound.site.function, bound)}
+
+    def __call__(self, function: Callable[P, R], /) -> Callable[P, R]:
+        return cast("Callable[P, R]", guard(function, self._site.requested, self._options))
+
+    def check(self) -> list[str]:
+        return findings(self.policies, self._options, self._site)
+
+
+@overload
+def reliable(
+    *policies: Any,
+    output: type[T],
+    effects: str | None = None,
+    cooperative: bool | None = None,
+    idempotency_key: str | None = None,
+    measure: Callable[..., Mapping[str, Any]] | None = None,
+    name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    observers: tuple[Observer, ...] | list[Observer] = (),
+    kind: str | None = None,
+) -> OutputDecorator[T]: ...
+@overload
+def reliable(
+    *policies: Any,
+    output: None = None,
+    effects: str | None = None,
+    cooperative: bool | None = None,
+    idempotency_key: str | None = None,
+    measure: Callable[..., Mapping[str, Any]] | None = None,
+    name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    observers: tuple[Observer, ...] | list[Observer] = (),
+    kind: str | None = None,
+) -> Decorator: ...
+def reliable(*policies: Any, **facts: Any) -> Any:
+    """Guard a function with policies, outermost first. `reliable()` alone only records its calls.
+
+    Args:
+        policies: policies, or `async def middleware(call, proceed)` functions.
+        output: the type of the answer; puts `Validate(output=)` in its place in the order.
+        effects: "none" (default), "idempotent", or "once": an effect that must not repeat.
+        cooperative: the function itself keeps to `reliai.remaining()`, so no thread is needed to
+            hold it to its deadline.
+        idempotency_key: the parameter that carries the key; by default the call's id is the key.
+        measure: `f(arguments, output)` giving values for the record.
+        name: the name in records; "module.qualname" by default.
+        tags: labels for the record.
+        observers: observers of this function's calls, besides those of the process.
+        kind: "sync", "async", "generator" or "async_generator" for a function that does not tell.
+
+    Returns:
+        A decorator. What it gives is a plain function of the kind that went in, with its signature.
+
+    Raises:
+        ConfigurationError: when a policy or a fact cannot be honoured.
+    """
+    return Pipeline(*policies, **facts)
+
+
+def _options(facts: Mapping[str, Any]) -> Options:
+    unknown = set(facts) - set(Options._fields)
+    if unknown:
+        known = ", ".join(Options._fields)
+        message = f"reliable() takes no {', '.join(sorted(unknown))}; it takes: {known}"
+        raise ConfigurationError(message)
+    given = dict(facts)
+    given["observers"] = tuple(given.get("observers") or ())
+    return Options(**given)
+
+
+def _with_output(policies: tuple[Policy, ...], output: Any) -> tuple[Policy, ...]:
+    """The policies with `Validate(output=)` in its canonical place."""
+    if output is None:
+        return policies
+    from reliai.policies.validate import Validate  # noqa: PLC0415  pydantic only when asked for
+
+    for policy in policies:
+        if isinstance(policy, Validate) and getattr(policy, "output", None) is not None:
+            message = "output= is given twice: to reliable() and to Validate(); keep one"
+            raise ConfigurationError(message)
+    made = Validate(output=output)
+    for index, policy in enumerate(policies):
+        if getattr(policy, "rank", None) is not None and _rank(policies, index) > made.rank:
+            return (*policies[:index], made, *policies[index:])
+    return (*policies, made)
+
+
+def _rank(policies: tuple[Policy, ...], index: int) -> int:
+    """A policy's place in the canonical order; a Timeout's depends on where Retry stands."""
+    policy = policies[index]
+    if isinstance(policy, Timeout):
+        inside = any(getattr(p, "repeats", False) for p in policies[:index])
+        return 120 if inside else 40
+    return int(getattr(policy, "rank", 0))
+
+
+def standard(  # noqa: PLR0913  the defaults a call should have
+    *,
+    timeout: float | None = 60,
+    attempt_timeout: float | None = 20,
+    first_chunk: float | None = None,
+    idle: float | None = 15,
+    attempts: int = 3,
+    fallback: Any = None,
+    output: Any = None,
+    breaker: bool | CircuitBreaker = True,
+    name: str | None = None,
+) -> Pipeline:
+    """A pipeline in canonical order with good defaults.
+
+    Args:
+        timeout: seconds for the whole call.
+        attempt_timeout: seconds for one attempt.
+        first_chunk: seconds to a stream's first chunk.
+        idle: seconds between two chunks of a stream.
+        attempts: how often the function is called at most.
+        fallback: a function, a plain value, or a list of targets (`Value([...])` for a list that
+            is the value); None for none.
+        output: the type of the answer.
+        breaker: whether a circuit breaker guards the target, or the one that does.
+        name: the name in records.
+
+    Raises:
+        ConfigurationError: for a value out of range.
+    """
+    policies: list[Policy] = []
+    if timeout is not None:
+        policies.append(Timeout(timeout))
+    if fallback is not None:
+        targets = fallback if isinstance(fallback, list) else [fallback]
+        policies.append(Fallback(*targets))
+    policies.append(Retry(attempts))
+    if isinstance(breaker, CircuitBreaker):
+        policies.append(breaker)
+    elif breaker:
+        policies.append(CircuitBreaker())
+    if any(limit is not None for limit in (attempt_timeout, first_chunk, idle)):
+        policies.append(Timeout(attempt_timeout, first_chunk=first_chunk, idle=idle))
+    return Pipeline(*policies, output=output, name=name)
+
+
+def pipeline_of(function: Any) -> Pipeline:
+    """The pipeline of a decorated function.
+
+    Raises:
+        ConfigurationError: when the function is not guarded.
+    """
+    return _BoundPipeline(_guarded(function, "pipeline_of"))
+
+
+def execute(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Outcome:
+    """Call a guarded function and get its `Outcome`; never raises an `Exception`.
+
+    A stream function is started: `.value` is the stream, with its first chunk read.
+
+    Raises:
+        ConfigurationError: when the function is not guarded, or is asynchronous.
+    """
+    bound = _guarded(function, "execute")
+    if bound.site.asynchronous:
+        message = f"{bound.site.name} is asynchronous; use `await reliai.aexecute(…)`"
+        raise ConfigurationError(message)
+    return cast("Outcome", bound.execute(_with_self(function, args), kwargs))
+
+
+async def aexecute(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Outcome:
+    """`execute` for an asynchronous function.
+
+    Raises:
+        ConfigurationError: when the function is not guarded, or is synchronous.
+    """
+    bound = _guarded(function, "aexecute")
+    if not bound.site.asynchronous:
+        message = f"{bound.site.name} is synchronous; use `reliai.execute(…)`"
+        raise ConfigurationError(message)
+    return cast("Outcome", await bound.execute(_with_self(function, args), kwargs))
+
+
+def _guarded(function: Any, what: str) -> Bound:
+    bound = bound_of(function)
+    if bound is None:
+        name = getattr(function, "__qualname__", repr(function))
+        message = f"{what}({name}): the function is not guarded; decorate it with @reliai.reliable()"
+        raise ConfigurationError(message)
+    return bound
+
+
+def _with_self(function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    owner = getattr(function, "__self__", None)
+    return args if owner is None else (owner, *args)

@@ -1,0 +1,164 @@
+"""What `Pipeline.check()` finds: settings that work, but not as their author probably meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reliai.policies.fallback import Fallback
+from reliai.policies.retry import Retry
+from reliai.policies.timeout import Timeout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reliai._core.binding import Options
+    from reliai._core.policy import Policy
+    from reliai._core.site import Site
+
+__all__ = ["findings"]
+
+
+def findings(
+    policies: tuple[Policy, ...], options: Options, site: Site | None = None
+) -> list[str]:
+    """One sentence for each finding, with the fix."""
+    found = [
+        *_inverted(policies),
+        *_nested_retries(policies),
+        *_unfitting_timeouts(policies),
+        *_short_of_time(policies, options),
+    ]
+    if site is not None:
+        found += _of_the_function(policies, site)
+    return found
+
+
+def _inverted(policies: tuple[Policy, ...]) -> Iterator[str]:
+    ranked = [
+        (_rank(policies, index), policy)
+        for index, policy in enumerate(policies)
+        if getattr(policy, "rank", None) is not None
+    ]
+    for (outer_rank, outer), (inner_rank, inner) in zip(ranked, ranked[1:], strict=False):
+        if outer_rank > inner_rank:
+            yield (
+                f"{_name(outer)} stands outside {_name(inner)}; the usual order is "
+                f"{_name(inner)} outside {_name(outer)}. {_why(inner, outer)}"
+            )
+
+
+def _rank(policies: tuple[Policy, ...], index: int) -> int:
+    policy = policies[index]
+    if isinstance(policy, Timeout):
+        inside = any(getattr(p, "repeats", False) for p in policies[:index])
+        return 120 if inside else 40
+    return int(getattr(policy, "rank", 0))
+
+
+def _why(outer: Policy, inner: Policy) -> str:
+    names = _name(outer), _name(inner)
+    return _REASONS.get(names, "Swap them, or keep them if that is what you mean")
+
+
+_REASONS = {
+    ("Fallback", "Retry"): "As it stands Fallback answers first and Retry never retries",
+    ("Fallback", "CircuitBreaker"): "As it stands the circuit sees answers of the fallback",
+    ("Retry", "CircuitBreaker"): "As it stands the circuit sees one call for several attempts",
+    ("Guard", "Retry"): "As it stands a rejected input is looked at again for each attempt",
+    ("Fallback", "Validate"): "As it stands an answer of the fallback is delivered unvalidated",
+    ("Validate", "Retry"): "As it stands an invalid answer is repeated as if the provider failed",
+}
+
+
+def _nested_retries(policies: tuple[Policy, ...]) -> Iterator[str]:
+    retries = [policy for policy in policies if isinstance(policy, Retry) and policy.attempts > 1]
+    if len(retries) > 1:
+        product = 1
+        for retry in retries:
+            product *= retry.attempts
+        counts = " × ".join(str(retry.attempts) for retry in retries)
+        yield f"{len(retries)} Retry policies: up to {counts} = {product} attempts; keep one"
+
+
+def _unfitting_timeouts(policies: tuple[Policy, ...]) -> Iterator[str]:
+    total: float | None = None
+    for index, policy in enumerate(policies):
+        if not isinstance(policy, Timeout) or policy.seconds is None:
+            continue
+        if _rank(policies, index) == 40:  # noqa: PLR2004  the whole call's place
+            total = policy.seconds if total is None else min(total, policy.seconds)
+        elif total is not None and policy.seconds > total:
+            yield (
+                f"one attempt may take {policy.seconds:g} s, the whole call only {total:g} s; "
+                "give the attempt less, so that a second one fits"
+            )
+
+
+def _short_of_time(policies: tuple[Policy, ...], _options: Options) -> Iterator[str]:
+    for index, policy in enumerate(policies):
+        if not isinstance(policy, Fallback):
+            continue
+        for inner in policies[index + 1 :]:
+            if isinstance(inner, Timeout) and inner.seconds and not _attempts_inside(policies):
+                yield (
+                    "Timeout stands inside Fallback without Retry: it limits each target by "
+                    f"itself to {inner.seconds:g} s, not the whole call; put one outside Fallback"
+                )
+                return
+
+
+def _attempts_inside(policies: tuple[Policy, ...]) -> bool:
+    return any(getattr(policy, "repeats", False) for policy in policies)
+
+
+def _of_the_function(policies: tuple[Policy, ...], site: Site) -> list[str]:
+    found: list[str] = []
+    timeouts = [policy for policy in policies if isinstance(policy, Timeout)]
+    if site.streaming and timeouts and all(policy.idle is None for policy in timeouts):
+        found.append(
+            f"{site.name} gives a stream and has no idle timeout: a stall between two chunks is "
+            "seen only when the whole call runs out of time; add Timeout(idle=…)"
+        )
+    if site.streaming and not timeouts:
+        found.append(
+            f"{site.name} gives a stream and has no time limit at all; add Timeout(…, idle=…)"
+        )
+    if not site.streaming and _returns_plain(site):
+        found += [
+            f"{site.name} gives no stream; first_chunk and idle of {policy!r} do nothing there"
+            for policy in timeouts
+            if policy.seconds is not None and (policy.first_chunk or policy.idle)
+        ]
+    found += _client_findings(policies, site, timeouts)
+    return found
+
+
+def _returns_plain(site: Site) -> bool:
+    returns: Any = site.signature.return_annotation
+    name = returns if isinstance(returns, str) else getattr(returns, "__name__", "")
+    return str(name).partition("[")[0] in {"str", "bytes", "int", "float", "bool", "dict", "list"}
+
+
+def _client_findings(
+    policies: tuple[Policy, ...], site: Site, timeouts: list[Timeout]
+) -> Iterator[str]:
+    from reliai.providers import inner_retries  # noqa: PLC0415  asked for by check() only
+
+    attempts = max((p.attempts for p in policies if isinstance(p, Retry)), default=1)
+    limits = [policy.seconds for policy in timeouts if policy.seconds is not None]
+    for client in inner_retries(site.function):
+        if client.max_retries:
+            yield (
+                f"{client.description} retries {client.max_retries} times by itself: up to "
+                f"{attempts * (client.max_retries + 1)} requests for one call; use "
+                "client.with_options(max_retries=0)"
+            )
+        if limits and client.timeout is not None and client.timeout > min(limits):
+            yield (
+                f"{client.description} waits up to {client.timeout:g} s, longer than the limit of "
+                f"{min(limits):g} s; pass timeout=reliai.remaining() with each request"
+            )
+
+
+def _name(policy: Policy) -> str:
+    return type(policy).__name__

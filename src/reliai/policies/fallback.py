@@ -1,0 +1,276 @@
+"""Another answer when the function has none: other models, guarded functions, plain values."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.binding import bound_of, new_target
+from reliai._core.call import checked_parameter
+from reliai._core.outcome import Outcome
+from reliai._core.policy import Policy, plain
+from reliai.errors import ConfigurationError, ErrorKind
+from reliai.policies._conditions import error_kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reliai._core.call import Call, Proceed
+    from reliai._core.site import Site
+
+__all__ = ["Fallback", "Value"]
+
+
+class Value:
+    """A plain value as a fallback, where a bare one would be taken for something else.
+
+    Args:
+        value: what to answer with.
+    """
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def describe(self) -> object:
+        """The value as plain data."""
+        return plain(self.value)
+
+    def __repr__(self) -> str:
+        return f"Value({self.value!r})"
+
+
+class Fallback(Policy):
+    """Asks the targets in order when the function fails; their answers are `degraded`.
+
+    A bare function runs through the policies inside Fallback, with circuits and limits of its own;
+    a guarded function brings its own policies; a plain value is the answer. Each gets the
+    arguments that Fallback itself received.
+
+    Args:
+        targets: functions, guarded functions or plain values, in order.
+        on: a target (or list of targets) for each kind of failure, for instance
+            `{"context_length": big_model}`; other kinds go to `targets`.
+        reserve: the share of the time left that the function may not use, kept for the targets;
+            0 or more, below 1. Without a deadline there is nothing to share.
+
+    Raises:
+        ConfigurationError: without targets, for an unknown kind, or a value out of range.
+    """
+
+    rank = 50
+
+    def __init__(
+        self, *targets: Any, on: Mapping[Any, Any] | None = None, reserve: float = 0.3
+    ) -> None:
+        if not targets and not on:
+            message = "Fallback() has no target; give a function or a value to fall back to"
+            raise ConfigurationError(message)
+        number = isinstance(reserve, int | float) and not isinstance(reserve, bool)
+        if not number or not 0 <= reserve < 1:
+            message = f"Fallback(reserve={reserve!r}): must be a share from 0 to below 1"
+            raise ConfigurationError(message)
+        self.targets: tuple[Any, ...] = targets
+        self.on: dict[ErrorKind, tuple[Any, ...]] = {
+            kind: _listed(given)
+            for name, given in (on or {}).items()
+            for kind in error_kinds([name], "Fallback(on=…)")
+        }
+        self.reserve = reserve
+        self._parameter: str | None = None
+        self._ready: tuple[_Target, ...] = ()
+        self._ready_on: dict[ErrorKind, tuple[_Target, ...]] = {}
+
+    @classmethod
+    def models(cls, *names: str, parameter: str = "model", reserve: float = 0.3) -> Fallback:
+        """The same function with another argument: `Fallback.models("openai:b", "anthropic:c")`.
+
+        Args:
+            names: the values to try, in order, in place of the caller's.
+            parameter: the function's parameter that takes them.
+            reserve: as of `Fallback`.
+        """
+        made = cls(*(Value(name) for name in names), reserve=reserve)
+        made._parameter = parameter
+        return made
+
+    def describe(self) -> dict[str, Any]:
+        given = super().describe()
+        return given if self._parameter is None else {**given, "parameter": self._parameter}
+
+    def bind(self, site: Site) -> Fallback:
+        bound = copy.copy(self)
+        if self._parameter is not None:
+            checked_parameter(site, self._parameter, "Fallback.models(parameter=…)")
+            bound._ready = tuple(_OtherArgument(self._parameter, t.value) for t in self.targets)  # noqa: SLF001
+        else:
+            bound._ready = tuple(_made(site, target) for target in self.targets)  # noqa: SLF001
+        bound._ready_on = {  # noqa: SLF001
+            kind: tuple(_made(site, target) for target in targets)
+            for kind, targets in self.on.items()
+        }
+        return bound
+
+    async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        if call.deadline is None or not self.reserve:
+            outcome = await proceed(call)
+        else:
+            outcome = await self._proceed_with_less_time(call, proceed)
+        if outcome.error is None:
+            return outcome
+        return await self._fall_back(call, proceed, outcome)
+
+    async def _proceed_with_less_time(self, call: Call, proceed: Proceed) -> Outcome:
+        left = call.remaining() or 0.0
+        seconds = left * (1 - self.reserve)
+        outer, call.cut = call.cut, (call.clock.monotonic() + seconds, "reserve", seconds)
+        outcome = await proceed(call)
+        call.cut = outer
+        return outcome
+
+    async def _fall_back(self, call: Call, proceed: Proceed, outcome: Outcome) -> Outcome:
+        tried: list[str] = []
+        first = outcome
+        targets = self._targets_for(outcome)
+        for target in targets:
+            if not _worth_another(outcome):
+                break
+            failure = outcome.failure
+            kind = "unknown" if failure is None else str(failure.kind)
+            call.emit("fallback", to=target.name, error=kind)
+            tried.append(target.name)
+            next_outcome = await target.ask(call, proceed)
+            if next_outcome.error is None:
+                next_outcome.degraded = True
+                call.answered_by(target.name)
+                return next_outcome
+            outcome = next_outcome
+        return _failed(call, first, outcome, tried)
+
+    def _targets_for(self, outcome: Outcome) -> tuple[_Target, ...]:
+        failure = outcome.failure
+        if failure is None:
+            return ()
+        return self._ready_on.get(failure.kind, self._ready)
+
+
+def _worth_another(outcome: Outcome) -> bool:
+    failure = outcome.failure
+    return failure is not None and failure.verdict.fall_back
+
+
+def _failed(call: Call, first: Outcome, last: Outcome, tried: list[str]) -> Outcome:
+    """The last target's error, with the function's own behind it."""
+    if not tried or last.error is None or last.error is first.error:
+        return first
+    if last.error.__context__ is None and last.error is not first.error:
+        last.error.__context__ = first.error
+    last.error.add_note(
+        f"reliai: {call.name}: Fallback asked {', '.join(tried)} after "
+        f"{type(first.error).__name__}; none answered"
+    )
+    return last
+
+
+def _listed(given: Any) -> tuple[Any, ...]:
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
+
+
+class _Target:
+    """What Fallback can ask."""
+
+    name: str
+
+    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
+        raise NotImplementedError(self.name)
+
+
+class _Bare(_Target):
+    """A function, through the policies inside Fallback."""
+
+    def __init__(self, site: Site, function: Callable[..., Any]) -> None:
+        self._target = new_target(site, function)
+        self.name = self._target.name
+
+    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
+        return await proceed(call.to(self._target))
+
+
+class _Guarded(_Target):
+    """A guarded function, through policies of its own; its attempts join this call's record."""
+
+    def __init__(self, site: Site, inner: Site) -> None:
+        if inner.asynchronous and not site.asynchronous:
+            message = (
+                f"{inner.name} is asynchronous and cannot stand in for {site.name}, which is not"
+            )
+            raise ConfigurationError(message)
+        if site.asynchronous and not inner.asynchronous:
+            message = (
+                f"{inner.name} is guarded and synchronous; it would block the event loop of "
+                f"{site.name}. Fall back to an `async def`, or to the bare function"
+            )
+            raise ConfigurationError(message)
+        if inner.streaming and not site.streaming:
+            message = f"{inner.name} gives a stream; {site.name} gives one value"
+            raise ConfigurationError(message)
+        self._site = inner
+        self.name = inner.target.name
+
+    async def ask(self, call: Call, proceed: Proceed) -> Outcome:  # noqa: ARG002  has its own
+        return await self._site.chain(call.at(self._site))
+
+
+class _Plain(_Target):
+    """A value."""
+
+    name = "value"
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    async def ask(self, call: Call, proceed: Proceed) -> Outcome:  # noqa: ARG002  asks nobody
+        return Outcome(copy.copy(self._value))
+
+
+class _OtherArgument(_Target):
+    """The same function with another argument."""
+
+    def __init__(self, parameter: str, value: object) -> None:
+        self._parameter = parameter
+        self._value = value
+        self.name = str(value)
+
+    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
+        other = call.with_arguments(**{self._parameter: self._value})
+        return await proceed(other.named(self.name))
+
+
+def _made(site: Site, target: Any) -> _Target:
+    if isinstance(target, Value):
+        return _Plain(_validated(site, target.value))
+    guarded = bound_of(target)
+    if guarded is not None:
+        return _Guarded(site, guarded.site)
+    if callable(target) and not isinstance(target, type):
+        return _Bare(site, target)
+    return _Plain(_validated(site, target))
+
+
+def _validated(site: Site, value: object) -> object:
+    """A plain value, checked once against the type the function promises.
+
+    Raises:
+        ConfigurationError: when it is of another type.
+    """
+    if site.output is None:
+        return value
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  only with output=
+
+    try:
+        return TypeAdapter(site.output).validate_python(value)
+    except ValidationError as error:
+        message = (
+            f"Fallback value {value!r} is no {getattr(site.output, '__name__', site.output)} "
+            f"({error.error_count()} validation errors), which {site.name} promises by output="
+        )
+        raise ConfigurationError(message) from None

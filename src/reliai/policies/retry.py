@@ -1,0 +1,281 @@
+"""Trying the same target again: when, after which wait, and who pays for it.
+
+The loop is entered after a first failure only; a call that succeeds pays one deposit.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.complaints import warn, warn_once
+from reliai._core.outcome import Outcome
+from reliai._core.policy import Policy
+from reliai.decisions.backoff import Stop, full_jitter, next_delay
+from reliai.decisions.retry_budget import RetryBudget
+from reliai.errors import (
+    AmbiguousOutcome,
+    ConfigurationError,
+    ErrorKind,
+    OutputInvalid,
+)
+from reliai.policies._conditions import Condition, Wait, retry_condition, retry_wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reliai._core.call import Call, Proceed
+    from reliai._core.site import Site
+
+__all__ = ["Retry"]
+
+BASE, LONGEST = 0.5, 30.0
+"""Seconds: the default wait is drawn from 0 to 0.5, doubled each time, up to 30."""
+
+
+class Retry(Policy):
+    """Tries again after a transient failure, at most `attempts` times in all.
+
+    It waits at least as long as the provider asks (Retry-After), stops when the wait would pass
+    the deadline or the budget is spent, and never repeats a stream whose first chunk was
+    delivered, a refusal of reliai's own, or an effect that may have happened. When it stops, the
+    model's own exception comes out.
+
+    Args:
+        attempts: how often the function is called at most, the first time included (>= 1).
+        on: what to retry: exception types, a set of `ErrorKind`, a function of the error that
+            says True, or a tenacity retry object. By default the transient kinds.
+        wait: a tenacity wait object, a number of seconds, or a function of tenacity's retry state
+            or of the attempt's number. By default drawn evenly from 0 to 0.5 s, doubled up to 30 s.
+        budget: "pipeline" for one `RetryBudget` of this pipeline's own, one to share, or None.
+        on_result: a function of the value that says True when it is to be tried again.
+
+    Raises:
+        ConfigurationError: for a value out of range or of a wrong type.
+    """
+
+    repeats = True
+    rank = 70
+
+    def __init__(
+        self,
+        attempts: int = 3,
+        *,
+        on: Any = None,
+        wait: Any = None,
+        budget: RetryBudget | str | None = "pipeline",
+        on_result: Callable[[Any], bool] | None = None,
+    ) -> None:
+        if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
+            message = f"Retry(attempts={attempts!r}): must be a whole number of at least 1"
+            raise ConfigurationError(message)
+        if budget is not None and budget != "pipeline" and not isinstance(budget, RetryBudget):
+            message = f"Retry(budget={budget!r}): use 'pipeline', a RetryBudget or None"
+            raise ConfigurationError(message)
+        if on_result is not None and not callable(on_result):
+            message = f"Retry(on_result={on_result!r}): must be a function of the value"
+            raise ConfigurationError(message)
+        self.attempts = attempts
+        self.on = on
+        self.wait = wait
+        self.budget = budget
+        self.on_result = on_result
+        self._condition: Condition | None = retry_condition(on)
+        self._wait: Wait | None = retry_wait(wait)
+        self._budget = budget if isinstance(budget, RetryBudget) else None
+        self._random = random.random
+
+    def bind(self, site: Site) -> Retry:
+        bound = copy.copy(self)
+        if self.budget == "pipeline":
+            bound._budget = RetryBudget()  # noqa: SLF001  the copy is ours
+        if self.attempts > 1:
+            self._warn_of_inner_retries(site)
+        return bound
+
+    def _warn_of_inner_retries(self, site: Site) -> None:
+        from reliai.providers import inner_retries  # noqa: PLC0415  decorating only
+
+        for client in inner_retries(site.function):
+            if client.max_retries:
+                wire = self.attempts * (client.max_retries + 1)
+                warn(
+                    f"{client.description} in {site.name} retries {client.max_retries} times by "
+                    f"itself, inside Retry({self.attempts}): up to {wire} requests for one call. "
+                    "Use client.with_options(max_retries=0)"
+                )
+
+    async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        if self._budget is not None:
+            self._budget.deposit(call.started)
+        outcome = await proceed(call)
+        if outcome.error is None and (self.on_result is None or not self._unwanted(outcome)):
+            return outcome
+        return await self._try_again(call, proceed, outcome)
+
+    async def _try_again(self, call: Call, proceed: Proceed, outcome: Outcome) -> Outcome:
+        made = 1
+        malformed = 0
+        while True:
+            malformed += _is_malformed(outcome)
+            stop = self._stop(call, outcome, made, malformed)
+            if stop is None:
+                delay = self._delay(call, outcome, made)
+                if isinstance(delay, Stop):
+                    stop = delay.reason
+                else:
+                    await self._wait_and_say(call, outcome, made, delay.seconds)
+                    made += 1
+                    outcome = await proceed(call)
+                    if outcome.error is None and not self._unwanted(outcome):
+                        return outcome
+                    continue
+            return self._given_up(call, outcome, made, stop)
+
+    def _unwanted(self, outcome: Outcome) -> bool:
+        """Whether a value is to be tried again; a function that raises has no say."""
+        if self.on_result is None or outcome.streaming:
+            return False
+        try:
+            return bool(self.on_result(outcome.value))
+        except Exception as error:  # noqa: BLE001  a user's function; its mistake is the outcome
+            outcome.error = error
+            return True
+
+    def _stop(self, call: Call, outcome: Outcome, made: int, malformed: int) -> str | None:
+        """Why there is no further attempt; None to go on and ask for a delay."""
+        allowed = call.deactivated
+        error = outcome.error
+        if error is not None and not self._wanted(call, outcome):
+            return "nested" if self._repeated_inside(call, error) else "permanent"
+        if made >= (self.attempts if allowed is None else min(self.attempts, allowed)):
+            return "attempts"
+        return "malformed" if malformed > 1 else None
+
+    def _wanted(self, call: Call, outcome: Outcome) -> bool:
+        failure, error = outcome.failure, outcome.error
+        if failure is None or not isinstance(error, Exception):
+            return False
+        if self._repeated_inside(call, error) or not _may_repeat(call, outcome):
+            return False
+        if self._condition is None:
+            return failure.verdict.retry
+        return self._condition(call, outcome, failure)
+
+    def _repeated_inside(self, call: Call, error: BaseException) -> bool:
+        """Whether a guarded call inside this one has already repeated what failed."""
+        if not call.exhausted or call.exhausted not in _causes(error):
+            return False
+        warn_once(
+            f"nested:{call.name}",
+            f"{call.name} retries a function that retries by itself; what was repeated inside is "
+            "not repeated outside. Keep Retry in one of the two",
+        )
+        return True
+
+    def _delay(self, call: Call, outcome: Outcome, made: int) -> Any:
+        if call.deactivated is not None:
+            return next_delay(0.0, float)
+        failure = outcome.failure
+        budget = self._budget
+        now = call.clock.monotonic()
+
+        def default() -> float:
+            return full_jitter(made, self._random, BASE, LONGEST)
+
+        until = call.until
+        return next_delay(
+            None if self._wait is None else self._wait(call, outcome, made),
+            default,
+            retry_after=None if failure is None else failure.retry_after,
+            jitter=self._random() * BASE,
+            remaining=None if until is None else until - now,
+            afford=None if budget is None else lambda: budget.withdraw(now),
+        )
+
+    async def _wait_and_say(
+        self, call: Call, outcome: Outcome, made: int, seconds: float
+    ) -> None:
+        failure = outcome.failure
+        kind = "unwanted_result" if failure is None else str(failure.kind)
+        call.emit("retry", attempt=made, wait=seconds, error=kind)
+        if outcome.error is None:
+            await _discard(call, outcome.value)
+        await call.runtime.sleep(seconds)
+        call.waited = seconds
+
+    def _given_up(self, call: Call, outcome: Outcome, made: int, stop: str) -> Outcome:
+        if stop == "permanent" and made == 1:
+            return outcome
+        if outcome.error is None:
+            outcome = Outcome(
+                error=OutputInvalid(
+                    f"{call.name} gave a value that on_result refuses, {made} times; "
+                    "the last one is in .raw",
+                    errors=("refused by on_result",),
+                    raw=outcome.value,
+                )
+            )
+        error = outcome.error
+        assert error is not None  # noqa: S101  set above
+        call.emit("retry_stopped", attempts=made, reason=stop)
+        if made > 1:
+            call.exhausted = id(error)
+        error.add_note(
+            f"reliai: {call.name}: Retry stopped after {made} of {self.attempts} attempts "
+            f"({_REASONS[stop]})"
+        )
+        return outcome
+
+
+_REASONS = {
+    "attempts": "no attempts left",
+    "permanent": "this failure is not worth repeating",
+    "malformed": "the answer was malformed twice",
+    "deadline": "the next wait would pass the deadline",
+    "budget": "the retry budget is spent",
+    "wait": "the wait function said to stop",
+    "nested": "a guarded call inside has already repeated it",
+}
+
+
+def _is_malformed(outcome: Outcome) -> bool:
+    failure = outcome.failure
+    return failure is not None and failure.kind is ErrorKind.MALFORMED
+
+
+def _may_repeat(call: Call, outcome: Outcome) -> bool:
+    """Whether repeating is allowed at all: an effect only when it provably did not happen."""
+    failure, error = outcome.failure, outcome.error
+    if failure is None or failure.control_flow or isinstance(error, AmbiguousOutcome):
+        return False
+    if failure.kind in {ErrorKind.REJECTED, ErrorKind.CANCELLED}:
+        return False
+    if type(error).__module__ == "reliai.errors" and not failure.verdict.retry:
+        return False
+    if call._site.effects != "once":  # noqa: SLF001  a fact of the function
+        return True
+    return failure.sent is False or failure.kind is ErrorKind.RATE_LIMITED
+
+
+def _causes(error: BaseException) -> set[int]:
+    """The identities of an error and of what it was raised from."""
+    found: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in found:
+        found.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return found
+
+
+async def _discard(call: Call, value: Any) -> None:
+    """Close a value that nobody will see."""
+    close = getattr(value, "aclose", None) if call.runtime.asynchronous else None
+    try:
+        if callable(close):
+            await close()
+        elif callable(close := getattr(value, "close", None)):
+            close()
+    except Exception as error:  # noqa: BLE001  a value nobody wants cannot fail the call
+        call.emit("discard_failed", error=type(error).__name__)

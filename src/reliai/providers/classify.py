@@ -1,0 +1,125 @@
+"""Telling what went wrong, whichever library raised it, without importing any of them.
+
+Errors are known by the names in their type's resolution order, by their attributes and by the
+bodies they carry; when an error says nothing, its causes are asked. `classify` never raises.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from reliai import clock
+from reliai.errors import ErrorKind, ReliaiError, Verdict, verdicts
+from reliai.providers.evidence import Evidence, status_in
+from reliai.providers.failure import NOTHING, Failure
+from reliai.providers.judging import judge, was_in_stream, was_sent
+from reliai.providers.links import chain, members
+from reliai.providers.ours import read_ours
+from reliai.providers.taxonomy import KINDS, Rank
+from reliai.providers.traits import Special, Traits, settled, traits_of
+
+__all__ = ["classify"]
+
+_UNKNOWN: Final = ErrorKind.UNKNOWN
+_JUMPS: Final = {
+    Special.CONTROL_FLOW: Failure(ErrorKind.UNKNOWN, control_flow=True),
+    Special.PROGRAMMING: Failure(ErrorKind.UNKNOWN, programming=True),
+}
+
+
+def classify(error: BaseException, now: float | None = None) -> Failure:
+    """Say what kind of failure an error is, and what the policies do about it.
+
+    Args:
+        error: any exception; it is neither changed nor kept.
+        now: Unix time in seconds, against which a date in a Retry-After header is held; by
+            default the time of reliai's clock.
+    """
+    known = settled.get(type(error))
+    if known is not None and _alone(error):
+        return _with_verdict(known)
+    try:
+        found = _classify(error, now)
+        if traits_of(type(error)).fixed and _alone(error):
+            settled[type(error)] = found
+    except Exception:  # noqa: BLE001  whatever an error's own attributes do, the call must go on
+        return _with_verdict(Failure(_UNKNOWN))
+    return found
+
+
+def _alone(error: BaseException) -> bool:
+    """Nothing was put on the error, and nothing lies behind it."""
+    return (
+        error.__context__ is None
+        and error.__cause__ is None
+        and not error.__dict__
+        and not (error.args and isinstance(error.args[0], BaseException))
+    )
+
+
+def _with_verdict(failure: Failure) -> Failure:
+    """The failure with what the table says now: anyone may assign to it at any time."""
+    verdict = verdicts.get(failure.kind, NOTHING)
+    if failure.verdict is verdict or failure.programming or failure.control_flow:
+        return failure
+    return failure._replace(verdict=verdict)
+
+
+def _classify(error: BaseException, now: float | None) -> Failure:
+    for each in members(error):
+        special = traits_of(type(each)).special
+        if special is Special.CANCELLED:
+            return _with_verdict(Failure(ErrorKind.CANCELLED))
+        if special in _JUMPS:
+            return _JUMPS[special]
+    first = None
+    for each in chain(error):
+        found = _look_at(each, now)
+        if found is None:
+            continue
+        if found.kind is not _UNKNOWN or found.programming:
+            return found
+        first = first or found
+    return first or _with_verdict(Failure(_UNKNOWN))
+
+
+def _look_at(error: BaseException, now: float | None) -> Failure | None:
+    """What one error says, its causes left aside; None for one that is no failure in itself."""
+    traits = traits_of(type(error))
+    if isinstance(error, ReliaiError):
+        found = read_ours(error, partial(classify, now=now))
+        if found is not None:
+            return found
+    elif traits.special is not Special.NONE:
+        return None  # behind another error a jump or a cancellation is not what failed
+    return _read(error, traits, now)
+
+
+def _read(error: BaseException, traits: Traits, now: float | None) -> Failure:
+    evidence = Evidence(error)
+    codes: list[str] = []
+    rank = judge(error, evidence, traits, codes)
+    network = rank <= Rank.SURE_CONNECTION  # the status of such an error is made up
+    status = None if network else evidence.status
+    in_stream = was_in_stream(error, evidence, traits, rank)
+    answered = in_stream or (not network and (status is not None or evidence.began_well))
+    kind = KINDS.get(rank, _UNKNOWN)
+    return Failure(
+        kind=kind,
+        status=status or next(filter(None, map(status_in, codes)), None),
+        code=codes[0] if codes else None,
+        retry_after=evidence.retry_after(clock.active().time if now is None else lambda: now),
+        in_stream=in_stream,
+        sent=True if answered else was_sent(error, traits),
+        verdict=_verdict(kind, rank),
+    )
+
+
+def _verdict(kind: ErrorKind, rank: Rank) -> Verdict:
+    verdict = verdicts.get(kind, NOTHING)
+    if rank is Rank.TRUNCATED:
+        return verdict._replace(retry=False)
+    if rank is Rank.SPENT:
+        return verdict._replace(retry=False, fall_back=False)
+    return verdict

@@ -1,0 +1,88 @@
+"""What tests of guarded calls need: time that jumps, models and servers that fail as told.
+
+Beside the house: it may import every floor below the command line, and only tests and the command
+line import it. Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reliai.testing._fault_server import FaultServer as FaultServer
+    from reliai.testing._fault_server import ReceivedRequest as ReceivedRequest
+    from reliai.testing._fault_server import fault_server as fault_server
+    from reliai.testing._script import Cut as Cut
+    from reliai.testing._script import Filtered as Filtered
+    from reliai.testing._script import Hang as Hang
+    from reliai.testing._script import InStreamError as InStreamError
+    from reliai.testing._script import Latency as Latency
+    from reliai.testing._script import Malformed as Malformed
+    from reliai.testing._script import Refusal as Refusal
+    from reliai.testing._script import Refuse as Refuse
+    from reliai.testing._script import Stall as Stall
+    from reliai.testing._script import Status as Status
+    from reliai.testing._script import Truncated as Truncated
+    from reliai.testing._records import records as records
+    from reliai.testing._scripted import ScriptedModel as ScriptedModel
+    from reliai.testing._scripted import ScriptExhausted as ScriptExhausted
+    from reliai.testing._virtual_clock import VirtualClock as VirtualClock
+    from reliai.testing._virtual_clock import virtual_clock as virtual_clock
+
+__all__ = [
+    "Cut",
+    "FaultServer",
+    "Filtered",
+    "Hang",
+    "InStreamError",
+    "Latency",
+    "Malformed",
+    "ReceivedRequest",
+    "Refusal",
+    "Refuse",
+    "ScriptExhausted",
+    "ScriptedModel",
+    "Stall",
+    "Status",
+    "Truncated",
+    "VirtualClock",
+    "fault_server",
+    "records",
+    "virtual_clock",
+]
+
+_HOME = {
+    "Cut": "_script",
+    "FaultServer": "_fault_server",
+    "Filtered": "_script",
+    "Hang": "_script",
+    "InStreamError": "_script",
+    "Latency": "_script",
+    "Malformed": "_script",
+    "ReceivedRequest": "_fault_server",
+    "Refusal": "_script",
+    "Refuse": "_script",
+    "ScriptExhausted": "_scripted",
+    "ScriptedModel": "_scripted",
+    "Stall": "_script",
+    "Status": "_script",
+    "Truncated": "_script",
+    "VirtualClock": "_virtual_clock",
+    "fault_server": "_fault_server",
+    "records": "_records",
+    "virtual_clock": "_virtual_clock",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,57 @@
+"""What every test gets: this machine only, the settings of a fresh process, and no wall clock."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from reliai import clock
+from reliai._core.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# No test asserts a time, not even Hypothesis: a busy machine must not fail one.
+hypothesis_settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("house")
+
+for _name in [name for name in os.environ if name.startswith("RELIAI_")]:
+    del os.environ[_name]  # a developer's own settings change no test
+
+_HERE = ("127.", "::1", "localhost")
+
+
+def _stay_here(event: str, args: tuple[object, ...]) -> None:
+    """Refuse every connection and every look-up that leaves this machine."""
+    if event == "socket.connect":
+        address = args[1]
+        host = address[0] if isinstance(address, tuple) else None  # a path is a local socket
+    elif event == "socket.getaddrinfo":
+        host = args[0]
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else host
+    if host is not None and not str(host).startswith(_HERE):
+        raise ConnectionRefusedError(f"a test tried to reach {host!r}; tests stay on this machine")
+
+
+sys.addaudithook(_stay_here)
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings() -> Iterator[None]:
+    """Put back the settings of the process, and see that the test gave back the clock."""
+    kept, time = dict(vars(settings)), clock.active()
+    recent = list(settings.recent)
+    yield
+    vars(settings).update(kept)
+    settings.recent.clear()
+    settings.recent.extend(recent)
+    assert clock.active() is time, "the test left another clock installed"
