@@ -130,15 +130,15 @@ __all__ = sorted(_HOME)  # noqa: PLE0605  one list of names serves loading and e
 
 if not TYPE_CHECKING:
 
-    def __getattr__(name):
+    def __getattr__(name: str) -> object:
         if name == "__version__":
-            from importlib.metadata import version
+            from importlib.metadata import version  # noqa: PLC0415  takes 45 ms
 
             return version("reliai")
         if name not in _HOME:
             message = f"module 'reliai' has no attribute {name!r}"
             raise AttributeError(message)
-        from importlib import import_module
+        from importlib import import_module  # noqa: PLC0415
 
         thing = getattr(import_module(_HOME[name]), name)
         if getattr(thing, "__module__", "").startswith("reliai."):
@@ -146,5 +146,5 @@ if not TYPE_CHECKING:
         globals()[name] = thing
         return thing
 
-    def __dir__():
+    def __dir__() -> list[str]:
         return [*__all__, "__version__"]

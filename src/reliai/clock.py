@@ -77,6 +77,6 @@ def active() -> Clock:
 
 def install(clock: Clock) -> Clock:
     """Put `clock` in use for the whole process and give back the one it replaces."""
-    global _active  # noqa: PLW0603  one process, one time
+    global _active
     previous, _active = _active, clock
     return previous

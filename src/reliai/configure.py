@@ -37,7 +37,9 @@ def configure(
         observers: the observers of every call; replaces those set before.
         state: where policies of several processes share what they know.
         records: the store of call records; added to the observers.
-        service, environment, release: what runs here; on every record.
+        service: the name of what runs here; on every record.
+        environment: where it runs, for instance "production"; on every record.
+        release: its version; on every record.
         mode: "enforce", "observe" (policies say what they would refuse) or "off".
         flush_on_sigterm: whether to empty the observers' queue when the process is told to end.
 

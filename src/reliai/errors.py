@@ -1,18 +1,18 @@
 """What can go wrong, and what each policy does about it. Ground floor: imports nothing of reliai.
 
     ReliaiError
-    ├── GuardRejected(ValueError)        the input failed a check; the model was not called
-    ├── OutputInvalid(ValueError)        the answer failed a check      .errors .raw
-    │   └── OutputTruncated              the answer was cut off by its length limit
-    ├── CallTimeout(TimeoutError)        a time limit ran out           .layer .seconds
-    ├── CircuitOpen                      the circuit is open            .name .retry_after
-    ├── RateLimited                      our own limiter said no        .retry_after
-    ├── BulkheadFull                     no place left to run the call
-    ├── BudgetExceeded                   money or tokens are spent
-    ├── StreamInterrupted                reliai cut a stream after its first chunk   .chunks .partial
-    ├── AmbiguousOutcome                 an effect may or may not have happened      .idempotency_key
-    ├── GateFailed                       an evaluation gate did not pass
-    └── ConfigurationError               the code that sets a policy up is wrong
+    ├── GuardRejected(ValueError)    the input failed a check; the model was not called
+    ├── OutputInvalid(ValueError)    the answer failed a check; .errors .raw
+    │   └── OutputTruncated          the answer was cut off by its length limit
+    ├── CallTimeout(TimeoutError)    a time limit ran out; .layer .seconds
+    ├── CircuitOpen                  the circuit is open; .name .retry_after
+    ├── RateLimited                  our own limiter said no; .retry_after
+    ├── BulkheadFull                 no place left to run the call
+    ├── BudgetExceeded               money or tokens are spent
+    ├── StreamInterrupted            reliai cut a stream that had begun; .chunks .partial
+    ├── AmbiguousOutcome             an effect may have happened; .idempotency_key
+    ├── GateFailed                   an evaluation gate did not pass
+    └── ConfigurationError           the code that sets a policy up is wrong
 
 These are raised only when reliai itself refuses. A model's own exception comes out as itself.
 """
@@ -183,7 +183,9 @@ class CallTimeout(ReliaiError, TimeoutError):
 
     def __str__(self) -> str:
         what = f"{self.name}: " if self.name else ""
-        return f"{what}{_LIMITS.get(self.layer, self.layer + ' limit')} of {self.seconds:g} s ran out"
+        return (
+            f"{what}{_LIMITS.get(self.layer, self.layer + ' limit')} of {self.seconds:g} s ran out"
+        )
 
 
 _LIMITS = {

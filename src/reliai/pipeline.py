@@ -12,7 +12,7 @@ from reliai._core.policy import as_policy
 from reliai.errors import ConfigurationError
 from reliai.pipeline_check import findings
 from reliai.policies.circuit_breaker import CircuitBreaker
-from reliai.policies.fallback import Fallback, Value
+from reliai.policies.fallback import Fallback
 from reliai.policies.retry import Retry
 from reliai.policies.timeout import Timeout
 
@@ -28,6 +28,7 @@ __all__ = ["Pipeline", "aexecute", "execute", "pipeline_of", "reliable", "standa
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+A_co = TypeVar("A_co", covariant=True)
 
 
 class Decorator(Protocol):
@@ -36,15 +37,15 @@ class Decorator(Protocol):
     def __call__(self, function: Callable[P, R], /) -> Callable[P, R]: ...
 
 
-class OutputDecorator(Protocol[T]):
-    """Gives back a function of the same kind whose answer is a `T`."""
+class OutputDecorator(Protocol[A_co]):
+    """Gives back a function of the same kind whose answer is an `A_co`."""
 
     @overload
     def __call__(
         self, function: Callable[P, Coroutine[Any, Any, Any]], /
-    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    ) -> Callable[P, Coroutine[Any, Any, A_co]]: ...
     @overload
-    def __call__(self, function: Callable[P, Any], /) -> Callable[P, T]: ...
+    def __call__(self, function: Callable[P, Any], /) -> Callable[P, A_co]: ...
 
 
 class Pipeline:
@@ -80,10 +81,10 @@ class Pipeline:
         return cast("R", await self._guarded(function)(*args, **kwargs))
 
     def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        # A function keeps its wrapper, and with it budgets and circuits, from call to call.
+        # A_co function keeps its wrapper, and with it budgets and circuits, from call to call.
         known = self._bound.get(id(function))
         if known is None or known[0] is not function:
-            if len(self._bound) >= 128:  # noqa: PLR2004  functions made at run time must not pile up
+            if len(self._bound) >= 128:
                 self._bound.clear()
             bound = bound_of(guard(function, self.policies, self._options))
             assert bound is not None  # noqa: S101  guard made it
@@ -152,7 +153,7 @@ def reliable(
     observers: tuple[Observer, ...] | list[Observer] = (),
     kind: str | None = None,
 ) -> Decorator: ...
-def reliable(*policies: Any, **facts: Any) -> Any:
+def reliable(*policies: Any, **facts: Any) -> Any:  # noqa: D417  the overloads name the facts
     """Guard a function with policies, outermost first. `reliable()` alone only records its calls.
 
     Args:
@@ -206,7 +207,7 @@ def _with_output(policies: tuple[Policy, ...], output: Any) -> tuple[Policy, ...
 
 
 def _rank(policies: tuple[Policy, ...], index: int) -> int:
-    """A policy's place in the canonical order; a Timeout's depends on where Retry stands."""
+    """A_co policy's place in the canonical order; a Timeout's depends on where Retry stands."""
     policy = policies[index]
     if isinstance(policy, Timeout):
         inside = any(getattr(p, "repeats", False) for p in policies[:index])
@@ -214,7 +215,7 @@ def _rank(policies: tuple[Policy, ...], index: int) -> int:
     return int(getattr(policy, "rank", 0))
 
 
-def standard(  # noqa: PLR0913  the defaults a call should have
+def standard(
     *,
     timeout: float | None = 60,
     attempt_timeout: float | None = 20,
@@ -226,7 +227,7 @@ def standard(  # noqa: PLR0913  the defaults a call should have
     breaker: bool | CircuitBreaker = True,
     name: str | None = None,
 ) -> Pipeline:
-    """A pipeline in canonical order with good defaults.
+    """A_co pipeline in canonical order with good defaults.
 
     Args:
         timeout: seconds for the whole call.
@@ -271,7 +272,7 @@ def pipeline_of(function: Any) -> Pipeline:
 def execute(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Outcome:
     """Call a guarded function and get its `Outcome`; never raises an `Exception`.
 
-    A stream function is started: `.value` is the stream, with its first chunk read.
+    A_co stream function is started: `.value` is the stream, with its first chunk read.
 
     Raises:
         ConfigurationError: when the function is not guarded, or is asynchronous.
@@ -300,7 +301,9 @@ def _guarded(function: Any, what: str) -> Bound:
     bound = bound_of(function)
     if bound is None:
         name = getattr(function, "__qualname__", repr(function))
-        message = f"{what}({name}): the function is not guarded; decorate it with @reliai.reliable()"
+        message = (
+            f"{what}({name}): the function is not guarded; decorate it with @reliai.reliable()"
+        )
         raise ConfigurationError(message)
     return bound
 

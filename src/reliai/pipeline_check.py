@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from reliai.policies.fallback import Fallback
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["findings"]
 
 
-def findings(
-    policies: tuple[Policy, ...], options: Options, site: Site | None = None
-) -> list[str]:
+def findings(policies: tuple[Policy, ...], options: Options, site: Site | None = None) -> list[str]:
     """One sentence for each finding, with the fix."""
     found = [
         *_inverted(policies),
@@ -39,7 +38,7 @@ def _inverted(policies: tuple[Policy, ...]) -> Iterator[str]:
         for index, policy in enumerate(policies)
         if getattr(policy, "rank", None) is not None
     ]
-    for (outer_rank, outer), (inner_rank, inner) in zip(ranked, ranked[1:], strict=False):
+    for (outer_rank, outer), (inner_rank, inner) in pairwise(ranked):
         if outer_rank > inner_rank:
             yield (
                 f"{_name(outer)} stands outside {_name(inner)}; the usual order is "
@@ -76,7 +75,7 @@ def _nested_retries(policies: tuple[Policy, ...]) -> Iterator[str]:
         product = 1
         for retry in retries:
             product *= retry.attempts
-        counts = " × ".join(str(retry.attempts) for retry in retries)
+        counts = " x ".join(str(retry.attempts) for retry in retries)
         yield f"{len(retries)} Retry policies: up to {counts} = {product} attempts; keep one"
 
 
@@ -85,7 +84,7 @@ def _unfitting_timeouts(policies: tuple[Policy, ...]) -> Iterator[str]:
     for index, policy in enumerate(policies):
         if not isinstance(policy, Timeout) or policy.seconds is None:
             continue
-        if _rank(policies, index) == 40:  # noqa: PLR2004  the whole call's place
+        if _rank(policies, index) == 40:
             total = policy.seconds if total is None else min(total, policy.seconds)
         elif total is not None and policy.seconds > total:
             yield (

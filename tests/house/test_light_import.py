@@ -26,8 +26,8 @@ threading.Thread.start = watched_start
 """
 
 REPORT = """
-import json
 seen = {name.partition(".")[0] for name in set(sys.modules) - started}
+import json
 print(json.dumps({"loaded": sorted(seen), "touched": touched}))
 """
 

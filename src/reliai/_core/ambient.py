@@ -172,7 +172,9 @@ def deactivated(attempts: int = 1) -> Iterator[None]:
         ConfigurationError: when `attempts` is not a positive whole number.
     """
     if not isinstance(attempts, int) or attempts < 1:
-        message = f"deactivated(attempts={attempts!r}): attempts must be a whole number of at least 1"
+        message = (
+            f"deactivated(attempts={attempts!r}): attempts must be a whole number of at least 1"
+        )
         raise ConfigurationError(message)
     with surroundings(attempts=attempts):
         yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from reliai._core.aio import InContext
 from reliai._core.ambient import current
@@ -106,7 +106,7 @@ class AsyncLazyStream:
         if self._stream is not None:
             await self._stream.aclose()
 
-    async def __aenter__(self) -> AsyncLazyStream:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

@@ -1,4 +1,4 @@
-"""The innermost step of an asynchronous call: one attempt, its exception caught and made an `Outcome`."""
+"""The innermost step of an asynchronous call: one attempt, its exception made an `Outcome`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from reliai._core.attempts import (
     first_chunk_limit,
     passed,
 )
-from reliai._core.leaf import unwatched
 from reliai._core.limits import overrun
 from reliai._core.opening import opened_stream
 from reliai._core.outcome import Outcome
 from reliai._core.stream import NOTHING
-from reliai._core.values import is_plain, note_response, opaque_stream
+from reliai._core.values import PLAIN, note_response, opaque_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -37,20 +36,24 @@ if TYPE_CHECKING:
 __all__ = ["async_leaf"]
 
 
-def async_leaf(site: Site, target: Target) -> Proceed:
+def async_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot path, in one piece
     """One attempt of a function of any kind, from within an event loop."""
     function = target.function if target.kind != "sync" else _in_thread(target.function)
     generator = target.kind.endswith("generator")
     streaming = site.streaming
 
-    async def leaf(call: Call) -> Outcome:
-        limit = attempt_limit(call)
+    async def leaf(call: Call) -> Outcome:  # noqa: C901
+        limit = None
+        if call.deadline is not None or call.attempt_limit is not None or call.cut is not None:
+            limit = attempt_limit(call)
         if limit is not None and passed(call, limit):
             return Outcome(error=overrun(call, limit))
         attempt = begin_attempt(call)
         if generator:
-            return await _open(call, attempt, lambda: _as_async(function(*call.args, **call.kwargs)))
-        run = function if unwatched(call) else _watched(call, function)
+            return await _open(
+                call, attempt, lambda: _as_async(function(*call.args, **call.kwargs))
+            )
+        run = _watched(call, function) if call.watched else function
         token = None if current.get() is call else current.set(call)
         timer = None if limit is None else Timer(limit[0] - call.admitted_at)
         try:
@@ -70,7 +73,7 @@ def async_leaf(site: Site, target: Target) -> Proceed:
                 timer.stop()
             if token is not None:
                 current.reset(token)
-        if is_plain(value) and not streaming:
+        if type(value) in PLAIN and not streaming:
             attempt.status = "success"
             attempt.duration = call.clock.monotonic() - call.admitted_at
             return Outcome(value)
@@ -102,7 +105,7 @@ def _in_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
 def _watched(call: Call, function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     if call.ambient.leaf_filter is not None:
         function = call.ambient.leaf_filter(call, function)
-    hooks = call._site.hooks()  # noqa: SLF001  the engine's own
+    hooks = call.hooks
     if not hooks.activating:
         return function
 
@@ -168,7 +171,7 @@ async def _first_chunk(
 ) -> Any:
     if call.ambient.leaf_filter is not None:
         source = call.ambient.leaf_filter(call, source)
-    with call._site.hooks().activation(call):  # noqa: SLF001  the engine's own
+    with call.hooks.activation(call):
         stream = context.run(source)
         if inspect.isawaitable(stream):
             stream = await InContext(context, stream)

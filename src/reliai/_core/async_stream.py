@@ -1,10 +1,10 @@
-"""A stream for asynchronous code: an asynchronous iterator, generator and context manager in one."""
+"""A stream for asynchronous code: iterator, generator and context manager in one."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from reliai._core.aio import CancelledError, InContext, Timer
 from reliai._core.outcome import StreamOutcome
@@ -28,7 +28,9 @@ class AsyncStream(Stream):
 
     __slots__ = ("_loop",)
 
-    def __init__(self, call: Call, context: Context, source: Any, iterator: Any, first: Any) -> None:  # noqa: PLR0913, PLR0917
+    def __init__(
+        self, call: Call, context: Context, source: Any, iterator: Any, first: Any
+    ) -> None:
         super().__init__(call, context, source, iterator, first)
         self._loop = asyncio.get_running_loop()
 
@@ -95,9 +97,9 @@ class AsyncStream(Stream):
         return self._deliver(chunk)
 
     async def _awaited(self, awaitable: Awaitable[Any], limit: Limit | None) -> Any:
-        activation = self._call._site.hooks().activating  # noqa: SLF001  the engine's own
-        if activation:
-            with self._call._site.hooks().activation(self._call):  # noqa: SLF001
+        hooks = self._call.hooks
+        if hooks.activating:
+            with hooks.activation(self._call):
                 return await self._bounded(awaitable, limit)
         return await self._bounded(awaitable, limit)
 
@@ -116,7 +118,7 @@ class AsyncStream(Stream):
         interruption = self._interruption(limit)
         raise interruption from interruption.__cause__
 
-    async def __aenter__(self) -> AsyncStream:
+    async def __aenter__(self) -> Self:
         enter = getattr(self._source, "__aenter__", None)
         if enter is not None:
             await InContext(self._context, enter())

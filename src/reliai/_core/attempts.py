@@ -49,9 +49,6 @@ def begin_attempt(call: Call) -> Attempt:
 
 def attempt_limit(call: Call) -> Limit | None:
     """The limit of the coming attempt; also what `remaining()` reads inside the function."""
-    if call.deadline is None and call.attempt_limit is None and call.cut is None:
-        call.bound = None
-        return None
     limit = nearest(call, call.clock.monotonic())
     call.bound = None if limit is None else limit[0]
     return limit
@@ -81,7 +78,12 @@ def attempt_failed(call: Call, attempt: Attempt, error: BaseException) -> Outcom
         attempt.status = "error"
         attempt.error = ErrorInfo.of(outcome.error or error, kind)
     effects = call._site.effects  # noqa: SLF001
-    if effects == "once" and failure is not None and kind in _TRANSIENT and failure.sent is not False:
+    if (
+        effects == "once"
+        and failure is not None
+        and kind in _TRANSIENT
+        and failure.sent is not False
+    ):
         return Outcome(error=_ambiguous(call, outcome.error or error))
     return outcome
 

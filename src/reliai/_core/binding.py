@@ -1,4 +1,4 @@
-"""How policies and a function become one: stacked decorators merge, a wrapper of its kind comes out."""
+"""How policies and a function become one; stacked decorators merge."""
 
 from __future__ import annotations
 
@@ -112,7 +112,10 @@ def _bind(function: Callable[..., Any], policies: tuple[Policy, ...], options: O
     made = wrapper(site)
     functools.update_wrapper(made, function)
     if options.output is not None:
-        made.__annotations__ = {**getattr(function, "__annotations__", {}), "return": options.output}
+        made.__annotations__ = {
+            **getattr(function, "__annotations__", {}),
+            "return": options.output,
+        }
         made.__signature__ = site.signature.replace(return_annotation=options.output)  # type: ignore[attr-defined]
     bound = Bound(site, policies, options, executor(site), made)
     made.__reliai__ = bound  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The value that flows through a pipeline: one logical call, as its policies and its leaf see it."""
+"""The value that flows through a pipeline: one logical call, as its policies see it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from reliai._core.ambient import Ambient
+    from reliai._core.observers import Hooks
     from reliai._core.policy import Policy
     from reliai._core.record import Attempt, CallRecord
     from reliai._core.runtime import Runtime
@@ -40,37 +41,76 @@ class Call:
         args, kwargs: the arguments, as they will be passed on.
         deadline: when the whole call must be done, by the monotonic clock; None for no limit.
         admitted_at: when the last attempt reached the function, by the monotonic clock. Durations
-            that judge a provider start here, so that waiting in our own queues is not charged to it.
+            that judge a provider start here: waiting in our own queues is not charged to it.
         clock: where the time comes from.
         exhausted: identity of an error whose retries a call inside this one has used up.
         ambient: what surrounds the call: `context`, `deactivated`, `mode`.
     """
 
-    # Values that only some calls set stand here, so that a plain call need not set them.
-    deadline: float | None = None
-    layer: str = "inherited"
-    limit: float = 0.0
-    cut: Limit | None = None
-    attempt_limit: float | None = None
-    first_chunk: float | None = None
-    idle: float | None = None
-    bound: float | None = None
-    admitted_at: float = 0.0
-    waited: float = 0.0
-    exhausted: int = 0
-    mode: str = "enforce"
-    parent: Call | None = None
-    _arguments: Mapping[str, Any] | None = None
-    _key: str | None = None
+    __slots__ = (
+        "_arguments",
+        "_record",
+        "_site",
+        "_target",
+        "admitted_at",
+        "ambient",
+        "args",
+        "attempt_limit",
+        "bound",
+        "clock",
+        "cut",
+        "deadline",
+        "exhausted",
+        "first_chunk",
+        "hooks",
+        "idle",
+        "kwargs",
+        "layer",
+        "limit",
+        "mode",
+        "parent",
+        "started",
+        "waited",
+        "watched",
+    )
 
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    clock: Clock
-    ambient: Ambient
-    started: float
-    _record: CallRecord
-    _site: Site
-    _target: Target
+    admitted_at: float
+    limit: float
+    _arguments: Mapping[str, Any] | None
+
+    def __init__(  # noqa: PLR0917  made in one place of the engine, for every call
+        self,
+        site: Site,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        record: CallRecord,
+        ambient: Ambient,
+        clock: Clock,
+        started: float,
+    ) -> None:
+        self.args = args
+        self.kwargs = kwargs
+        self.ambient = ambient
+        self.clock = clock
+        self.started = started
+        self._record = record
+        self._site = site
+        self._target: Target = site.target
+        self.hooks: Hooks = site.hooks()
+        self.deadline: float | None = None
+        self.cut: Limit | None = None
+        self.attempt_limit: float | None = None
+        self.first_chunk: float | None = None
+        self.idle: float | None = None
+        self.bound: float | None = None
+        self.waited = 0.0
+        self.mode = "enforce"
+        self.parent: Call | None = None
+        self.exhausted = 0
+        self.watched = bool(self.hooks.activating) or ambient.leaf_filter is not None
+        self.layer = "inherited"
+        self.limit = 0.0
+        # admitted_at is set by the leaf.
 
     @property
     def id(self) -> str:
@@ -133,19 +173,18 @@ class Call:
         Raises:
             TypeError: when the arguments do not fit the function's signature.
         """
-        if self._arguments is None:
+        known: Mapping[str, Any] | None = getattr(self, "_arguments", None)
+        if known is None:
             bound = self._site.signature.bind(*self.args, **self.kwargs)
             bound.apply_defaults()
-            self._arguments = MappingProxyType(bound.arguments)
-        return self._arguments
+            known = self._arguments = MappingProxyType(bound.arguments)
+        return known
 
     @property
     def idempotency_key(self) -> str:
         """The same on all attempts: the argument `reliable(idempotency_key=)` names, or the id."""
-        if self._key is None:
-            parameter = self._site.idempotency_key
-            self._key = self.id if parameter is None else str(self.arguments[parameter])
-        return self._key
+        parameter = self._site.idempotency_key
+        return self.id if parameter is None else str(self.arguments[parameter])
 
     def remaining(self) -> float | None:
         """Seconds left for the whole call (0 when they have run out); None for no limit."""
@@ -197,8 +236,11 @@ class Call:
 
     def _copy(self, **changes: Any) -> Call:
         copy = Call.__new__(Call)
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.update(changes)
+        for name in Call.__slots__:
+            if name in changes:
+                setattr(copy, name, changes[name])
+            elif hasattr(self, name):
+                setattr(copy, name, getattr(self, name))
         return copy
 
     def emit(self, kind: str, /, **attributes: Any) -> None:
@@ -216,7 +258,7 @@ class Call:
             return
         event = Event(kind, self.clock.monotonic() - self.started, attributes)
         events.append(event)
-        self._site.hooks().event(self, event)
+        self.hooks.event(self, event)
 
     def check(self, name: str, *, passed: bool, reason: str | None = None) -> None:
         """Add what a check said to the record."""

@@ -1,4 +1,4 @@
-"""The start and the end of one logical call: from arguments to a `Call`, from an outcome to a record."""
+"""The start and the end of one logical call: arguments to `Call`, outcome to record."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from reliai import clock
 from reliai._core import ids, stream
-from reliai._core.ambient import ambient, current
+from reliai._core.ambient import NOWHERE, ambient, current
 from reliai._core.call import Call
 from reliai._core.observers import deliver
 from reliai._core.record import CallRecord, ErrorInfo
@@ -24,11 +24,10 @@ __all__ = ["announce", "finish", "finish_cancelled", "restart", "run_now", "star
 
 def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     """Make the call; `announce` or `restart` then shows that it starts."""
-    if stream.has_abandoned():
+    if stream.abandoned:
         stream.settle_abandoned()
     time = clock.active()
     here = ambient.get()
-    now = time.monotonic()
     record = CallRecord()
     record.started_at = started_at = time.time()
     record.duration = record.status = None
@@ -37,26 +36,20 @@ def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     record._identity = settings.identity  # noqa: SLF001
     record._attempts = []  # noqa: SLF001
     record._id = _take_id(here.call_ids) if here.call_ids else ids.new(started_at)  # noqa: SLF001
-    call = Call()
-    call.args = args
-    call.kwargs = kwargs
-    call.clock = time
-    call.ambient = here
-    call.started = now
-    call._record = record  # noqa: SLF001
-    call._site = site  # noqa: SLF001
-    call._target = site.target  # noqa: SLF001
+    call = Call(site, args, kwargs, record, here, time, time.monotonic())
     parent = current.get()
     if parent is not None:
         record._parent = parent._record  # noqa: SLF001
         call.parent = parent
         if parent.bound is not None:
-            _inherit(call, parent.bound, now)
-    if here.deadline is not None:
-        _inherit(call, here.deadline, now)
-    mode = here.mode or settings.mode
-    if mode != "enforce":
-        call.mode = mode
+            _inherit(call, parent.bound)
+    if here is not NOWHERE:
+        if here.deadline is not None:
+            _inherit(call, here.deadline)
+        if here.mode is not None:
+            call.mode = here.mode
+            return call
+    call.mode = settings.mode
     return call
 
 
@@ -64,9 +57,8 @@ def announce(call: Call) -> None:
     """Show a call that starts to the collectors and observers."""
     for collector in call.ambient.collectors:
         collector.append(call._record)  # noqa: SLF001  the engine's own
-    hooks = call._site.hooks()  # noqa: SLF001
-    if hooks.starting:
-        hooks.start(call)
+    if call.hooks.starting:
+        call.hooks.start(call)
 
 
 def restart(call: Call) -> None:
@@ -83,9 +75,10 @@ def _take_id(box: list[str]) -> int | str:
         return ids.new(clock.active().time())
 
 
-def _inherit(call: Call, until: float, now: float) -> None:
+def _inherit(call: Call, until: float) -> None:
     if call.deadline is None or until < call.deadline:
-        call.deadline, call.layer, call.limit = until, "inherited", max(0.0, until - now)
+        call.deadline, call.layer = until, "inherited"
+        call.limit = max(0.0, until - call.started)
 
 
 def finish(call: Call, outcome: Outcome) -> None:
@@ -105,7 +98,7 @@ def finish(call: Call, outcome: Outcome) -> None:
         record.target = record._attempts[-1].target  # noqa: SLF001
     record.duration = call.clock.monotonic() - call.started
     settings.recent.append(record)
-    hooks = call._site.hooks()  # noqa: SLF001
+    hooks = call.hooks
     if hooks.queued or hooks.inline:
         hooks.end(record)
 

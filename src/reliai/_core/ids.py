@@ -10,7 +10,7 @@ _RANDOM_BITS = 76
 
 
 def new(unix_time: float) -> int:
-    """A fresh id for a call that starts at `unix_time` (seconds); microseconds lead, chance follows.
+    """A fresh id for a call that starts at `unix_time` (seconds): microseconds, then chance.
 
     `random` reseeds itself in a forked child, so ids stay unique across processes.
     """

@@ -6,7 +6,7 @@ iterated. One that is never iterated never was a call: it leaves no record.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from reliai._core.ambient import current
 from reliai._core.engine import finish, finish_cancelled, restart, run_now
@@ -42,8 +42,10 @@ def deliver_stream(call: Call, outcome: Outcome) -> Outcome:
 
 
 class LazyStream:
-    """A generator: `next`, `send`, `throw`, `close`, `with`. Attributes of the provider's stream
-    object are reachable once it has started."""
+    """A generator: `next`, `send`, `throw`, `close`, `with`.
+
+    Attributes of the provider's stream object are reachable once it has started.
+    """
 
     __slots__ = ("__weakref__", "_call", "_closed", "_context", "_stream")
 
@@ -127,7 +129,7 @@ class LazyStream:
         if self._stream is not None:
             self._stream.close()
 
-    def __enter__(self) -> LazyStream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""The innermost step of a synchronous call: one attempt, its exception caught and made an `Outcome`."""
+"""The innermost step of a synchronous call: one attempt, its exception made an `Outcome`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reliai._core.limits import overrun
 from reliai._core.opening import open_generator, received
 from reliai._core.outcome import Outcome
 from reliai._core.site import MAX_STRAGGLERS
-from reliai._core.values import is_plain
+from reliai._core.values import PLAIN
 from reliai.errors import BulkheadFull
 
 if TYPE_CHECKING:
@@ -22,24 +22,26 @@ if TYPE_CHECKING:
     from reliai._core.site import Site
     from reliai._core.target import Target
 
-__all__ = ["sync_leaf", "unwatched", "watched"]
+__all__ = ["sync_leaf", "watched"]
 
 
-def sync_leaf(site: Site, target: Target) -> Proceed:
+def sync_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot path, in one piece
     """One attempt of a function or generator function, in the caller's thread or on a worker."""
     function = target.function
     generator = target.kind == "generator"
     streaming = site.streaming
 
     async def leaf(call: Call) -> Outcome:
-        limit = attempt_limit(call)
+        limit = None
+        if call.deadline is not None or call.attempt_limit is not None or call.cut is not None:
+            limit = attempt_limit(call)
         if limit is not None:
             if passed(call, limit):
                 return Outcome(error=overrun(call, limit))
             if site.threaded and not generator:
                 return _on_worker(site, function, call, limit)
         attempt = begin_attempt(call)
-        run = function if unwatched(call) else watched(call, function)
+        run = watched(call, function) if call.watched else function
         token = None if current.get() is call else current.set(call)
         try:
             if generator:
@@ -53,7 +55,7 @@ def sync_leaf(site: Site, target: Target) -> Proceed:
         finally:
             if token is not None:
                 current.reset(token)
-        if is_plain(value) and not streaming:
+        if type(value) in PLAIN and not streaming:
             attempt.status = "success"
             attempt.duration = call.clock.monotonic() - call.admitted_at
             return Outcome(value)
@@ -62,15 +64,11 @@ def sync_leaf(site: Site, target: Target) -> Proceed:
     return leaf
 
 
-def unwatched(call: Call) -> bool:
-    return call.ambient.leaf_filter is None and not call._site.hooks().activating  # noqa: SLF001
-
-
 def watched(call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` with injected faults, and inside what observers make current."""
     if call.ambient.leaf_filter is not None:
         function = call.ambient.leaf_filter(call, function)
-    return call._site.hooks().activated(call, function)  # noqa: SLF001
+    return call.hooks.activated(call, function)
 
 
 def _on_worker(site: Site, function: Callable[..., Any], call: Call, limit: Limit) -> Outcome:
@@ -80,7 +78,7 @@ def _on_worker(site: Site, function: Callable[..., Any], call: Call, limit: Limi
     attempt = begin_attempt(call)
     context = copy_context()
     context.run(current.set, call)
-    run = watched(call, function)
+    run = watched(call, function) if call.watched else function
     worker = workers.acquire()
     seconds = limit[0] - call.clock.monotonic()
     try:

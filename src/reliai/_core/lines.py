@@ -29,8 +29,11 @@ def line(record: CallRecord) -> str:
     if record.chunks is not None:
         parts.append(f"{record.chunks} chunks")
     if record.error is not None:
-        parts.append(f"{record.error.kind}: {record.error.message.splitlines()[0][:120]}"
-                     if record.error.message else record.error.kind)
+        parts.append(
+            f"{record.error.kind}: {record.error.message.splitlines()[0][:120]}"
+            if record.error.message
+            else record.error.kind
+        )
     return "  ".join(parts)
 
 

@@ -8,6 +8,7 @@ never changes a call; what it missed is counted and said once.
 from __future__ import annotations
 
 import logging
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -52,7 +53,7 @@ class EveryObserver(Protocol):
 
 
 class Hooks:
-    """The observers of one function, sorted by what they want to see, so that a call need not ask."""
+    """The observers of one function, sorted by what they want to see."""
 
     __slots__ = ("_event_inline", "_event_queued", "activating", "inline", "queued", "starting")
 
@@ -154,9 +155,9 @@ def complain(observer: Observer, message: str, *args: object) -> None:
     if id(observer) in _complained:
         return
     _complained.add(id(observer))
-    logging.getLogger("reliai").warning(
-        "observer %s " + message, type(observer).__qualname__, *args, exc_info=True
-    )
+    text = message % args if args else message
+    name = type(observer).__qualname__
+    logging.getLogger("reliai").warning("observer %s %s", name, text, exc_info=sys.exc_info())
 
 
 def without_observers() -> Hooks:

@@ -118,7 +118,7 @@ def _open_on(
     return opened_stream(call, attempt, stream)
 
 
-def _first_chunk(  # noqa: PLR0913, PLR0917
+def _first_chunk(  # noqa: PLR0917
     context: Context,
     call: Call,
     first: Callable[[], Any],

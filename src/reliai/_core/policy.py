@@ -36,7 +36,7 @@ class Policy:
         """Decide, proceed zero or more times, and give the outcome."""
         raise NotImplementedError(type(self).__name__)
 
-    def bind(self, site: Site) -> Policy:  # noqa: ARG002  for subclasses
+    def bind(self, site: Site) -> Policy:
         """Fit the policy to a function, once, when it is decorated.
 
         Returns:

@@ -54,7 +54,11 @@ _FIELDS: dict[str, Any] = {
         "type": "array",
         "items": {
             "type": "object",
-            "properties": {"kind": _TEXT, "at": {"type": "number"}, "attributes": {"type": "object"}},
+            "properties": {
+                "kind": _TEXT,
+                "at": {"type": "number"},
+                "attributes": {"type": "object"},
+            },
             "required": ["kind", "at", "attributes"],
         },
     },

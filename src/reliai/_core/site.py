@@ -1,10 +1,10 @@
-"""What is known of a decorated function: what its policies are bound to, and what serves its calls."""
+"""What is known of a decorated function: what its policies are bound to."""
 
 from __future__ import annotations
 
 import inspect
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from reliai._core.observers import Hooks, combined
 from reliai._core.policy import plain
@@ -46,7 +46,7 @@ class Site:
         threaded: whether a timeout leaves a synchronous function behind on a thread.
     """
 
-    def __init__(  # noqa: PLR0913  the facts `reliable` was given
+    def __init__(
         self,
         function: Callable[..., Any],
         kind: str,
@@ -100,7 +100,7 @@ class Site:
     def serve(self, call: Call) -> Coroutine[Any, Any, Outcome]:
         """The whole pipeline's work on a call; only the function when the mode is "off"."""
         serve = self.target.leaf if call.mode == "off" else self.chain
-        return cast("Coroutine[Any, Any, Outcome]", serve(call))
+        return serve(call)  # type: ignore[return-value]  # what `async def` gives
 
     def hooks(self) -> Hooks:
         """The observers of this function's calls, as they are set now."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reliai._core.call import Call, Limit
     from reliai._core.record import CallRecord
 
-__all__ = ["NOTHING", "Stream", "settle_abandoned"]
+__all__ = ["NOTHING", "Stream", "abandon", "abandoned", "settle_abandoned"]
 
 NOTHING: Any = object()
 """Stands where no chunk is."""
@@ -52,7 +52,9 @@ class Stream:
         "ended",
     )
 
-    def __init__(self, call: Call, context: Context, source: Any, iterator: Any, first: Any) -> None:
+    def __init__(
+        self, call: Call, context: Context, source: Any, iterator: Any, first: Any
+    ) -> None:
         self._call = call
         self._context = context
         self._source = source
@@ -144,7 +146,7 @@ class Stream:
 
 # A destructor that the garbage collector runs may interrupt code that holds a lock; what it would
 # have to settle then waits here until the next call.
-_abandoned: deque[Callable[[], None]] = deque()
+abandoned: deque[Callable[[], None]] = deque()
 _collecting = False
 
 
@@ -159,21 +161,16 @@ gc.callbacks.append(_watch)
 def abandon(settle: Callable[[], None]) -> None:
     """Settle what an object left behind: now, or soon when the collector is at work."""
     if _collecting:
-        _abandoned.append(settle)
+        abandoned.append(settle)
     else:
         settle()
 
 
 def settle_abandoned() -> None:
     """Settle what the collector found."""
-    while _abandoned:
+    while abandoned:
         try:
-            settle = _abandoned.popleft()
+            settle = abandoned.popleft()
         except IndexError:
             return
         settle()
-
-
-def has_abandoned() -> bool:
-    """Whether the collector left something to settle."""
-    return bool(_abandoned)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from reliai._core import workers
 from reliai._core.limits import overrun
@@ -25,7 +25,7 @@ class SyncStream(Stream):
 
     __slots__ = ("_worker",)
 
-    def __init__(  # noqa: PLR0913, PLR0917  made in two places of the engine
+    def __init__(  # noqa: PLR0917  made in two places of the engine
         self,
         call: Call,
         context: Context,
@@ -100,18 +100,20 @@ class SyncStream(Stream):
             raise
         return self._deliver(chunk)
 
-    def _inline(self, limit: Limit | None, action: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    def _inline(
+        self, limit: Limit | None, action: Callable[..., Any], args: tuple[Any, ...]
+    ) -> Any:
         if limit is not None and limit[0] <= self._call.clock.monotonic():
             self._close_source()
             raise self._interruption(limit)
-        step = self._call._site.hooks().activated(self._call, action)  # noqa: SLF001  the engine's
+        step = self._call.hooks.activated(self._call, action)
         return self._context.run(step, *args)
 
     def _bounded(
         self, worker: Worker, limit: Limit | None, action: Callable[..., Any], args: tuple[Any, ...]
     ) -> Any:
         seconds = None if limit is None else limit[0] - self._call.clock.monotonic()
-        step = self._call._site.hooks().activated(self._call, action)  # noqa: SLF001  the engine's
+        step = self._call.hooks.activated(self._call, action)
         try:
             if limit is None or (seconds is not None and seconds > 0):
                 chunk, error = worker.call(self._context, seconds, step, args)
@@ -150,7 +152,7 @@ class SyncStream(Stream):
         if worker is not None:
             workers.release(worker)
 
-    def __enter__(self) -> SyncStream:
+    def __enter__(self) -> Self:
         enter = getattr(self._source, "__enter__", None)
         if enter is not None:
             self._context.run(enter)

@@ -26,7 +26,9 @@ class Target:
 
     leaf: Proceed
 
-    def __init__(self, function: Callable[..., Any], kind: str, name: str, *, primary: bool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], kind: str, name: str, *, primary: bool
+    ) -> None:
         self.function = function
         self.kind = kind
         self.name = name

@@ -9,19 +9,15 @@ if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.record import Attempt
 
-__all__ = ["is_plain", "note_response", "opaque_stream"]
+__all__ = ["PLAIN", "note_response", "opaque_stream"]
 
-_PLAIN = frozenset({str, bytes, int, float, bool, type(None), list, tuple, set, frozenset})
+PLAIN = frozenset({str, bytes, int, float, bool, type(None), list, tuple, set, frozenset})
+"""Types of values that nothing is to be read off."""
 
 _GENERATORS = (GeneratorType, AsyncGeneratorType)
 
 _NOT_STREAMS = ("builtins", "itertools", "_io", "_csv", "functools", "_collections", "collections")
 """Modules whose iterators are data, not the answer of a model that is still being written."""
-
-
-def is_plain(value: object) -> bool:
-    """Whether nothing is to be read off a value; decided by its type alone."""
-    return type(value) in _PLAIN
 
 
 _stream_types: dict[type, bool] = {}
@@ -33,7 +29,7 @@ def opaque_stream(value: object) -> bool:
     try:
         return _stream_types[kind]
     except KeyError:
-        if len(_stream_types) > 1000:  # noqa: PLR2004  types made at run time must not pile up
+        if len(_stream_types) > 1000:
             _stream_types.clear()
         known = _stream_types[kind] = _is_stream_type(kind)
         return known

@@ -26,7 +26,7 @@ IDLE_SECONDS = 10.0
 _idle: deque[Worker] = deque()
 
 
-class Abandoned(Exception):  # noqa: N818  a signal between two modules, never seen by users
+class Abandoned(Exception):
     """The time to wait for a worker ran out; it goes on by itself."""
 
 

@@ -16,6 +16,7 @@ from reliai._core.kinds import generator_like
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reliai._core.call import Call
     from reliai._core.outcome import Outcome
     from reliai._core.site import Site
 
@@ -36,19 +37,18 @@ def executor(site: Site) -> Callable[..., Any]:
     return _async_executor(site) if site.asynchronous else _sync_executor(site)
 
 
-def _end(call: Any, outcome: Outcome) -> None:
-    if outcome.streaming:
-        from reliai._core.lazy_stream import deliver_stream  # noqa: PLC0415  for streams only
+def deliver_stream(call: Call, outcome: Outcome) -> None:
+    """Have the record end with the stream that the function returned."""
+    from reliai._core.lazy_stream import deliver_stream as deliver  # noqa: PLC0415  streams only
 
-        deliver_stream(call, outcome)
-    else:
-        finish(call, outcome)
+    deliver(call, outcome)
 
 
 def _sync_executor(site: Site) -> Callable[..., Outcome]:
     def execute(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
         call = start(site, args, kwargs)
-        announce(call)
+        if call.hooks.starting or call.ambient.collectors:
+            announce(call)
         token = current.set(call)
         coroutine = site.serve(call)
         try:
@@ -64,7 +64,10 @@ def _sync_executor(site: Site) -> Callable[..., Outcome]:
             raise problem
         finally:
             current.reset(token)
-        _end(call, outcome)
+        if outcome.streaming:
+            deliver_stream(call, outcome)
+        else:
+            finish(call, outcome)
         return outcome
 
     return execute
@@ -89,7 +92,8 @@ def _sync_wrapper(site: Site) -> Callable[..., Any]:
 def _async_executor(site: Site) -> Callable[..., Any]:
     async def execute(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
         call = start(site, args, kwargs)
-        announce(call)
+        if call.hooks.starting or call.ambient.collectors:
+            announce(call)
         token = current.set(call)
         try:
             outcome = await site.serve(call)
@@ -98,7 +102,10 @@ def _async_executor(site: Site) -> Callable[..., Any]:
             raise
         finally:
             current.reset(token)
-        _end(call, outcome)
+        if outcome.streaming:
+            deliver_stream(call, outcome)
+        else:
+            finish(call, outcome)
         return outcome
 
     return execute

@@ -216,7 +216,7 @@ class _Guarded(_Target):
         self._site = inner
         self.name = inner.target.name
 
-    async def ask(self, call: Call, proceed: Proceed) -> Outcome:  # noqa: ARG002  has its own
+    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
         return await self._site.chain(call.at(self._site))
 
 
@@ -228,7 +228,7 @@ class _Plain(_Target):
     def __init__(self, value: object) -> None:
         self._value = value
 
-    async def ask(self, call: Call, proceed: Proceed) -> Outcome:  # noqa: ARG002  asks nobody
+    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
         return Outcome(copy.copy(self._value))
 
 

@@ -194,9 +194,7 @@ class Retry(Policy):
             afford=None if budget is None else lambda: budget.withdraw(now),
         )
 
-    async def _wait_and_say(
-        self, call: Call, outcome: Outcome, made: int, seconds: float
-    ) -> None:
+    async def _wait_and_say(self, call: Call, outcome: Outcome, made: int, seconds: float) -> None:
         failure = outcome.failure
         kind = "unwanted_result" if failure is None else str(failure.kind)
         call.emit("retry", attempt=made, wait=seconds, error=kind)

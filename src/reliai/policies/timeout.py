@@ -1,4 +1,4 @@
-"""Limits on how long a call, an attempt, the first chunk, or the gap between two chunks may take."""
+"""Limits on how long a call, an attempt, the first chunk or the next one may take."""
 
 from __future__ import annotations
 

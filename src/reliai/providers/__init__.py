@@ -3,8 +3,21 @@
 Floor 1: imports only reliai.errors and reliai.clock.
 """
 
+from reliai.providers.answer import Response, ToolCall
 from reliai.providers.classify import classify
+from reliai.providers.clients import InnerClient, inner_retries
 from reliai.providers.failure import Failure
+from reliai.providers.response import looks_like_response, read_response
 from reliai.providers.traits import control_flow
 
-__all__ = ["Failure", "classify", "control_flow"]
+__all__ = [
+    "Failure",
+    "InnerClient",
+    "Response",
+    "ToolCall",
+    "classify",
+    "control_flow",
+    "inner_retries",
+    "looks_like_response",
+    "read_response",
+]

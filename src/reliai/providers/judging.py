@@ -1,4 +1,4 @@
-"""From what an error shows to what it is: the lowest rank among its name, status, codes, phrases."""
+"""From what an error shows to what it is: the lowest rank among all its signs decides."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from reliai.providers.evidence import status_in
 from reliai.providers.links import direct_causes
-from reliai.providers.reading import attribute, count, dig, word
+from reliai.providers.reading import attribute, count, word
 from reliai.providers.taxonomy import (
     BARE_STREAM_ERRORS,
     CODE_ENDINGS,

@@ -1,4 +1,4 @@
-"""From an error to the errors it came from. Bounded, and safe against causes that go in a circle."""
+"""From an error to the errors it came from: bounded, and safe where causes go in a circle."""
 
 from __future__ import annotations
 

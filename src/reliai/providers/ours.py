@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reliai.errors import (
     AmbiguousOutcome,
@@ -31,40 +31,23 @@ if TYPE_CHECKING:
 
 __all__ = ["read_ours"]
 
-_REFUSED: Final = (CircuitOpen, RateLimited, BulkheadFull)
-_FORBIDDEN: Final = (GuardRejected, BudgetExceeded)
 
-
-def read_ours(
-    error: ReliaiError, classify: Callable[[BaseException], Failure]
-) -> Failure | None:
+def read_ours(error: ReliaiError, classify: Callable[[BaseException], Failure]) -> Failure | None:
     """What one of our own errors means; None for a class of our family we do not know.
 
     Args:
         error: the error.
         classify: asked about the cause of the errors that only pass one on.
     """
-    if isinstance(error, CallTimeout):
-        return _time_limit(error)
-    if isinstance(error, OutputInvalid):
-        verdict = _of(ErrorKind.INVALID_OUTPUT)
-        if isinstance(error, OutputTruncated):
-            verdict = verdict._replace(retry=False)
-        return Failure(ErrorKind.INVALID_OUTPUT, sent=True, verdict=verdict)
-    if isinstance(error, _REFUSED):
-        wait = amount(getattr(error, "retry_after", None))
-        verdict = _of(ErrorKind.REJECTED)
-        return Failure(ErrorKind.REJECTED, retry_after=wait, sent=False, verdict=verdict)
-    if isinstance(error, _FORBIDDEN):
-        return Failure(ErrorKind.REJECTED, sent=False, verdict=NOTHING)
     if isinstance(error, (AmbiguousOutcome, StreamInterrupted)):
         return _passed_on(error, classify)
-    if isinstance(error, (ConfigurationError, GateFailed)):
-        return Failure(ErrorKind.UNKNOWN, verdict=NOTHING, programming=True)
+    for types, read in _READERS:
+        if isinstance(error, types):
+            return read(error)
     return None
 
 
-def _time_limit(error: CallTimeout) -> Failure:
+def _time_limit(error: Any) -> Failure:
     """A limit of the attempt may be tried again; one of the whole call, or of a caller above, not.
 
     A limit inherited from above says nothing about the provider either: it may have had a moment
@@ -78,6 +61,42 @@ def _time_limit(error: CallTimeout) -> Failure:
     elif error.layer == "reserve":
         verdict = verdict._replace(retry=False)
     return Failure(ErrorKind.TIMEOUT, in_stream=error.layer == "idle", verdict=verdict)
+
+
+def _truncated(_error: Any) -> Failure:
+    verdict = _of(ErrorKind.INVALID_OUTPUT)._replace(retry=False)
+    return Failure(ErrorKind.INVALID_OUTPUT, sent=True, verdict=verdict)
+
+
+def _invalid(_error: Any) -> Failure:
+    return Failure(ErrorKind.INVALID_OUTPUT, sent=True, verdict=_of(ErrorKind.INVALID_OUTPUT))
+
+
+def _refused(error: Any) -> Failure:
+    wait = amount(getattr(error, "retry_after", None))
+    verdict = _of(ErrorKind.REJECTED)
+    return Failure(ErrorKind.REJECTED, retry_after=wait, sent=False, verdict=verdict)
+
+
+def _forbidden(_error: Any) -> Failure:
+    """No other target may have what a guard or a budget refused."""
+    return Failure(ErrorKind.REJECTED, sent=False, verdict=NOTHING)
+
+
+def _misused(_error: Any) -> Failure:
+    return Failure(ErrorKind.UNKNOWN, verdict=NOTHING, programming=True)
+
+
+_READERS: Final[
+    tuple[tuple[type[ReliaiError] | tuple[type[ReliaiError], ...], Callable[[Any], Failure]], ...]
+] = (
+    (CallTimeout, _time_limit),
+    (OutputTruncated, _truncated),
+    (OutputInvalid, _invalid),
+    ((CircuitOpen, RateLimited, BulkheadFull), _refused),
+    ((GuardRejected, BudgetExceeded), _forbidden),
+    ((ConfigurationError, GateFailed), _misused),
+)
 
 
 def _passed_on(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 __all__ = ["amount", "attribute", "count", "dig", "text", "word"]
 
@@ -63,12 +64,12 @@ def count(value: object) -> int | None:
     return None
 
 
-def amount(value: object) -> float | None:
+def amount(value: Any) -> float | None:
     """`value` as a float when it is a finite number from 0, else None; decimals are numbers too."""
     if isinstance(value, (str, bytes, bool)) or value is None:
         return None
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)
     except Exception:  # noqa: BLE001  anything at all may come here
         return None
     return number if 0 <= number < float("inf") else None

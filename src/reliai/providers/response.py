@@ -1,60 +1,25 @@
-"""A provider's answer in one form, whatever SDK, proxy or JSON it came from."""
+"""Telling a provider's answer from other values, and reading it. Never raises."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from reliai.providers.reading import dig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Response", "ToolCall", "looks_like_response", "read_response"]
+    from reliai.providers.answer import Response
 
-
-class ToolCall(NamedTuple):
-    """A tool the model wants called."""
-
-    name: str
-    arguments: object
-    """As the provider sent them: JSON text, or an object already decoded."""
-    id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What an answer says of itself; None for what it does not say."""
-
-    provider: str | None = None
-    """Who served it: "openai", "anthropic", "google", "bedrock", "mistral", "cohere", …; None for an
-    answer in a form that many providers share."""
-    model: str | None = None
-    id: str | None = None
-    text: str | None = None
-    """The text of the first choice, its parts joined; no reasoning, no tool calls."""
-    finish_reason: str | None = None
-    """stop, length, tool_call, content_filter, refusal, suspended or error."""
-    refusal: str | None = None
-    """What it says in refusing, or why it was blocked; None when it did not refuse."""
-    tool_calls: tuple[ToolCall, ...] = ()
-    parsed: object = None
-    """What the SDK built from it, when a type was asked for."""
-    input_tokens: int | None = None
-    """All tokens of the request, those read from and written to a cache included."""
-    output_tokens: int | None = None
-    """All tokens of the answer, reasoning included."""
-    cached_tokens: int | None = None
-    """Those of `input_tokens` that were read from a cache."""
-    cost_usd: float | None = None
-    """The price in US dollars, where a proxy or framework worked it out."""
+__all__ = ["looks_like_response", "read_response"]
 
 
 def read_response(value: object) -> Response | None:
     """The answer in one form, or None for a value that is no provider's complete answer.
 
-    Never raises and changes nothing. The chunks of a stream are no answers.
+    Never raises and changes nothing. The chunks of a stream are no answers, but for Google's, which
+    have the form of one.
 
     Args:
         value: an object of a provider's SDK, of litellm, pydantic-ai or LangChain, or the JSON of
@@ -89,14 +54,14 @@ _MOST: Final = 1024  # every Mock has a class of its own
 _types: dict[type, bool] = {}
 
 
-def looks_like_response(value: object) -> bool:
+def looks_like_response(value: Any) -> bool:
     """Whether it is worth asking `read_response`; a fifth of a microsecond, asked of every value.
 
     It looks at the keys of a dictionary, and otherwise only at the type, once for each.
     """
     kind = type(value)
     if kind is dict:
-        return not value.keys().isdisjoint(_KEYS)  # type: ignore[attr-defined]
+        return not value.keys().isdisjoint(_KEYS)
     known = _types.get(kind)
     if known is None:
         if len(_types) >= _MOST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reliai.providers.reading import amount, attribute, dig
 
@@ -50,8 +50,10 @@ def headers_of(error: object, response: object) -> object:
 
 
 def seconds_of(value: object, now: Callable[[], float]) -> float | None:
-    """Seconds in a number, a string of a number or an HTTP date; None for NaN, infinity, less
-    than 0 and whatever cannot be read. A date in the past is 0."""
+    """Seconds in a number, a string of a number or an HTTP date, which in the past is 0.
+
+    None for NaN, infinity, less than 0 and whatever cannot be read.
+    """
     if isinstance(value, str):
         return _in_words(value, now)
     return amount(value)
@@ -77,11 +79,11 @@ def _from_headers(headers: object, now: Callable[[], float]) -> float | None:
 _ANY_DELAY = 1_000_000_000.0  # others put a delay there; below this it cannot be a Unix time
 
 
-def _header(headers: object, name: str) -> str | None:
+def _header(headers: Any, name: str) -> str | None:
     try:
-        if name not in headers:  # type: ignore[operator]  cheaper by half than a get that fails
+        if name not in headers:  # cheaper by half than a get that fails
             return None
-        value = headers[name]  # type: ignore[index]
+        value = headers[name]
     except Exception:  # noqa: BLE001  headers are somebody else's class
         return None
     if isinstance(value, bytes):

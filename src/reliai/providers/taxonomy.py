@@ -131,9 +131,7 @@ _BY_CODE: dict[Rank, str] = {
     Rank.BAD_REQUEST: """invalid_request_error invalid_argument bad_request request_too_large
         validationexception""",
 }
-CODES: dict[str, Rank] = {
-    code: rank for rank, codes in _BY_CODE.items() for code in codes.split()
-}
+CODES: dict[str, Rank] = {code: rank for rank, codes in _BY_CODE.items() for code in codes.split()}
 """Lower-cased codes, types and status words in a body."""
 CODE_ENDINGS = ("_spend_limit_exceeded", "_spend_limit_reached")
 """Endings of the codes that say that the money set aside is spent."""
@@ -168,7 +166,7 @@ _BY_NAME: dict[Rank, str] = {
     Rank.CONTEXT_LENGTH: """ContextWindowExceededError ContextOverflowError
         ModelContextWindowExceededError""",
     Rank.CONTENT_FILTER: """ContentPolicyViolationError ContentFilterFinishReasonError
-        ContentFilterError""",
+        ContentFilterError agents.ModelRefusalError""",
     Rank.OVERLOADED: "OverloadedError ModelOverloadedError",
     Rank.RATE_LIMITED: "RateLimitError TooManyRequestsError ModelRateLimitError",
     Rank.AUTH: """AuthenticationError PermissionDeniedError UnauthorizedError ForbiddenError
@@ -176,7 +174,8 @@ _BY_NAME: dict[Rank, str] = {
         PartialCredentialsError CredentialRetrievalError TokenRetrievalError
         DefaultCredentialsError RefreshError""",
     Rank.NOT_FOUND: "ModelNotFoundError",
-    Rank.TIMEOUT: "ModelTimeoutError ModelRequestTimeout GatewayTimeoutError StreamChunkTimeoutError",
+    Rank.TIMEOUT: """ModelTimeoutError ModelRequestTimeout GatewayTimeoutError
+        StreamChunkTimeoutError""",
     Rank.UNAVAILABLE: "ServiceUnavailableError ModelUnavailableError",
     Rank.SERVER: "InternalServerError ModelServerError langchain_core.ModelAPIError",
     Rank.BAD_REQUEST: """ModelRequestRejectedError ModelInvalidRequestError
@@ -185,22 +184,18 @@ _BY_NAME: dict[Rank, str] = {
     Rank.MALFORMED: """APIResponseValidationError UnknownApiResponseError json.JSONDecodeError
         mistralai.ResponseValidationError cohere.ParsingError botocore.EventStreamError""",
     Rank.INVALID_OUTPUT: """OutputParserException pydantic_ai.UnexpectedModelBehavior
-        JSONSchemaValidationError""",
+        agents.ModelBehaviorError JSONSchemaValidationError""",
     Rank.TRUNCATED: """LengthFinishReasonError OutputTokenLimitExceeded IncompleteToolCall
         IncompleteOutputException""",
     Rank.REJECTED: "pydantic_ai.ConcurrencyLimitExceeded",
     Rank.SPENT: "pydantic_ai.UsageLimitExceeded",
 }
-NAMES: dict[str, Rank] = {
-    name: rank for rank, names in _BY_NAME.items() for name in names.split()
-}
+NAMES: dict[str, Rank] = {name: rank for rank, names in _BY_NAME.items() for name in names.split()}
 """Class names, a package in front where the name alone could be anybody's."""
 
 BARE_STREAM_ERRORS = frozenset({"APIError"})
 """Classes whose plain instances the SDKs raise only for errors inside a stream."""
-STREAM_NAMES = frozenset(
-    {"EventStreamError", "StreamChunkTimeoutError", "MidStreamFallbackError"}
-)
+STREAM_NAMES = frozenset({"EventStreamError", "StreamChunkTimeoutError", "MidStreamFallbackError"})
 
 PROVIDERS = frozenset(
     """openai anthropic google mistralai cohere litellm botocore boto3 pydantic_ai langchain_core

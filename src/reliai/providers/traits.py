@@ -5,10 +5,9 @@ from __future__ import annotations
 import builtins
 import errno
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reliai.errors import ConfigurationError, ReliaiError
-from reliai.providers.failure import Failure
 from reliai.providers.taxonomy import (
     BARE_STREAM_ERRORS,
     NAMES,
@@ -20,7 +19,18 @@ from reliai.providers.taxonomy import (
     Rank,
 )
 
-__all__ = ["Special", "Traits", "UNSENT_NUMBERS", "control_flow", "forget_types", "settled", "traits_of"]
+if TYPE_CHECKING:
+    from reliai.providers.failure import Failure
+
+__all__ = [
+    "UNSENT_NUMBERS",
+    "Special",
+    "Traits",
+    "control_flow",
+    "forget_types",
+    "settled",
+    "traits_of",
+]
 
 
 class Special(Enum):
@@ -86,7 +96,7 @@ UNSENT_NUMBERS: Final = frozenset(
 _registered: set[type[BaseException]] = set()
 _known: dict[type[BaseException], Traits] = {}
 settled: dict[type[BaseException], Failure] = {}
-"""What `classify` gave for types of which no instance tells more; here, to be forgotten with them."""
+"""What `classify` gave for types whose instances tell no more; here, to be forgotten with them."""
 
 
 def control_flow(*types: type[BaseException]) -> None:
@@ -127,7 +137,7 @@ def traits_of(kind: type[BaseException]) -> Traits:
 def _work_out(kind: type[BaseException]) -> Traits:
     classes = [(each, each.__module__.partition(".")[0]) for each in kind.__mro__]
     names = [(each.__name__, f"{root}.{each.__name__}") for each, root in classes]
-    rank = min((NAMES.get(key, Rank.NOTHING) for pair in names for key in pair))
+    rank = min(NAMES.get(key, Rank.NOTHING) for pair in names for key in pair)
     transport, sent = _by_transport(classes)
     bare = kind.__name__ in BARE_STREAM_ERRORS
     provider = bare or any(root in PROVIDERS for _, root in classes)

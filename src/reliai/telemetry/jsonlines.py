@@ -47,7 +47,7 @@ class JsonLines:
             self._file = os.open(self.path, flags, 0o600)
         return self._file
 
-    def flush(self, timeout: float) -> None:  # noqa: ARG002  every line is written at once
+    def flush(self, timeout: float) -> None:
         """Have the operating system write the file out."""
         with self._lock:
             if self._file is not None:

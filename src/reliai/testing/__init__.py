@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from reliai.testing._fault_server import FaultServer as FaultServer
     from reliai.testing._fault_server import ReceivedRequest as ReceivedRequest
     from reliai.testing._fault_server import fault_server as fault_server
+    from reliai.testing._faults import Faults as Faults
+    from reliai.testing._faults import Injected as Injected
+    from reliai.testing._faults import faults as faults
+    from reliai.testing._injection import InjectedFault as InjectedFault
+    from reliai.testing._records import records as records
     from reliai.testing._script import Cut as Cut
     from reliai.testing._script import Filtered as Filtered
     from reliai.testing._script import Hang as Hang
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from reliai.testing._script import Stall as Stall
     from reliai.testing._script import Status as Status
     from reliai.testing._script import Truncated as Truncated
-    from reliai.testing._records import records as records
+    from reliai.testing._scripted import ScriptedCall as ScriptedCall
     from reliai.testing._scripted import ScriptedModel as ScriptedModel
     from reliai.testing._scripted import ScriptExhausted as ScriptExhausted
     from reliai.testing._virtual_clock import VirtualClock as VirtualClock
@@ -33,21 +38,26 @@ if TYPE_CHECKING:
 __all__ = [
     "Cut",
     "FaultServer",
+    "Faults",
     "Filtered",
     "Hang",
     "InStreamError",
+    "Injected",
+    "InjectedFault",
     "Latency",
     "Malformed",
     "ReceivedRequest",
     "Refusal",
     "Refuse",
     "ScriptExhausted",
+    "ScriptedCall",
     "ScriptedModel",
     "Stall",
     "Status",
     "Truncated",
     "VirtualClock",
     "fault_server",
+    "faults",
     "records",
     "virtual_clock",
 ]
@@ -55,21 +65,26 @@ __all__ = [
 _HOME = {
     "Cut": "_script",
     "FaultServer": "_fault_server",
+    "Faults": "_faults",
     "Filtered": "_script",
     "Hang": "_script",
     "InStreamError": "_script",
+    "Injected": "_faults",
+    "InjectedFault": "_injection",
     "Latency": "_script",
     "Malformed": "_script",
     "ReceivedRequest": "_fault_server",
     "Refusal": "_script",
     "Refuse": "_script",
     "ScriptExhausted": "_scripted",
+    "ScriptedCall": "_scripted",
     "ScriptedModel": "_scripted",
     "Stall": "_script",
     "Status": "_script",
     "Truncated": "_script",
     "VirtualClock": "_virtual_clock",
     "fault_server": "_fault_server",
+    "faults": "_faults",
     "records": "_records",
     "virtual_clock": "_virtual_clock",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from reliai import clock
@@ -19,7 +19,7 @@ START = 1_700_000_000.0
 """Unix seconds at which virtual time starts: a fixed date, so that tests do not depend on today."""
 
 _POLL = 0.002
-"""Real seconds between two looks at a thread that does real work while virtual time stands still."""
+"""Real seconds between two looks at a thread that works while virtual time stands still."""
 
 _GRACE = 0.02
 """Real seconds that a loop with open connections waits for them before time jumps."""
@@ -192,12 +192,10 @@ def _every_loop_driven(made: VirtualClock) -> Iterator[None]:
         made.drive(loop)
         run_forever(loop)
 
-    try:
+    with suppress(RuntimeError):  # none is running; those that start inside are driven
         made.drive(asyncio.get_running_loop())
-    except RuntimeError:  # none is running; those that start inside are driven
-        pass
-    BaseEventLoop.run_forever = run  # type: ignore[method-assign]
+    BaseEventLoop.run_forever = run  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        BaseEventLoop.run_forever = run_forever  # type: ignore[method-assign]
+        BaseEventLoop.run_forever = run_forever  # type: ignore[method-assign, assignment]

@@ -22,13 +22,11 @@ from reliai.providers.shapes.openai import is_chat, is_responses, read_chat, rea
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reliai.providers.response import Response
+    from reliai.providers.answer import Response
 
 __all__ = ["SHAPES"]
 
-SHAPES: Final[
-    tuple[tuple[Callable[[object], bool], Callable[[object], Response]], ...]
-] = (
+SHAPES: Final[tuple[tuple[Callable[[object], bool], Callable[[object], Response]], ...]] = (
     (is_chat, read_chat),
     (is_responses, read_responses),
     (is_anthropic, read_anthropic),

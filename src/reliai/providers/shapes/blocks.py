@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reliai.providers.answer import Response, ToolCall
 from reliai.providers.reading import count, dig, text
-from reliai.providers.response import Response, ToolCall
 from reliai.providers.shapes.common import finish_of, items, joined, provider_of, total
 
 if TYPE_CHECKING:
@@ -15,9 +15,10 @@ __all__ = ["is_anthropic", "is_bedrock", "read_anthropic", "read_bedrock"]
 
 
 def is_anthropic(value: object) -> bool:
-    """A message of Anthropic's API."""
+    """A finished message of Anthropic's API; OpenAI's output items are messages too, but go on."""
     content = dig(value, "content")
-    return dig(value, "type") == "message" and isinstance(content, (list, tuple))
+    finished = dig(value, "stop_reason") is not None
+    return finished and dig(value, "type") == "message" and isinstance(content, (list, tuple))
 
 
 def read_anthropic(value: object) -> Response:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reliai.providers.answer import Response, ToolCall
 from reliai.providers.reading import amount, count, dig, text
-from reliai.providers.response import Response, ToolCall
 from reliai.providers.shapes.common import finish_of, items, joined, provider_of
 
 if TYPE_CHECKING:

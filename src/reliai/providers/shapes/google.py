@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reliai.providers.answer import Response, ToolCall
 from reliai.providers.reading import count, dig, text, word
-from reliai.providers.response import Response, ToolCall
 from reliai.providers.shapes.common import finish_of, items, provider_of, total
 
 if TYPE_CHECKING:

@@ -1,0 +1,221 @@
+"""Faults injected below all policies, into the very calls of the guarded functions.
+
+What happens to a call is decided from a seed before the call is made (`Dice`); how it happens to a
+function of any kind is in `_injection`. Outside of a `faults()` block and without the policy,
+nothing stands in the way of a call.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter, deque
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.ambient import surroundings
+from reliai._core.policy import Policy
+from reliai.errors import ConfigurationError
+from reliai.testing._errors import is_error
+from reliai.testing._injection import ErrorLike, Fault, faulty
+from reliai.testing._script import check_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from reliai._core.call import Call, Proceed
+    from reliai._core.outcome import Outcome
+    from reliai._core.record import Attempt
+
+__all__ = ["Dice", "Faults", "Injected", "faults"]
+
+ERRORS: tuple[ErrorLike, ...] = ("rate_limited", "overloaded", "server", "timeout", "connection")
+_MOST_CHUNKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Dice:
+    """The rates, and the decision they lead to. Draws three numbers a call, whatever the rates.
+
+    Attributes:
+        error_rate, malformed, stall, cut: share of the calls, in [0, 1]; one call gets at most one.
+        latency: seconds before each call that gets no error; a pair is a range drawn from evenly.
+        errors: what is raised, each equally often: kinds as in `Status`, "timeout", "connection",
+            exceptions or classes of them.
+        stall_for: seconds of silence of a stall.
+    """
+
+    error_rate: float = 0.0
+    latency: float | tuple[float, float] = 0.0
+    malformed: float = 0.0
+    stall: float = 0.0
+    cut: float = 0.0
+    errors: Sequence[ErrorLike] = ERRORS
+    stall_for: float = 60.0
+
+    def __post_init__(self) -> None:
+        rates = {name: getattr(self, name) for name in ("error_rate", "malformed", "stall", "cut")}
+        for name, rate in rates.items():
+            if not 0 <= rate <= 1:
+                raise ConfigurationError(f"{name}={rate!r} must be in [0, 1]")
+        if sum(rates.values()) > 1 + 1e-9:
+            raise ConfigurationError(
+                f"the rates {rates} add up to more than 1; a call gets one fault"
+            )
+        low, high = self._range()
+        if not 0 <= low <= high:
+            raise ConfigurationError(
+                f"latency={self.latency!r} must be seconds, or a pair of them (least, most)"
+            )
+        if not self.errors:
+            raise ConfigurationError("errors must not be empty; leave it out for the usual ones")
+        for error in self.errors:
+            _check(error)
+
+    def _range(self) -> tuple[float, float]:
+        return self.latency if isinstance(self.latency, tuple) else (self.latency, self.latency)
+
+    def roll(self, source: random.Random) -> Fault:
+        """Decide what happens to the next call."""
+        which, detail, delay = source.random(), source.random(), source.random()
+        low, high = self._range()
+        fault = Fault(latency=low + (high - low) * delay, after=int(detail * _MOST_CHUNKS))
+        if which < (edge := self.error_rate):
+            return Fault("error", error=self.errors[int(detail * len(self.errors))])
+        if which < (edge := edge + self.malformed):
+            return fault._replace(kind="malformed")
+        if which < (edge := edge + self.stall):
+            return fault._replace(kind="stall", seconds=self.stall_for)
+        return fault._replace(kind="cut") if which < edge + self.cut else fault
+
+
+def _check(error: ErrorLike) -> None:
+    if isinstance(error, str):
+        if error != "connection":
+            check_kind(error)
+    elif not is_error(error):
+        raise ConfigurationError(f"{error!r} is neither a kind of error nor an exception")
+
+
+class Injected:
+    """What was injected so far, and the source of what comes.
+
+    Attributes:
+        calls: calls of guarded functions, retries included.
+        counts: how many of them got which fault ("error", "malformed", "stall", "cut").
+    """
+
+    def __init__(self, dice: Dice, seed: int | None) -> None:
+        self.calls = 0
+        self.counts: Counter[str] = Counter()
+        self._dice = dice
+        self._source = random.Random(seed)
+        self._lock = threading.Lock()
+        self._recent: deque[Attempt] = deque(maxlen=256)
+
+    def filter(self, call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Give `function`, or what is called in its place this time."""
+        fault = self._decide(call)
+        if fault is None or fault == Fault():
+            return function
+        if fault.kind != "none":
+            call.emit("fault_injected", fault=fault.kind)
+        return faulty(function, fault, asynchronous=call.runtime.asynchronous)
+
+    def _decide(self, call: Call) -> Fault | None:
+        attempt = call.current_attempt()
+        with self._lock:
+            # A coroutine that returns a stream is asked for twice: called, and then opened.
+            if call.runtime.asynchronous:
+                if any(seen is attempt for seen in self._recent):
+                    return None
+                self._recent.append(attempt)
+            fault = self._dice.roll(self._source)
+            self.calls += 1
+            if fault.kind != "none":
+                self.counts[fault.kind] += 1
+        return fault
+
+    def __repr__(self) -> str:
+        return f"<reliai.testing.Injected {dict(self.counts)} in {self.calls} calls>"
+
+
+@contextmanager
+def faults(
+    *,
+    error_rate: float = 0.0,
+    latency: float | tuple[float, float] = 0.0,
+    malformed: float = 0.0,
+    stall: float = 0.0,
+    cut: float = 0.0,
+    seed: int | None = None,
+    errors: Sequence[ErrorLike] = ERRORS,
+    stall_for: float = 60.0,
+) -> Generator[Injected]:
+    """Inject faults into each attempt of the guarded functions called inside, below all policies.
+
+    A malformed text is cut in half; any other result is replaced by the error SDKs raise for an
+    answer they cannot read. A cut raises a connection error: after the call, or within a stream.
+
+    Args:
+        error_rate: share of the attempts that raise instead of calling, in [0, 1].
+        latency: seconds before each other attempt; a pair is a range drawn from evenly.
+        malformed: share that gets an answer that cannot be read.
+        stall: share that falls silent, for `stall_for` seconds.
+        cut: share that loses its connection on the way.
+        seed: makes the faults the same each time; None for different ones.
+        errors: what is raised, each equally often: kinds as in `Status`, "timeout", "connection",
+            exceptions or classes of them.
+        stall_for: seconds of silence of a stall.
+
+    Yields:
+        What was injected so far.
+
+    Raises:
+        ConfigurationError: a rate is not in [0, 1], or they add up to more than 1.
+    """
+    dice = Dice(error_rate, latency, malformed, stall, cut, errors, stall_for)
+    injected = Injected(dice, seed)
+    with surroundings(leaf_filter=injected.filter):
+        yield injected
+
+
+class Faults(Policy):
+    """The policy that does what `faults()` does, to one function: put it innermost.
+
+    Attributes:
+        injected: what was injected so far.
+    """
+
+    def __init__(
+        self,
+        *,
+        error_rate: float = 0.0,
+        latency: float | tuple[float, float] = 0.0,
+        malformed: float = 0.0,
+        stall: float = 0.0,
+        cut: float = 0.0,
+        seed: int | None = None,
+        errors: Sequence[ErrorLike] = ERRORS,
+        stall_for: float = 60.0,
+    ) -> None:
+        self._dice = Dice(error_rate, latency, malformed, stall, cut, errors, stall_for)
+        self.seed = seed
+        self.injected = Injected(self._dice, seed)
+
+    async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        ambient = call.ambient.but(leaf_filter=self.injected.filter)
+        return await proceed(call._copy(ambient=ambient, watched=True))  # noqa: SLF001
+
+    def describe(self) -> dict[str, Any]:
+        dice = self._dice
+        return {
+            "error_rate": dice.error_rate,
+            "latency": dice.latency,
+            "malformed": dice.malformed,
+            "stall": dice.stall,
+            "cut": dice.cut,
+            "stall_for": dice.stall_for,
+            "seed": self.seed,
+        }
