@@ -81,7 +81,7 @@ class Pipeline:
         return cast("R", await self._guarded(function)(*args, **kwargs))
 
     def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        # A_co function keeps its wrapper, and with it budgets and circuits, from call to call.
+        # A function keeps its wrapper, and with it budgets and circuits, from call to call.
         known = self._bound.get(id(function))
         if known is None or known[0] is not function:
             if len(self._bound) >= 128:
@@ -207,7 +207,7 @@ def _with_output(policies: tuple[Policy, ...], output: Any) -> tuple[Policy, ...
 
 
 def _rank(policies: tuple[Policy, ...], index: int) -> int:
-    """A_co policy's place in the canonical order; a Timeout's depends on where Retry stands."""
+    """A policy's place in the canonical order; a Timeout's depends on where Retry stands."""
     policy = policies[index]
     if isinstance(policy, Timeout):
         inside = any(getattr(p, "repeats", False) for p in policies[:index])
@@ -227,7 +227,7 @@ def standard(
     breaker: bool | CircuitBreaker = True,
     name: str | None = None,
 ) -> Pipeline:
-    """A_co pipeline in canonical order with good defaults.
+    """A pipeline in canonical order with good defaults.
 
     Args:
         timeout: seconds for the whole call.
@@ -272,7 +272,7 @@ def pipeline_of(function: Any) -> Pipeline:
 def execute(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Outcome:
     """Call a guarded function and get its `Outcome`; never raises an `Exception`.
 
-    A_co stream function is started: `.value` is the stream, with its first chunk read.
+    A stream function is started: `.value` is the stream, with its first chunk read.
 
     Raises:
         ConfigurationError: when the function is not guarded, or is asynchronous.

@@ -247,18 +247,38 @@ def test_thousands_of_failed_probes_overflow_nothing() -> None:
     assert 1e19 < (subject.retry_after(now) or 0.0) < math.inf
 
 
-@pytest.mark.parametrize("state", ["closed", "half_open"])
-def test_a_rate_limit_opens_for_as_long_as_it_says_and_doubles_nothing(state: str) -> None:
+def test_a_rate_limit_pauses_for_as_long_as_it_says_and_forgets_nothing() -> None:
     """A16"""
-    subject, now = circuit(consecutive=1, open_for=30.0), 100.0
-    if state == "half_open":
-        feed(subject, "f", now - 30.0)
-    held = permit(subject, now)
-    assert subject.open_for_at_least(held, now, 7.0) == Change("opened", "rate_limited", None, 7.0)
-    assert subject.admit(now + 6.9).permit == 0
-    assert subject.snapshot(now).ignored == 1
-    feed(subject, "f", now + 7.0)
-    assert subject.retry_after(now + 7.0) == 60.0
+    subject = circuit(consecutive=3)
+    feed(subject, "ff")
+    change = subject.open_for_at_least(subject.permit, 0.0, 7.0)
+    assert change == Change("opened", "rate_limited", None, 7.0)
+    assert subject.admit(6.9).permit == 0
+    admitted = [subject.admit(7.0) for _ in range(50)]
+    assert admitted[0].change == Change("closed", "pause_over")
+    assert {admission.permit for admission in admitted} == {subject.permit}
+    seen = subject.snapshot(7.0)
+    assert (seen.calls, seen.ignored, seen.opened_at) == (2, 1, None)
+    feed(subject, "f", 7.0)
+    assert state_of(subject) == "open"
+
+
+def test_a_rate_limit_of_a_probe_leads_back_to_half_open_and_doubles_nothing() -> None:
+    """A16"""
+    subject = opened(open_for=30.0)
+    subject.open_for_at_least(permit(subject, 30.0), 30.0, 7.0)
+    assert subject.retry_after(30.0) == 7.0
+    assert subject.admit(36.9).permit == 0
+    feed(subject, "f", 37.0)
+    assert subject.retry_after(37.0) == 60.0
+
+
+def test_a_failing_target_is_probed_though_it_was_paused_before() -> None:
+    subject = circuit(consecutive=1)
+    subject.open_for_at_least(subject.permit, 0.0, 7.0)
+    feed(subject, "f", 7.0)
+    subject.admit(37.0)
+    assert state_of(subject) == "half_open"
 
 
 def test_a_rate_limit_never_exceeds_the_longest_break() -> None:

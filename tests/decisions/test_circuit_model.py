@@ -36,6 +36,7 @@ class Model:
     events: list[tuple[int, bool, bool]] = field(default_factory=list[tuple[int, bool, bool]])
     break_ends: int = 0
     failed_attempts: int = 0
+    only_paused: bool = False
     out: dict[int, int] = field(default_factory=dict[int, int])
     results: list[tuple[bool, bool]] = field(default_factory=list[tuple[bool, bool]])
     tickets: int = 0
@@ -48,9 +49,11 @@ class Model:
         self.spell += 1
         self.out.clear()
         self.results.clear()
-        if state == "closed":
-            self.events.clear()
-            self.failed_attempts = 0
+
+    def close(self) -> None:
+        self.enter("closed")
+        self.events.clear()
+        self.failed_attempts = 0
 
     def break_length(self) -> int:
         longest = int(self.settings.max_open_for)
@@ -59,10 +62,11 @@ class Model:
     def open(self, now: int, seconds: int) -> None:
         self.enter("open")
         self.break_ends = now + seconds
+        self.only_paused = False
 
     def admit(self, now: int) -> tuple[str, int] | None:
         if self.state == "open" and now >= self.break_ends:
-            self.enter("half_open")
+            self.enter("closed" if self.only_paused else "half_open")
         if self.state == "closed":
             return "closed", self.spell
         if self.state == "half_open":
@@ -126,7 +130,7 @@ class Model:
             self.failed_attempts += 1
             self.open(now, self.break_length())
         elif not self.is_ill([*self.results, *[(True, True)] * left], total):
-            self.enter("closed")
+            self.close()
 
     def rate_limited(self, ticket: tuple[str, int], now: int, seconds: int) -> None:
         current = self.is_current(ticket)
@@ -136,7 +140,9 @@ class Model:
         if self.state == "open":
             self.break_ends = max(self.break_ends, now + seconds)
         elif current:
+            paused = self.state == "closed"
             self.open(now, seconds)
+            self.only_paused = paused
 
 
 class CircuitMachine(RuleBasedStateMachine):
@@ -224,9 +230,10 @@ class CircuitMachine(RuleBasedStateMachine):
                 self.model.enter("isolated")
             self.circuit.isolate()
             return
-        if self.model.state != "closed":
-            self.model.enter("closed")
-        self.model.events.clear()
+        if self.model.state == "closed":
+            self.model.events.clear()
+        else:
+            self.model.close()
         self.circuit.close()
 
     @invariant()

@@ -17,15 +17,15 @@ def fail(circuit: Circuit, now: float = 0.0) -> None:
 def test_the_same_name_target_and_key_are_the_same_circuit() -> None:
     """A29"""
     registry = Registry()
-    first, _ = registry.group("a", DEFAULT, 0.0)
-    again, replaced = registry.group("a", CircuitSettings(), 1.0)
+    first = registry.group("a", DEFAULT)
+    again, replaced = registry.define("a", CircuitSettings(), 1.0)
     assert again is first
     assert replaced is False
     assert first.circuit(0.0) is first.circuit(9.0) is first.default
     assert first.circuit(0.0, "target", "key") is first.circuit(9.0, "target", "key")
     different = {
         id(group.circuit(0.0, target, key))
-        for group in (first, registry.group("b", DEFAULT, 0.0)[0])
+        for group in (first, registry.group("b", DEFAULT))
         for target in (None, "x")
         for key in (None, "x", ("x", 1))
     }
@@ -102,15 +102,16 @@ def test_more_open_circuits_than_places_are_all_kept_and_shrink_away_later() -> 
 def test_a_second_definition_keeps_the_window_adopts_the_settings_and_says_so() -> None:
     """A30"""
     registry = Registry()
-    group, _ = registry.group("a", DEFAULT, 0.0)
+    group, _ = registry.define("a", DEFAULT, 0.0)
     for circuit in (group.circuit(0.0), group.circuit(0.0, key="k")):
         for _ in range(5):
             fail(circuit)
     other = CircuitSettings(min_calls=6)
-    again, replaced = registry.group("a", other, 0.0)
+    again, replaced = registry.define("a", other, 0.0)
     assert again is group
     assert replaced is True
-    assert registry.group("a", other, 0.0)[1] is False
+    assert registry.define("a", other, 0.0)[1] is False
+    assert registry.group("a", DEFAULT).settings is other
     for circuit in group.circuits():
         assert circuit.permit
         fail(circuit)
@@ -142,7 +143,7 @@ def test_an_isolated_circuit_is_never_dropped() -> None:
 def test_a_registry_lists_its_circuits_and_can_be_cleared() -> None:
     registry = Registry(max_keys=5)
     for name in "ba":
-        group, _ = registry.group(name, DEFAULT, 0.0)
+        group = registry.group(name, DEFAULT)
         group.circuit(0.0, "other")
         assert group.max_keys == 5
     assert [(c.name, c.target) for c in registry.circuits()] == [
@@ -155,13 +156,36 @@ def test_a_registry_lists_its_circuits_and_can_be_cleared() -> None:
     assert registry.circuits() == []
 
 
+def test_a_group_of_one_looks_like_its_circuit() -> None:
+    group = CircuitGroup("a", DEFAULT)
+    fail(group.default)
+    assert group.snapshot(0.0) == group.default.snapshot(0.0)
+    assert group.state == "closed"
+
+
+def test_a_group_adds_up_its_circuits_and_shows_the_gravest_state() -> None:
+    group = CircuitGroup("a", CircuitSettings(consecutive=2, min_calls=4))
+    well, ill, worse = (group.circuit(0.0, key=key) for key in ("well", "ill", "worse"))
+    for _ in range(2):
+        well.record(well.permit, 0.0, BreakerVerdict.SUCCESS, 0.1)
+        fail(ill, 1.0)
+        fail(worse, 5.0)
+    ill.admit(2.0)
+    seen = group.snapshot(6.0)
+    assert (seen.name, seen.key, seen.state, group.state) == ("a", None, "open", "open")
+    assert (seen.calls, seen.failures, seen.rejected, seen.generation) == (6, 4, 1, 2)
+    assert (seen.rate, seen.opened_at, seen.retry_after) == (4 / 6, 1.0, 29.0)
+    well.isolate()
+    assert (group.snapshot(6.0).state, group.snapshot(6.0).retry_after) == ("isolated", None)
+
+
 def test_threads_that_ask_together_get_one_circuit_each_key() -> None:
     """A29"""
     registry, got, start = Registry(), list[list[int]](), threading.Barrier(8)
 
     def ask() -> None:
         start.wait()
-        group, _ = registry.group("a", DEFAULT, 0.0)
+        group = registry.group("a", DEFAULT)
         got.append([id(group.circuit(0.0, key=number)) for number in range(200)])
 
     threads = [threading.Thread(target=ask) for _ in range(8)]

@@ -53,9 +53,10 @@ def policy_sections() -> dict[str, str]:
 
 def as_documented(parameter: inspect.Parameter) -> tuple[str, str]:
     """Name and default of a setting, as a table shows them."""
-    stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
-    default = "" if parameter.default is parameter.empty else f"`{parameter.default!r}`"
-    return f"{stars}{parameter.name}", default
+    name = str(
+        parameter.replace(annotation=inspect.Parameter.empty, default=inspect.Parameter.empty)
+    )
+    return name, "" if parameter.default is parameter.empty else f"`{parameter.default!r}`"
 
 
 @pytest.mark.parametrize("name", sorted(policy_sections()))

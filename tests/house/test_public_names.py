@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import inspect
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -42,6 +45,19 @@ def test_a_public_object_is_documented(name: str) -> None:
 def test_an_unknown_name_is_an_attribute_error_that_names_it() -> None:
     with pytest.raises(AttributeError, match="'reliai' has no attribute 'Retrry'"):
         getattr(reliai, "Retrry")  # noqa: B009  the type checkers know that it is not there
+
+
+def test_no_module_stands_in_the_way_of_a_name() -> None:
+    """Importing a module puts it on its package, where it may hide a name of the same spelling."""
+    code = f"""
+import importlib, pkgutil, types, reliai
+for module in pkgutil.iter_modules(reliai.__path__, "reliai."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+print([name for name in {PUBLIC} if isinstance(getattr(reliai, name), types.ModuleType)])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_dir_lists_what_is_loaded_later() -> None:

@@ -1,11 +1,9 @@
-"""`execute` gives an Outcome of what the function gives; mypy and pyright check this file too."""
+"""What the type checkers see of `execute` and its like; mypy and pyright check this file too."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import assert_type
-
-import pytest
 
 import reliai
 
@@ -20,19 +18,29 @@ async def asynchronous(prompt: str) -> int:
     return len(prompt)
 
 
-def test_an_outcome_holds_the_result_of_the_function() -> None:
-    outcome = reliai.execute(plain, "ab")
-    assert_type(outcome, reliai.Outcome[int])
-    assert_type(outcome.unwrap(), int)
+def test_execute_gives_an_outcome() -> None:
+    outcome = assert_type(reliai.execute(plain, "ab"), reliai.Outcome)
+    assert outcome.ok
     assert outcome.unwrap() == 2
-    with pytest.raises(TypeError):
-        reliai.execute(plain, 1).unwrap()  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def test_an_outcome_holds_the_awaited_result_of_an_async_function() -> None:
+def test_aexecute_gives_an_outcome() -> None:
+    async def main() -> reliai.Outcome:
+        return assert_type(await reliai.aexecute(asynchronous, "ab"), reliai.Outcome)
+
+    assert asyncio.run(main()).unwrap() == 2
+
+
+def test_a_pipeline_runs_a_function_with_its_types() -> None:
+    pipeline = reliai.Pipeline(reliai.Retry(2))
+    assert assert_type(pipeline.run(len, "ab"), int) == 2
+
     async def main() -> int:
-        outcome = await reliai.aexecute(asynchronous, "ab")
-        assert_type(outcome, reliai.Outcome[int])
-        return outcome.unwrap()
+        return assert_type(await pipeline.arun(asynchronous, "ab"), int)
 
     assert asyncio.run(main()) == 2
+
+
+def test_the_pipeline_of_a_function_is_a_pipeline() -> None:
+    pipeline = assert_type(reliai.pipeline_of(plain), reliai.Pipeline)
+    assert pipeline.describe()["name"].endswith("plain")

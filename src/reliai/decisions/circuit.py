@@ -51,6 +51,7 @@ class Circuit:
         "_in_a_row",
         "_late",
         "_lock",
+        "_only_paused",
         "_opened_at",
         "_probes",
         "_rejected",
@@ -59,6 +60,7 @@ class Circuit:
         "_window",
         "generation",
         "key",
+        "label",
         "name",
         "permit",
         "settings",
@@ -77,6 +79,8 @@ class Circuit:
         self.name = name
         self.target = target
         self.key = key
+        self.label = name if target is None else f"{name}/{target}"
+        """How errors and events name it; the key may be personal."""
         self.settings = settings or CircuitSettings()
         self.state: State = "closed"
         self.generation = 0
@@ -92,6 +96,7 @@ class Circuit:
         self._in_a_row = self._failed_attempts = 0
         self._opened_at: float | None = None
         self._break_ends = -inf
+        self._only_paused = False
 
     def admit(self, now: float) -> Admission:
         """Ask to let a call through; the first call after a break becomes a probe.
@@ -107,6 +112,9 @@ class Circuit:
             if self.state == "open":
                 if now < self._break_ends:
                     return self._refuse(self._break_ends - now)
+                if self._only_paused:
+                    change = self._let_through("pause_over")
+                    return Admission(self.permit, None, change)
                 change = self._half_open(now)
             if not self._probes.has_place(self.settings) and not self._drop_hung(now):
                 return self._refuse(self._probes.wait(now, self._break()))
@@ -155,9 +163,10 @@ class Circuit:
     def open_for_at_least(self, permit: int, now: float, seconds: float) -> Change | None:
         """Settle a call that its target refused for `seconds` (a rate limit's Retry-After).
 
-        The circuit stays open for that long and no more, at most `max_open_for`: the break does
-        not double, as the target is not ill. An open circuit is prolonged even by a late result.
-        A number of seconds that is negative, zero, infinite or NaN opens nothing.
+        The target is not ill, so this is a pause: a closed circuit opens for that long (at most
+        `max_open_for`) and no more, and is closed again afterwards, with all it had counted. A
+        half-open one goes back to half open, and the break does not double. An open circuit is
+        prolonged, even by a late result. Seconds that are not finite and above 0 open nothing.
         """
         with self._lock:
             current = permit == self.permit or self._probes.take(permit)
@@ -169,7 +178,12 @@ class Circuit:
             if self.state == "open":
                 self._break_ends = max(self._break_ends, now + seconds)
                 return None
-            return self._open(now, seconds, "rate_limited") if current else None
+            if not current:
+                return None
+            paused = self.state == "closed"
+            change = self._open(now, seconds, "rate_limited")
+            self._only_paused = paused
+            return change
 
     def isolate(self) -> Change | None:
         """Refuse every call until `close()`. None when it did so already."""
@@ -299,6 +313,7 @@ class Circuit:
         self._enter("open")
         self._opened_at = now
         self._break_ends = now + seconds
+        self._only_paused = False
         return Change("opened", reason, rate, seconds)
 
     def _half_open(self, now: float) -> Change:
@@ -307,8 +322,12 @@ class Circuit:
         return Change("half_open", "break_over")
 
     def _close(self, reason: str) -> Change:
-        self._enter("closed")
+        change = self._let_through(reason)
         self._forget()
+        return change
+
+    def _let_through(self, reason: str) -> Change:
+        self._enter("closed")
         self._opened_at = None
         self._failed_attempts = 0
         self._serial += 1

@@ -18,8 +18,8 @@ class Change(NamedTuple):
 
     kind: Literal["opened", "half_open", "closed", "isolated", "detector_failed"]
     reason: str
-    """Why: failure_rate, slow_rate, consecutive, detector, rate_limited, probe_failed,
-    probes_passed, break_over, operator; for detector_failed the name of the error's type."""
+    """Why: failure_rate, slow_rate, consecutive, detector, rate_limited, probe_failed; break_over;
+    probes_passed, pause_over; operator. For detector_failed the name of the error's type."""
     rate: float | None = None
     """Share of failures behind it, where a rate was behind it."""
     open_for: float | None = None

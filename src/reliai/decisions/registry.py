@@ -10,14 +10,15 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from reliai.decisions.circuit import Circuit, CircuitSettings
+from reliai.decisions.circuit import Circuit, CircuitSettings, Snapshot, State
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
 
-__all__ = ["CircuitGroup", "Registry"]
+__all__ = ["CircuitGroup", "Registry", "gravest", "together"]
 
 _MAX_KEYS: Final = 1000
+_BY_GRAVITY: Final[tuple[State, ...]] = ("isolated", "open", "half_open", "closed")
 _MOST_SKIPPED: Final = 16  # bounds the search when most circuits are open
 
 
@@ -66,6 +67,16 @@ class CircuitGroup:
         with self._lock:
             return [self.default, *self._by_key.values()]
 
+    @property
+    def state(self) -> State:
+        """The gravest state among them: isolated, open, half_open, closed."""
+        return gravest(circuit.state for circuit in self.circuits())
+
+    def snapshot(self, now: float) -> Snapshot:
+        """All of them together: counts added up, the gravest state, the longest wait."""
+        seen = [circuit.snapshot(now) for circuit in self.circuits()]
+        return together(seen, self.settings.min_calls)
+
     def adopt(self, settings: CircuitSettings, now: float) -> bool:
         """Take other settings and keep what was counted; False when they are the same."""
         with self._lock:
@@ -107,22 +118,26 @@ class Registry:
         self._groups: dict[str, CircuitGroup] = {}
         self._lock = Lock()
 
-    def group(self, name: str, settings: CircuitSettings, now: float) -> tuple[CircuitGroup, bool]:
-        """The circuits of this name.
-
-        Args:
-            name: what they protect.
-            settings: adopted if the name is known with other settings; its counts stay.
-            now: the time, in seconds of the monotonic clock.
-
-        Returns:
-            The group, and whether its settings were replaced.
-        """
+    def group(self, name: str, settings: CircuitSettings) -> CircuitGroup:
+        """The circuits of this name; made with these settings when there are none."""
         with self._lock:
             group = self._groups.get(name)
             if group is None:
                 group = self._groups[name] = CircuitGroup(name, settings, self._max_keys)
-                return group, False
+            return group
+
+    def define(self, name: str, settings: CircuitSettings, now: float) -> tuple[CircuitGroup, bool]:
+        """The circuits of this name, with these settings from now on; what was counted stays.
+
+        Args:
+            name: what they protect.
+            settings: adopted when the name is known with others.
+            now: the time, in seconds of the monotonic clock.
+
+        Returns:
+            The group, and whether it had other settings.
+        """
+        group = self.group(name, settings)
         return group, group.adopt(settings, now)
 
     def circuits(self) -> list[Circuit]:
@@ -135,3 +150,37 @@ class Registry:
         """Forget all groups; whoever holds one keeps it."""
         with self._lock:
             self._groups.clear()
+
+
+def gravest(states: Iterable[State]) -> State:
+    """The state that refuses most."""
+    found = set(states)
+    for state in _BY_GRAVITY:
+        if state in found:
+            return state
+    return "closed"
+
+
+def together(seen: list[Snapshot], min_calls: int) -> Snapshot:
+    """Several snapshots as one: counts added up, the gravest state, the longest wait."""
+    if len(seen) == 1:
+        return seen[0]
+    calls, failures = sum(each.calls for each in seen), sum(each.failures for each in seen)
+    state = gravest(each.state for each in seen)
+    opened = [each.opened_at for each in seen if each.opened_at is not None]
+    return Snapshot(
+        name=seen[0].name,
+        target=None,
+        key=None,
+        state=state,
+        calls=calls,
+        failures=failures,
+        slow=sum(each.slow for each in seen),
+        ignored=sum(each.ignored for each in seen),
+        rejected=sum(each.rejected for each in seen),
+        late=sum(each.late for each in seen),
+        rate=failures / calls if calls >= min_calls else None,
+        opened_at=min(opened, default=None),
+        retry_after=None if state == "isolated" else max(s.retry_after or 0.0 for s in seen),
+        generation=sum(each.generation for each in seen),
+    )

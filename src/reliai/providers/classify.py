@@ -55,6 +55,7 @@ def _alone(error: BaseException) -> bool:
         and error.__cause__ is None
         and not error.__dict__
         and not (error.args and isinstance(error.args[0], BaseException))
+        and not (len(error.args) > 1 and isinstance(error.args[1], BaseException))
     )
 
 
@@ -100,20 +101,27 @@ def _read(error: BaseException, traits: Traits, now: float | None) -> Failure:
     evidence = Evidence(error)
     codes: list[str] = []
     rank = judge(error, evidence, traits, codes)
-    network = rank <= Rank.SURE_CONNECTION  # the status of such an error is made up
-    status = None if network else evidence.status
+    sure = rank <= Rank.SURE_MALFORMED  # the status of such an error means nothing
+    status = None if sure else evidence.status or next(filter(None, map(status_in, codes)), None)
     in_stream = was_in_stream(error, evidence, traits, rank)
-    answered = in_stream or (not network and (status is not None or evidence.began_well))
     kind = KINDS.get(rank, _UNKNOWN)
     return Failure(
         kind=kind,
-        status=status or next(filter(None, map(status_in, codes)), None),
-        code=codes[0] if codes else None,
+        status=status,
+        code=next((each for each in codes if status_in(each) is None), codes[0] if codes else None),
         retry_after=evidence.retry_after(clock.active().time if now is None else lambda: now),
         in_stream=in_stream,
-        sent=True if answered else was_sent(error, traits),
+        sent=in_stream or _was_answered(evidence, traits, rank) or was_sent(error, traits),
         verdict=_verdict(kind, rank),
     )
+
+
+def _was_answered(evidence: Evidence, traits: Traits, rank: Rank) -> bool:
+    """Some server answered, so the request had left."""
+    if rank <= Rank.SURE_CONNECTION:
+        return False
+    by_status = evidence.status is not None and not traits.invents
+    return by_status or evidence.began_well or rank <= Rank.SURE_MALFORMED
 
 
 def _verdict(kind: ErrorKind, rank: Rank) -> Verdict:

@@ -112,9 +112,7 @@ def _of_function(function: FunctionType) -> Iterator[tuple[str, object]]:
     variables = function.__globals__
     held += [(name, variables[name]) for name in names if name in variables]
     for name, value in held:
-        if not isinstance(value, ModuleType) or (
-            value.__name__ == "openai" and not _MODULE_USES.isdisjoint(names)
-        ):
+        if not isinstance(value, ModuleType) or _is_used_as_client(value, names):
             yield name, value
         yield from ((f"{name}.{key}", each) for key, each in _named(value, names))
     yield from (("a default", each) for each in function.__defaults__ or ())

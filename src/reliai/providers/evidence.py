@@ -42,7 +42,8 @@ class Evidence:
         said = attribute(error, "status_code")
         if (found := fault(said)) is not None:
             return found
-        self.began_well = isinstance(said, int) and said in _OK
+        answered = attribute(response, "status_code") if said is None else said
+        self.began_well = isinstance(answered, int) and answered in _OK
         for holder, names in (
             (response, ("status_code", "status")),
             (attribute(error, "raw_response"), ("status_code",)),

@@ -39,7 +39,7 @@ def judge(error: BaseException, evidence: Evidence, traits: Traits, codes: list[
         codes: filled with the provider's words for it, where they may be believed.
     """
     rank, status = traits.rank, evidence.status
-    if rank <= Rank.SURE_CONNECTION:
+    if rank <= Rank.SURE_MALFORMED:
         return rank
     if status is not None:
         rank = min(rank, rank_of_status(status))
@@ -92,7 +92,7 @@ def was_in_stream(error: BaseException, evidence: Evidence, traits: Traits, rank
     """Whether the provider reported it inside a stream that had begun well."""
     if traits.in_stream or attribute(error, "in_stream") is True:
         return True
-    if rank <= Rank.SURE_CONNECTION or rank is Rank.MALFORMED:
+    if rank <= Rank.SURE_MALFORMED or rank is Rank.MALFORMED:
         return False
     bare = evidence.status is None and type(error).__name__ in BARE_STREAM_ERRORS
     return bare or evidence.began_well

@@ -19,7 +19,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
     """The error and whatever it may have come from, nearest first.
 
     Besides `__cause__` and `__context__` these are the members of a group, the `reason` urllib and
-    urllib3 keep, and an error handed to another as its first argument, as requests does.
+    urllib3 keep, and an error handed to another as an argument, as requests does.
     """
     return islice(_walk(error, with_context=True), _MOST)
 
@@ -55,6 +55,7 @@ def _walk(error: BaseException, *, with_context: bool) -> Iterator[BaseException
             waiting.extend(each.exceptions[:_MOST])
         _add(waiting, attribute(each, "reason"))
         _add(waiting, dig(each, "args", 0))
+        _add(waiting, dig(each, "args", 1))
         _add(waiting, each.__cause__)
         if with_context and each.__cause__ is None and not each.__suppress_context__:
             _add(waiting, each.__context__)

@@ -30,35 +30,39 @@ __all__ = [
 class Rank(IntEnum):
     """What an error can show, the most telling first."""
 
-    SURE_TIMEOUT = 0  # before the status: litellm gives its connection errors a made-up 500
+    SURE_TIMEOUT = 0  # these four before the status: litellm makes one up
     SURE_CONNECTION = 1
-    QUOTA = 2  # before the rate limit: both come as 429
-    CONTEXT_LENGTH = 3
-    CONTENT_FILTER = 4
-    NOT_READY = 5  # unavailable, though it comes as 429 or 403
-    OVERLOADED = 6
-    RATE_LIMITED = 7
-    AUTH = 8
-    NOT_FOUND = 9
-    TIMEOUT = 10
-    CONFLICT = 11
-    UNAVAILABLE = 12
-    SERVER = 13
-    BAD_REQUEST = 14
-    TRANSPORT_TIMEOUT = 15
-    TRANSPORT_CONNECTION = 16
-    MALFORMED = 17
-    INVALID_OUTPUT = 18
-    TRUNCATED = 19
-    REJECTED = 20  # a framework's own limiter
-    SPENT = 21  # a framework's own budget
-    STREAM = 22  # an error inside a stream that says nothing else
-    NOTHING = 23
+    SURE_INVALID = 2
+    SURE_MALFORMED = 3
+    QUOTA = 4  # before the rate limit: both come as 429
+    CONTEXT_LENGTH = 5
+    CONTENT_FILTER = 6
+    NOT_READY = 7  # unavailable, though it comes as 429 or 403
+    OVERLOADED = 8
+    RATE_LIMITED = 9
+    AUTH = 10
+    NOT_FOUND = 11
+    TIMEOUT = 12
+    CONFLICT = 13
+    UNAVAILABLE = 14
+    SERVER = 15
+    BAD_REQUEST = 16
+    TRANSPORT_TIMEOUT = 17
+    TRANSPORT_CONNECTION = 18
+    MALFORMED = 19
+    TRUNCATED = 20  # before invalid output: pydantic-ai derives the one from the other
+    INVALID_OUTPUT = 21
+    REJECTED = 22  # a framework's own limiter
+    SPENT = 23  # a framework's own budget
+    STREAM = 24  # an error inside a stream that says nothing else
+    NOTHING = 25
 
 
 KINDS: dict[Rank, ErrorKind] = {
     Rank.SURE_TIMEOUT: ErrorKind.TIMEOUT,
     Rank.SURE_CONNECTION: ErrorKind.CONNECTION,
+    Rank.SURE_INVALID: ErrorKind.INVALID_OUTPUT,
+    Rank.SURE_MALFORMED: ErrorKind.MALFORMED,
     Rank.QUOTA: ErrorKind.QUOTA,
     Rank.CONTEXT_LENGTH: ErrorKind.CONTEXT_LENGTH,
     Rank.CONTENT_FILTER: ErrorKind.CONTENT_FILTER,
@@ -75,8 +79,8 @@ KINDS: dict[Rank, ErrorKind] = {
     Rank.TRANSPORT_TIMEOUT: ErrorKind.TIMEOUT,
     Rank.TRANSPORT_CONNECTION: ErrorKind.CONNECTION,
     Rank.MALFORMED: ErrorKind.MALFORMED,
-    Rank.INVALID_OUTPUT: ErrorKind.INVALID_OUTPUT,
     Rank.TRUNCATED: ErrorKind.INVALID_OUTPUT,
+    Rank.INVALID_OUTPUT: ErrorKind.INVALID_OUTPUT,
     Rank.REJECTED: ErrorKind.REJECTED,
     Rank.SPENT: ErrorKind.REJECTED,
     Rank.STREAM: ErrorKind.SERVER,
@@ -162,6 +166,8 @@ or 429: providers quote the request in their messages, so a phrase alone proves 
 _BY_NAME: dict[Rank, str] = {
     Rank.SURE_TIMEOUT: "APITimeoutError",
     Rank.SURE_CONNECTION: "APIConnectionError",
+    Rank.SURE_INVALID: "JSONSchemaValidationError",
+    Rank.SURE_MALFORMED: "APIResponseValidationError",
     Rank.QUOTA: "PaymentRequiredError ModelQuotaExceededError BudgetExceededError",
     Rank.CONTEXT_LENGTH: """ContextWindowExceededError ContextOverflowError
         ModelContextWindowExceededError""",
@@ -181,10 +187,10 @@ _BY_NAME: dict[Rank, str] = {
     Rank.BAD_REQUEST: """ModelRequestRejectedError ModelInvalidRequestError
         botocore.ParamValidationError""",
     Rank.TRANSPORT_CONNECTION: "NoResponseError ModelConnectionError",
-    Rank.MALFORMED: """APIResponseValidationError UnknownApiResponseError json.JSONDecodeError
+    Rank.MALFORMED: """UnknownApiResponseError json.JSONDecodeError
         mistralai.ResponseValidationError cohere.ParsingError botocore.EventStreamError""",
     Rank.INVALID_OUTPUT: """OutputParserException pydantic_ai.UnexpectedModelBehavior
-        agents.ModelBehaviorError JSONSchemaValidationError""",
+        agents.ModelBehaviorError""",
     Rank.TRUNCATED: """LengthFinishReasonError OutputTokenLimitExceeded IncompleteToolCall
         IncompleteOutputException""",
     Rank.REJECTED: "pydantic_ai.ConcurrencyLimitExceeded",

@@ -55,6 +55,8 @@ class Traits(NamedTuple):
     in_stream: bool
     sdk_retries: bool
     """The package repeats requests by itself and does not tell how the earlier ones ended."""
+    invents: bool
+    """The package gives errors a status even where no server sent one."""
     fixed: bool
     """Nothing can be read from an instance: it is one of Python's own."""
 
@@ -78,6 +80,7 @@ _CANCELLATIONS: Final = frozenset({"concurrent.CancelledError", "pydantic_ai.Run
 _NOT_CANCELLATIONS: Final = frozenset({"pydantic_ai.RunTimedOut"})
 _PROGRAMMING: Final = (TypeError, NameError, AssertionError)
 _SDK_RETRIES: Final = frozenset({"botocore", "boto3"})
+_INVENTS: Final = frozenset({"litellm"})
 _FIXED: Final = frozenset(
     each
     for each in vars(builtins).values()
@@ -150,6 +153,7 @@ def _work_out(kind: type[BaseException]) -> Traits:
         provider=provider,
         in_stream=any(name in STREAM_NAMES for name, _ in names),
         sdk_retries=any(root in _SDK_RETRIES for _, root in classes),
+        invents=any(root in _INVENTS for _, root in classes),
         fixed=kind in _FIXED,
     )
 

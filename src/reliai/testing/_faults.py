@@ -76,6 +76,11 @@ class Dice:
     def _range(self) -> tuple[float, float]:
         return self.latency if isinstance(self.latency, tuple) else (self.latency, self.latency)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing can ever happen."""
+        return not (self.error_rate or self.malformed or self.stall or self.cut or self._range()[1])
+
     def roll(self, source: random.Random) -> Fault:
         """Decide what happens to the next call."""
         which, detail, delay = source.random(), source.random(), source.random()
@@ -117,7 +122,7 @@ class Injected:
     def filter(self, call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
         """Give `function`, or what is called in its place this time."""
         fault = self._decide(call)
-        if fault is None or fault == Fault():
+        if fault is None or (fault.kind == "none" and fault.latency == 0):
             return function
         if fault.kind != "none":
             call.emit("fault_injected", fault=fault.kind)
@@ -157,6 +162,7 @@ def faults(
 
     A malformed text is cut in half; any other result is replaced by the error SDKs raise for an
     answer they cannot read. A cut raises a connection error: after the call, or within a stream.
+    The innermost of nested blocks counts; one that injects nothing costs nothing.
 
     Args:
         error_rate: share of the attempts that raise instead of calling, in [0, 1].
@@ -177,7 +183,7 @@ def faults(
     """
     dice = Dice(error_rate, latency, malformed, stall, cut, errors, stall_for)
     injected = Injected(dice, seed)
-    with surroundings(leaf_filter=injected.filter):
+    with surroundings(leaf_filter=None if dice.idle else injected.filter):
         yield injected
 
 
@@ -205,6 +211,8 @@ class Faults(Policy):
         self.injected = Injected(self._dice, seed)
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        if self._dice.idle:
+            return await proceed(call)
         ambient = call.ambient.but(leaf_filter=self.injected.filter)
         return await proceed(call._copy(ambient=ambient, watched=True))  # noqa: SLF001
 

@@ -16,7 +16,7 @@ from reliai.testing._script import Latency, Stall
 from reliai.testing._streams import AsyncScriptedStream, ScriptedStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 
 __all__ = ["ScriptExhausted", "ScriptedCall", "ScriptedModel"]
 
@@ -41,16 +41,16 @@ class ScriptedCall(NamedTuple):
 class _Streaming(Protocol):
     """A generator function that follows the script."""
 
-    asynchronous: Callable[..., AsyncIterator[Any]]
+    asynchronous: Callable[..., AsyncGenerator[Any, None]]
     """The same as an async generator function."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Iterator[Any]: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Generator[Any, None, None]: ...
 
 
 class _Asynchronous(Protocol):
     """A coroutine function that follows the script."""
 
-    streaming: Callable[..., AsyncIterator[Any]]
+    streaming: Callable[..., AsyncGenerator[Any, None]]
     """The same as an async generator function."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
@@ -131,11 +131,11 @@ class ScriptedModel:
         async def asynchronous(*args: Any, **kwargs: Any) -> Any:
             return self._give(await self._async_wait(args, kwargs), AsyncScriptedStream)
 
-        def streaming(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        def streaming(*args: Any, **kwargs: Any) -> Generator[Any, None, None]:
             with self._open(self._wait(args, kwargs), ScriptedStream) as stream:
                 yield from stream
 
-        async def async_streaming(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async def async_streaming(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             item = await self._async_wait(args, kwargs)
             async with self._open(item, AsyncScriptedStream) as stream:
                 async for chunk in stream:

@@ -1,0 +1,64 @@
+"""A classifier behind HTTP. Whatever the server does, the caller gets a valid `Digit` in time.
+
+Python: pip install "reliai[demo]"; then `python digits.py`
+"""
+
+from __future__ import annotations
+
+import json
+
+import reliai
+from chat_client import chat
+from local_models import TRAINED_ON
+from pydantic import BaseModel, Field
+from sklearn.datasets import load_digits
+
+
+class Digit(BaseModel):
+    digit: int = Field(ge=0, le=9)
+    confidence: float = Field(ge=0, le=1)
+
+
+# A smaller model in this process: right nine times in ten, and always there.
+_pixels, _digits = (values[:TRAINED_ON] for values in load_digits(return_X_y=True))
+_centroids = [_pixels[_digits == digit].mean(axis=0) for digit in range(10)]
+
+
+def nearest_centroid(pixels: list[int]) -> Digit:
+    distances = [float(((centroid - pixels) ** 2).sum()) for centroid in _centroids]
+    nearest = min(distances)
+    return Digit(
+        digit=distances.index(nearest),
+        confidence=1 - nearest / sum(distances),
+    )
+
+
+@reliai.reliable(
+    reliai.Timeout(2.5),                     # the whole call; a share of it is kept for the fallback
+    reliai.Fallback(nearest_centroid),
+    reliai.Retry(3),
+    reliai.CircuitBreaker(consecutive=5, open_for=0.5),   # seconds here, because the demo is short
+    reliai.Timeout(0.8),                     # one attempt
+    output=Digit,                            # nothing else is ever returned
+    name="digits",
+)
+def read_digit(pixels: list[int]) -> str:
+    return chat(json.dumps(pixels), model="digits")
+
+
+if __name__ == "__main__":
+    from local_models import serve, unseen_digits
+    from reliai.testing import Malformed, Status
+
+    trouble = [
+        None,
+        Status(503),
+        Malformed("html"),
+        '```json\n{"digit": 2, "confidence": 0.8,}\n```',
+        '{"digit": 42, "confidence": 1.0}',
+    ]
+    with serve(script=trouble):
+        for pixels, shown in unseen_digits()[:5]:
+            outcome = reliai.execute(read_digit, pixels)
+            print(f"a handwritten {shown}: {outcome.unwrap()!r}")
+            print("   ", outcome.record.status, *[event.kind for event in outcome.record.events])

@@ -1,0 +1,57 @@
+"""Streamed answers. What the reader sees is always the beginning of exactly one answer.
+
+A failure before the first chunk is retried, or the local index answers; after it nothing is
+replayed. Python: pip install "reliai[demo]"; then `python docs_answers.py`
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pydoc_data.topics import topics
+
+import reliai
+from chat_client import chat_stream
+
+
+def first_line(question: str) -> Iterator[str]:
+    """The first sentence on the topic, from the index in this process: less, and always there."""
+    words = re.findall(r"\w{3,}", question.lower())
+    topic = max(topics, key=lambda name: sum(_share(word, name) for word in words))
+    paragraphs = [" ".join(text.split()) for text in topics[topic].split("\n\n")]
+    prose = next((text for text in paragraphs[1:] if text.endswith((".", ":"))), paragraphs[0])
+    yield f"See “{topic}”: {prose.partition('. ')[0]}"
+
+
+def _share(word: str, topic: str) -> float:
+    return (word == topic) + topics[topic].lower().count(f'"{word}"') / len(topics[topic])
+
+
+@reliai.reliable(
+    reliai.Timeout(2.5),                     # the whole call; a share of it is kept for the fallback
+    reliai.Fallback(first_line),
+    reliai.Retry(3),
+    reliai.CircuitBreaker(consecutive=5, open_for=0.5),   # seconds here, because the demo is short
+    reliai.Timeout(first_chunk=0.8, idle=0.5),            # one attempt
+    name="docs",
+)
+def answer(question: str) -> Iterator[str]:
+    yield from chat_stream(question, model="python-docs")
+
+
+if __name__ == "__main__":
+    from local_models import QUESTIONS, serve
+    from reliai.testing import Cut, InStreamError, Stall, Status
+
+    trouble = [None, Stall(5), InStreamError("overloaded"), Cut(), Status(401), Cut(after=2)]
+    with serve(script=trouble):
+        for question in QUESTIONS[:4]:
+            with reliai.collect() as calls:
+                print(f"\n{question}\n    ", end="")
+                try:
+                    for chunk in answer(question):
+                        print(chunk, end="")
+                except ConnectionError as error:
+                    print(f" … broken off: {error}", end="")
+            record = calls[0]
+            print(f"\n  ({record.status}:", *[e.kind for e in record.events], end=")\n")

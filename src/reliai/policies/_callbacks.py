@@ -1,0 +1,95 @@
+"""What Guard and Validate share: their settings, and the functions of the user's that they call."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.outcome import Outcome
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from reliai._core.call import Call
+    from reliai._core.site import Site
+    from reliai.checks.base import Check
+
+__all__ = ["answer_instead", "called", "checked_function", "checked_mode", "ready"]
+
+
+def ready(checks: Iterable[Check], site: Site, what: str) -> None:
+    """Prepare checks for a function.
+
+    Raises:
+        ConfigurationError: when one is asynchronous and the function is not, or cannot be built.
+    """
+    for check in checks:
+        if check.asynchronous and not site.asynchronous:
+            raise ConfigurationError(
+                f"{what}: check {check.name!r} is asynchronous and {site.name} is not; "
+                "give a plain function, with timeout= if it may block, or guard an `async def`"
+            )
+        check.prepare()
+
+
+def checked_mode(mode: str, what: str) -> str:
+    """`mode`, when a policy can have it.
+
+    Raises:
+        ConfigurationError: for another one.
+    """
+    if mode not in {"enforce", "observe"}:
+        raise ConfigurationError(f'{what}(mode={mode!r}): use "enforce" or "observe"')
+    return mode
+
+
+def checked_function(function: Any, site: Site, what: str) -> None:
+    """See that a function of the user's can be called in this pipeline.
+
+    Raises:
+        ConfigurationError: when it is none, or asynchronous where nothing awaits it.
+    """
+    if function is None:
+        return
+    if not callable(function) or isinstance(function, type):
+        raise ConfigurationError(f"{what}={function!r} must be a function")
+    if inspect.iscoroutinefunction(function) and not site.asynchronous:
+        name = getattr(function, "__name__", repr(function))
+        raise ConfigurationError(
+            f"{what}={name} is asynchronous and {site.name} is not; give a plain function"
+        )
+
+
+async def called(call: Call, function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function of the user's, which may be asynchronous in an asynchronous call.
+
+    Raises:
+        ConfigurationError: when it gives an awaitable in a synchronous call.
+        Exception: what it raised.
+    """
+    given = function(*args)
+    if not inspect.isawaitable(given):
+        return given
+    if call.runtime.asynchronous:
+        return await given
+    if inspect.iscoroutine(given):
+        given.close()
+    name = getattr(function, "__name__", repr(function))
+    raise ConfigurationError(f"{name} gave an awaitable to {call.name}, which is synchronous")
+
+
+async def answer_instead(
+    call: Call, otherwise: Callable[..., Any], error: Exception, what: str
+) -> Outcome:
+    """The answer of an `otherwise` function in place of an error; the call is then degraded."""
+    try:
+        value = await called(call, otherwise, call, error)
+    except Exception as raised:  # noqa: BLE001  becomes the outcome
+        if raised.__context__ is None and raised is not error:
+            raised.__context__ = error
+        return Outcome(error=raised)
+    call.emit("otherwise", policy=what)
+    outcome = Outcome(value)
+    outcome.degraded = True
+    return outcome

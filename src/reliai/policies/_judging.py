@@ -1,0 +1,183 @@
+"""Running one check within its limits, and what becomes of one that gives no verdict."""
+
+from __future__ import annotations
+
+import inspect
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from reliai._core import workers
+from reliai._core.limits import overrun, sooner
+from reliai._core.site import MAX_STRAGGLERS
+from reliai.checks.base import Replace, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reliai._core.call import Call, Limit
+    from reliai.checks.base import Check
+    from reliai.errors import CallTimeout
+
+__all__ = ["MISSING", "CheckOverrun", "broken", "judge", "reason_of", "verdict_on"]
+
+REASON_LIMIT = 300
+"""Characters of a check's reason that errors and records keep."""
+
+MISSING: Any = object()
+"""Stands where there is no value."""
+
+
+class CheckOverrun(Exception):
+    """A check did not finish in time; a signal between two modules, never seen by users.
+
+    Attributes:
+        deadline: the error to end the call with, when it was the call's own deadline that came
+            first; that says nothing about the value, and `on_error` does not apply.
+    """
+
+    def __init__(self, deadline: CallTimeout | None = None) -> None:
+        super().__init__()
+        self.deadline = deadline
+
+
+async def judge(call: Call, check: Check, value: object) -> bool | str | Replace | None:
+    """What `check` says of `value`.
+
+    Raises:
+        CheckOverrun: when the check's own limit ran out, or the call's deadline before it.
+        Exception: what the check raised.
+    """
+    if check.asynchronous:
+        verdict = await _awaited(call, check, value)
+    elif check.timeout is None:
+        verdict = check(value)
+    else:
+        verdict = await _on_a_worker(call, check, value, check.timeout)
+    return verdict_of(check, verdict)
+
+
+def verdict_of(check: Check, verdict: Any) -> bool | str | Replace | None:
+    """`verdict`, when it is one.
+
+    Raises:
+        TypeError: when it is something else, which would pass or fail by accident.
+    """
+    if verdict is None or isinstance(verdict, bool | str | Replace):
+        return verdict
+    if inspect.iscoroutine(verdict):
+        verdict.close()
+        raise TypeError(f"check {check.name!r} gave a coroutine; declare it as `async def`")
+    raise TypeError(
+        f"check {check.name!r} returned {type(verdict).__name__}; "
+        "a check returns None or True, False or a reason, or Replace(value)"
+    )
+
+
+async def _awaited(call: Call, check: Check, value: object) -> Any:
+    from reliai._core.aio import CancelledError, Timer  # noqa: PLC0415  imports asyncio
+
+    verdict: Any = check(value)
+    if check.timeout is None:
+        return await verdict
+    limit = _limit(call, check.timeout)
+    timer = Timer(limit[0] - call.clock.monotonic())
+    try:
+        return await verdict
+    except CancelledError:
+        if not timer.expired():
+            raise
+    except Exception:
+        if not timer.fired:
+            raise
+    finally:
+        timer.stop()
+    raise _overrun(call, limit)
+
+
+async def _on_a_worker(call: Call, check: Check, value: object, seconds: float) -> Any:
+    """Run a plain function where it can be left behind, and where it blocks no event loop."""
+    site = call._site  # noqa: SLF001  counts the threads left behind
+    if site.stragglers >= MAX_STRAGGLERS:
+        raise CheckOverrun
+    limit = _limit(call, seconds)
+    context = copy_context()
+    worker = workers.acquire()
+    until = limit[0] - call.clock.monotonic()
+
+    def wait() -> tuple[Any, BaseException | None]:
+        try:
+            return worker.call(context, until, check, (value,))
+        except workers.Abandoned:
+            site.straggle(worker)
+            raise
+
+    try:
+        verdict, error = await _off_the_loop(wait) if site.asynchronous else wait()
+    except workers.Abandoned:
+        raise _overrun(call, limit) from None
+    workers.release(worker)
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error  # no cycle through the traceback
+    return verdict
+
+
+async def _off_the_loop(wait: Callable[[], Any]) -> Any:
+    import asyncio  # noqa: PLC0415  a synchronous program never needs it
+
+    return await asyncio.to_thread(wait)
+
+
+def _limit(call: Call, seconds: float) -> Limit:
+    """The check's own limit, or the deadline of the call when that comes first."""
+    own = (call.clock.monotonic() + seconds, "check", seconds)
+    until = call.deadline
+    whole = None if until is None else (until, call.layer, call.limit)
+    return sooner(own, sooner(call.cut, whole)) or own
+
+
+def _overrun(call: Call, limit: Limit) -> CheckOverrun:
+    return CheckOverrun(None if limit[1] == "check" else overrun(call, limit))
+
+
+async def verdict_on(call: Call, check: Check, value: object, known: Any = MISSING) -> Any:
+    """`check`'s verdict on `value`, or the exception it ended in.
+
+    Args:
+        call: the call it is made for.
+        check: the check.
+        value: what it looks at.
+        known: what the check has returned or raised already; MISSING to ask it.
+    """
+    try:
+        if known is MISSING:
+            return await judge(call, check, value)
+        return known if isinstance(known, Exception) else verdict_of(check, known)
+    except Exception as error:  # noqa: BLE001  a check's fault is not the call's
+        return error
+
+
+def reason_of(verdict: object) -> str:
+    """Why a check failed, as far as it said."""
+    return cut(verdict, REASON_LIMIT) if isinstance(verdict, str) else ""
+
+
+def broken(call: Call, check: Check, error: Exception, **where: str) -> str | None:
+    """What a check that gave no verdict does to the call, by its `on_error`.
+
+    Returns:
+        The reason to refuse the call; None when it goes on all the same.
+    """
+    if isinstance(error, CheckOverrun):
+        kind, reason = "timeout", f"it did not finish in {check.timeout:g} s"
+    else:
+        kind = type(error).__name__
+        reason = f"it could not be made ({kind})"
+    if check.on_error == "allow":
+        call.check(check.name, passed=False, reason=f"bypassed: {reason}")
+        call.emit("check_bypassed", check=check.name, **where, error=kind)
+        return None
+    call.emit("check_error", check=check.name, **where, error=kind)
+    return reason

@@ -1,0 +1,61 @@
+"""What `key=` means to every policy that keeps things apart: by subject, tenant or argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reliai._core.call import checked_parameter
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from reliai._core.call import Call
+    from reliai._core.site import Site
+
+__all__ = ["Key", "check_key_fits", "key_of"]
+
+Key: TypeAlias = Callable[["Call"], Hashable]
+
+_ARGUMENT = "arg:"
+
+
+def key_of(key: Any, what: str) -> Key | None:
+    """What gives a call's key; None when all calls share one.
+
+    Args:
+        key: "subject", "tenant", "arg:NAME", a tuple of these, a function of the call, or None.
+        what: names the setting in an error.
+
+    Raises:
+        ConfigurationError: when it is none of these.
+    """
+    if key is None:
+        return None
+    if key == "subject":
+        return lambda call: call.ambient.subject
+    if key == "tenant":
+        return lambda call: call.ambient.tenant
+    if isinstance(key, str) and key.startswith(_ARGUMENT):
+        name = key.removeprefix(_ARGUMENT)
+        return lambda call: call.arguments[name]  # type: ignore[no-any-return]
+    if isinstance(key, tuple) and key:
+        parts = [part for part in (key_of(each, what) for each in key) if part is not None]
+        if len(parts) == len(key):
+            return lambda call: tuple(part(call) for part in parts)
+    elif callable(key) and not isinstance(key, type):
+        return key  # type: ignore[no-any-return]
+    raise ConfigurationError(
+        f"{what}={key!r} names no key; give 'subject', 'tenant', 'arg:NAME', a tuple of these, or "
+        "a function of the call"
+    )
+
+
+def check_key_fits(key: Any, site: Site, what: str) -> None:
+    """See that the function has the parameters a key is made of.
+
+    Raises:
+        ConfigurationError: naming the parameter that is missing, and those there are.
+    """
+    for part in key if isinstance(key, tuple) else (key,):
+        if isinstance(part, str) and part.startswith(_ARGUMENT):
+            checked_parameter(site, part.removeprefix(_ARGUMENT), f"{what}={part!r}")

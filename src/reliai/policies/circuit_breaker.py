@@ -1,0 +1,333 @@
+"""Stops calling a target that is ill, and finds out when it is well again.
+
+What it decides is `decisions.circuit`; here is what it does with a call.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import fields
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
+
+from reliai import clock
+from reliai._core.complaints import warn, warn_once
+from reliai._core.outcome import Outcome
+from reliai._core.policy import Policy, plain
+from reliai.decisions.circuit import Circuit, CircuitSettings, Detector, Snapshot, State
+from reliai.decisions.registry import CircuitGroup, Registry, gravest, together
+from reliai.errors import BreakerVerdict, CircuitOpen, ConfigurationError, ErrorKind
+from reliai.policies._keys import check_key_fits, key_of
+
+if TYPE_CHECKING:
+    from reliai._core.call import Call, Proceed
+    from reliai._core.site import Site
+    from reliai.clock import Clock
+    from reliai.decisions.circuit import Change
+
+__all__ = ["CircuitBreaker", "circuits"]
+
+_SUCCESS, _NONE = BreakerVerdict.SUCCESS, BreakerVerdict.NONE
+
+# Times of two clocks cannot be compared, so what was learnt belongs to its clock. A virtual clock
+# thus begins with closed circuits, and leaves those of the process as they were.
+_registries: WeakKeyDictionary[Clock, Registry] = WeakKeyDictionary()
+_lock = Lock()
+
+
+def _registry(time: Clock) -> Registry:
+    with _lock:
+        return _registries.setdefault(time, Registry())
+
+
+def circuits() -> list[Snapshot]:
+    """Every circuit of the process as it is now, for a health page.
+
+    One for each name, target and key: `.name`, `.target`, `.key`, `.state`, `.calls`, `.failures`,
+    `.rate`, `.rejected`, `.retry_after` (seconds), … Counts are those of the circuit's window.
+    """
+    time = clock.active()
+    now = time.monotonic()
+    return [circuit.snapshot(now) for circuit in _registry(time).circuits()]
+
+
+class CircuitBreaker(Policy):
+    """Refuses calls with `CircuitOpen` while their target is ill, so that nobody waits for it.
+
+    It opens when, among the recorded calls of the window, the share of failures (or of slow calls)
+    reaches its limit, or after `consecutive` failures in a row. After `open_for` seconds it lets
+    `probes` calls through; their results close it, or open it for twice as long. A rate limit
+    opens it for as long as its Retry-After says and no more. Cancelled calls, the caller's own
+    mistakes and refusals of reliai's own teach it nothing. Inside `Retry` it counts attempts.
+
+    A stream counts when it ends: a failure in the middle is a failure, one closed early teaches
+    nothing. It is slow when its first chunk is.
+
+    Args:
+        name: one name is one circuit in the process; by default the guarded function's. A second
+            definition with other settings keeps what was counted and replaces the settings.
+        failure_rate: share of failed calls that opens it, in (0, 1].
+        consecutive: failures in a row that open it, whatever `min_calls` says; None: not looked at.
+        slow_call: seconds above which a call is slow, from where it left our own queues.
+        slow_rate: share of slow calls that opens it, in (0, 1]; needs `slow_call`.
+        window: seconds the rates look back.
+        calls: rates over this many latest calls in place of `window`.
+        min_calls: recorded calls in the window before the rates count.
+        open_for: seconds the first break lasts.
+        max_open_for: seconds no break exceeds.
+        probes: calls let through when half open; the rates apply to them.
+        detector: opens it on a rise no rate shows, such as `Cusum()` (*provisional*).
+        key: keeps circuits apart: "subject", "tenant", "arg:NAME", a tuple of these, or a function
+            of the call. At most 1000 are kept, besides those that are open.
+        mode: "enforce", or "observe" to only say what it would have refused.
+
+    Raises:
+        ConfigurationError: for a value out of its range, or values that contradict each other.
+    """
+
+    rank = 90
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        failure_rate: float = 0.5,
+        consecutive: int | None = None,
+        slow_call: float | None = None,
+        slow_rate: float = 1.0,
+        window: float = 60.0,
+        calls: int | None = None,
+        min_calls: int = 10,
+        open_for: float = 30.0,
+        max_open_for: float = 300.0,
+        probes: int = 1,
+        detector: Detector | None = None,
+        key: Any = None,
+        mode: str = "enforce",
+    ) -> None:
+        self.name = _checked_name(name)
+        self.settings = CircuitSettings(
+            failure_rate=failure_rate,
+            consecutive=consecutive,
+            slow_call=slow_call,
+            slow_rate=slow_rate,
+            window=window,
+            calls=calls,
+            min_calls=min_calls,
+            open_for=open_for,
+            max_open_for=max_open_for,
+            probes=probes,
+            detector=detector,
+        )
+        if mode not in {"enforce", "observe"}:
+            raise ConfigurationError(f"mode={mode!r} must be 'enforce' or 'observe'")
+        self.key = key
+        self.mode = mode
+        self._key = key_of(key, "key")
+        self._home: _Home | None = None
+        self._bound: WeakSet[CircuitBreaker] = WeakSet()
+        if name is not None:
+            self._home = _Home(name, self.settings)
+            if self._home.join(clock.active()):
+                warn(_replaced(name))
+
+    def bind(self, site: Site) -> CircuitBreaker:
+        check_key_fits(self.key, site, "key")
+        if self._home is not None:
+            return self
+        before = [p for p in site.outside() if isinstance(p, CircuitBreaker) and p.name is None]
+        bound = copy.copy(self)
+        bound.name = f"{site.name}#{len(before) + 1}" if before else site.name
+        bound._home = _Home(bound.name, self.settings)  # noqa: SLF001  the copy is ours
+        self._bound.add(bound)
+        return bound
+
+    def describe(self) -> dict[str, Any]:
+        settings = {each.name: getattr(self.settings, each.name) for each in fields(self.settings)}
+        given = {"name": self.name, **settings, "key": self.key, "mode": self.mode}
+        return {name: plain(value) for name, value in given.items()}
+
+    async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        if call.deactivated is not None:
+            return await proceed(call)
+        circuit = self._circuit(call)
+        permit = circuit.permit
+        if not permit:
+            admission = circuit.admit(call.clock.monotonic())
+            if admission.change is not None:
+                _say(call, circuit, admission.change)
+            permit = admission.permit
+            if not permit:
+                wait = admission.retry_after
+                if call.observes(self):
+                    call.emit("circuit_would_reject", circuit=circuit.label, retry_after=wait)
+                    return await proceed(call)
+                call.emit("circuit_rejected", circuit=circuit.label, retry_after=wait)
+                return Outcome(error=CircuitOpen(circuit.label, wait))
+        timed = circuit.settings.slow_call is not None
+        started = call.clock.monotonic() if timed else 0.0
+        # From here on `call.settle` in so many words: a coroutine and a closure fewer a call.
+        try:
+            outcome = await proceed(call)
+        except BaseException:
+            circuit.record(permit, call.clock.monotonic(), _NONE)
+            raise
+        duration = _since_admitted(call, started) if timed else 0.0
+        if outcome.streaming:  # how long it takes from here on is its consumer's affair
+            outcome.value.on_end(partial(_record, call, circuit, permit, duration))
+        else:
+            _record(call, circuit, permit, duration, outcome)
+        return outcome
+
+    def _circuit(self, call: Call) -> Circuit:
+        home = self._home
+        if home is None or home.clock is not call.clock:
+            home = self._move(call)
+        if self._key is None and call.primary:
+            return home.group.default
+        now = call.clock.monotonic()
+        target = None if call.primary else call.target
+        try:
+            key = None if self._key is None else self._key(call)
+            return home.group.circuit(now, target, key)
+        except Exception as error:  # noqa: BLE001  a user's function, or what it gave, unhashable
+            warn_once(
+                f"circuit key:{home.name}",
+                f"key={self.key!r} of circuit {home.name!r} gave none for a call ({error!r}); "
+                "the call counts for the circuit without a key",
+            )
+            return home.group.circuit(now, target)
+
+    def _move(self, call: Call) -> _Home:
+        """Go on under the clock of this call."""
+        home = _Home(call.name, self.settings) if self._home is None else self._home
+        if home.join(call.clock):
+            warn_once(f"circuit:{home.name}", _replaced(home.name))
+        return home
+
+    @property
+    def state(self) -> State:
+        """What it does: "closed", "open", "half_open" or "isolated"; the gravest of several."""
+        return gravest(home.group.state for home in self._homes() if home.clock is not None)
+
+    def snapshot(self) -> Snapshot:
+        """What it knows: `.state`, `.calls`, `.failures`, `.rate`, `.rejected`, `.ignored`, `.late`.
+
+        Calls, failures and rate are those of the window, added up when there are several targets
+        or keys; the rate is None below `min_calls`.
+        """
+        seen = [
+            home.group.snapshot(home.clock.monotonic())
+            for home in self._homes()
+            if home.clock is not None
+        ]
+        nothing = Circuit(self.name or "", self.settings).snapshot(0.0)
+        return together(seen or [nothing], self.settings.min_calls)
+
+    def isolate(self) -> None:
+        """Refuse every call, of every target and key, until `close()`.
+
+        Raises:
+            ConfigurationError: when it has no name and guards no function yet.
+        """
+        for group in self._groups():
+            group.isolate()
+
+    def close(self) -> None:
+        """Let calls through again at once, with nothing counted.
+
+        Raises:
+            ConfigurationError: when it has no name and guards no function yet.
+        """
+        for group in self._groups():
+            group.close()
+
+    def _homes(self) -> list[_Home]:
+        homes = [bound._home for bound in self._bound]  # noqa: SLF001  copies of this one
+        return [home for home in (self._home, *homes) if home is not None]
+
+    def _groups(self) -> list[CircuitGroup]:
+        homes = self._homes()
+        if not homes:
+            raise ConfigurationError(
+                "CircuitBreaker() has no circuit yet; give it a name, or put it on a function"
+            )
+        for home in homes:
+            if home.clock is None:
+                home.join(clock.active())
+        return [home.group for home in homes]
+
+
+class _Home:
+    """Where a breaker finds its circuits: under the clock it worked with last."""
+
+    __slots__ = ("clock", "group", "name", "settings")
+
+    group: CircuitGroup
+
+    def __init__(self, name: str, settings: CircuitSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self.clock: Clock | None = None
+
+    def join(self, time: Clock) -> bool:
+        """Find or make the circuits that live by this clock.
+
+        The first time, this breaker's settings become theirs.
+
+        Returns:
+            Whether they had others.
+        """
+        registry = _registry(time)
+        if self.clock is None:
+            self.group, replaced = registry.define(self.name, self.settings, time.monotonic())
+        else:
+            isolated, replaced = self.group.isolated, False
+            self.group = registry.group(self.name, self.settings)
+            if isolated:  # an operator's word holds under every clock
+                self.group.isolate()
+        self.clock = time
+        return replaced
+
+
+def _checked_name(name: object) -> str | None:
+    if name is None or (isinstance(name, str) and name):
+        return name
+    raise ConfigurationError(
+        f"name={name!r} must be a text that is not empty, or None for the function's name; "
+        "as a decorator write @reliai.CircuitBreaker()"
+    )
+
+
+def _replaced(name: str) -> str:
+    return (
+        f"circuit {name!r} was defined before with other settings; the new ones hold from now on, "
+        "for all who use that name, and what was counted stays. Give one of them another name"
+    )
+
+
+def _since_admitted(call: Call, started: float) -> float:
+    """Seconds since the function was reached; since we began where a policy inside hides that."""
+    return call.clock.monotonic() - max(getattr(call, "admitted_at", started), started)
+
+
+def _record(call: Call, circuit: Circuit, permit: int, duration: float, outcome: Outcome) -> None:
+    now = call.clock.monotonic()
+    failure = outcome.failure
+    if failure is None:
+        change = circuit.record(permit, now, _SUCCESS, duration)
+    elif failure.kind is ErrorKind.RATE_LIMITED and failure.retry_after:
+        change = circuit.open_for_at_least(permit, now, failure.retry_after)
+    else:
+        change = circuit.record(permit, now, failure.verdict.breaker, duration)
+    if change is not None:
+        _say(call, circuit, change)
+
+
+def _say(call: Call, circuit: Circuit, change: Change) -> None:
+    kind, reason, rate, open_for = change
+    attributes = {"circuit": circuit.label, "reason": reason, "rate": rate, "open_for": open_for}
+    given = {name: value for name, value in attributes.items() if value is not None}
+    call.emit(f"circuit_{kind}", **given)

@@ -1,0 +1,300 @@
+"""Checks of what comes out, and its conversion to the type that was asked for."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.outcome import Outcome
+from reliai._core.policy import Policy, plain
+from reliai._core.record import ErrorInfo
+from reliai.checks.base import as_check
+from reliai.errors import ConfigurationError, ErrorKind, OutputInvalid, OutputTruncated
+from reliai.policies._answers import Answer, answer_of, close_unread, collect, replay
+from reliai.policies._callbacks import answer_instead, checked_function, checked_mode, ready
+from reliai.policies._examining import Accepted, Examiner
+from reliai.policies._judging import MISSING
+from reliai.policies._reask import Plan, plan_for
+from reliai.policies._structured import BROKEN, INVALID, LATE, REFUSED, TRUNCATED, Parser, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reliai._core.call import Call, Proceed
+    from reliai._core.site import Site
+    from reliai.checks.base import Check
+
+__all__ = ["Validate"]
+
+
+class Validate(Policy):
+    """Delivers an answer only if it is what was asked for, converted to `output` if that is given.
+
+    Text is parsed as strict JSON first, then repaired where that cannot change its meaning. An
+    answer that was cut off is neither repaired nor asked for again. Text checks (`MaxLength`,
+    `Pattern`, ...) look at the answer's text, of a provider's response too; other functions look at
+    the value that will be delivered. The first check that fails decides.
+
+    Args:
+        checks: checks of the answer.
+        output: a type pydantic can build: a model, a dataclass, `list[int]`, a `Literal`, ...
+        buffer: collect a stream, validate the whole of it, and deliver it then (with `output`, its
+            value). A stream that is not collected cannot be validated.
+        repair: whether to repair JSON that is not strict.
+        reask: how often to ask the model again, telling it what was wrong with its last answer
+            (>= 0): two messages more in a parameter `messages`, or a suffix to the only parameter
+            that is a `str`.
+        reask_with: `f(call, error, raw)` giving the call to make instead; needs `reask`.
+        otherwise: `f(call, error)` giving an answer in place of `OutputInvalid`; the call is then
+            degraded.
+        mode: "enforce", or "observe" to refuse and ask nothing, and say what would have been
+            refused. What can be converted to `output` is converted all the same.
+
+    Raises:
+        ConfigurationError: for a value out of range, or a class among the checks; when a function
+            is decorated: for a stream without `buffer`, or where it cannot be asked again.
+    """
+
+    rank = 60
+
+    def __init__(
+        self,
+        *checks: Callable[[Any], Any],
+        output: Any = None,
+        buffer: bool = False,
+        repair: bool = True,
+        reask: int = 0,
+        reask_with: Callable[[Call, OutputInvalid, Any], Any] | None = None,
+        otherwise: Callable[[Call, OutputInvalid], Any] | None = None,
+        mode: str = "enforce",
+    ) -> None:
+        self.checks = tuple(as_check(check) for check in checks)
+        self.output = output
+        self.buffer = bool(buffer)
+        self.repair = bool(repair)
+        self.reask = _count(reask)
+        self.reask_with = reask_with
+        self.otherwise = otherwise
+        self.mode = checked_mode(mode, "Validate")
+        if not self.checks and output is None:
+            raise ConfigurationError("Validate() checks nothing; give output= or a check")
+        if reask_with is not None and not reask:
+            raise ConfigurationError(
+                "Validate(reask_with=…) is never used with reask=0; give reask=1 or more"
+            )
+        self._examiner = Examiner(self.checks, None)
+        self._parse: Callable[[str], Any] | None = None
+        self._quick: tuple[Check, ...] = ()
+        self._plan: Plan | None = None
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it may call the function more than once."""
+        return self.reask > 0
+
+    def describe(self) -> dict[str, Any]:
+        given = {"output": plain(self.output), "buffer": self.buffer, "repair": self.repair}
+        asked = {"reask": self.reask, "reask_with": plain(self.reask_with)}
+        checks = [check.describe() for check in self.checks]
+        rest = {"otherwise": plain(self.otherwise), "mode": self.mode}
+        return {"checks": checks, **given, **asked, **rest}
+
+    def bind(self, site: Site) -> Validate:
+        if site.streaming and not self.buffer:
+            raise ConfigurationError(
+                f"{site.name} gives a stream, and Validate can judge it only when it is over: use "
+                "Validate(…, buffer=True), which delivers it then, or leave Validate out"
+            )
+        ready(self.checks, site, "Validate")
+        checked_function(self.otherwise, site, "Validate(otherwise)")
+        checked_function(self.reask_with, site, "Validate(reask_with)")
+        bound = copy.copy(self)
+        bound._bind_output()  # noqa: SLF001  the copy is ours
+        if self.reask:
+            _check_may_repeat(site)
+            bound._plan = plan_for(site, self.reask_with)  # noqa: SLF001
+        return bound
+
+    def _bind_output(self) -> None:
+        if self.output is None:
+            inline = all(not check.asynchronous and check.timeout is None for check in self.checks)
+            self._quick = self.checks if inline else ()
+            return
+        parser = Parser(self.output, repair=self.repair)
+        self._examiner = Examiner(self.checks, parser)
+        if not self.checks and not parser.reader.is_text:
+            self._parse = parser.reader.validate_json
+
+    async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        outcome = await proceed(call)
+        if outcome.error is not None:
+            return outcome
+        # The path of nearly every answer. What does not simply pass is gone into by `_settle`.
+        value = outcome.value
+        if type(value) is not str:
+            return await self._settle(call, proceed, outcome)
+        if self._parse is not None and value[-1:] in _CLOSING:
+            try:
+                outcome.value = self._parse(value)
+            except Exception:  # noqa: BLE001  it is looked at again, with more patience
+                return await self._settle(call, proceed, outcome)
+            return outcome
+        known: Any = MISSING
+        for first, check in enumerate(self._quick):
+            try:
+                known = check(value)
+            except Exception as error:  # noqa: BLE001  a check's fault is not the call's
+                known = error
+            if known is not None and known is not True:
+                return await self._settle(call, proceed, outcome, first, known)
+        return outcome if self._quick else await self._settle(call, proceed, outcome)
+
+    async def _settle(
+        self, call: Call, proceed: Proceed, outcome: Outcome, first: int = 0, known: Any = MISSING
+    ) -> Outcome:
+        """Examine answers until one is accepted or none is left to ask for.
+
+        Args:
+            call: the call as it reached this policy; every further one is made from it.
+            proceed: the rest of the pipeline.
+            outcome: the first answer.
+            first: the check to begin with, since those before it have passed.
+            known: what that check has returned or raised already.
+        """
+        asked = 0
+        while True:
+            found = await self._found(call, outcome, first, known)
+            if isinstance(found, Outcome):
+                return found
+            problem, answer = found
+            first, known = 0, MISSING
+            error = _error(call, problem, answer)
+            try:
+                again = await self._again(call, problem, error, asked)
+            except Exception as raised:  # noqa: BLE001  by a function of the user's
+                return Outcome(error=raised)
+            if again is None:
+                return await self._rejected(call, error, asked)
+            asked += 1
+            outcome = await proceed(again)
+            if outcome.error is not None:
+                return outcome
+
+    async def _found(
+        self, call: Call, outcome: Outcome, first: int, known: Any
+    ) -> Outcome | tuple[Problem, Answer]:
+        """The outcome to deliver, or what is wrong with the answer."""
+        try:
+            answer = await self._answer(call, outcome)
+        except Exception as error:  # noqa: BLE001  the stream failed before anyone saw it
+            return Outcome(error=error)
+        observing = call.observes(self)
+        found = await self._examiner.examine(call, answer, first, known, observing=observing)
+        if isinstance(found, Accepted):
+            return self._delivered(call, outcome, answer, found)
+        if found.kind == LATE:
+            return Outcome(error=found.cause)
+        if not observing:
+            return found, answer
+        call.emit("output_would_reject", problem=found.kind, errors=found.errors)
+        return self._delivered(call, outcome, answer, Accepted(outcome.value, changed=False))
+
+    async def _answer(self, call: Call, outcome: Outcome) -> Answer:
+        if not outcome.streaming:
+            return answer_of(call, outcome.value)
+        if self.buffer:
+            return await collect(call, outcome.value)
+        await close_unread(call, outcome.value)
+        raise ConfigurationError(
+            f"{call.name} gave a stream, and Validate can judge it only when it is over: use "
+            "Validate(…, buffer=True), which delivers it then"
+        )
+
+    def _delivered(
+        self, call: Call, outcome: Outcome, answer: Answer, accepted: Accepted
+    ) -> Outcome:
+        if answer.chunks is None:
+            outcome.value = accepted.value
+            return outcome
+        if not accepted.changed:
+            made = replay(call, answer.chunks)
+        elif self._examiner.parser is None:
+            made = replay(call, [accepted.value])
+        else:
+            made = Outcome(accepted.value)
+        made.degraded = outcome.degraded
+        return made
+
+    async def _again(
+        self, call: Call, found: Problem, error: OutputInvalid, asked: int
+    ) -> Call | None:
+        """The call that asks the model again; None when that is not done."""
+        call.emit("output_invalid", problem=found.kind, errors=found.errors)
+        _mark_attempt(call, error)
+        allowed = call.deactivated
+        spent = asked >= self.reask or (allowed is not None and asked + 1 >= allowed)
+        if self._plan is None or found.kind != INVALID or spent or call.remaining() == 0:
+            return None
+        again = await self._plan.next_call(call, error, found.advice)
+        call.emit("reask" if again is not None else "reask_impossible", number=asked + 1)
+        return again
+
+    async def _rejected(self, call: Call, error: OutputInvalid, asked: int) -> Outcome:
+        if asked:
+            error.add_note(f"reliai: {call.name}: Validate asked the model again {asked} times")
+        if self.otherwise is None:
+            return Outcome(error=error)
+        return await answer_instead(call, self.otherwise, error, "Validate")
+
+
+_CLOSING = frozenset({"}", "]"})
+"""How text ends whose JSON is surely all there."""
+
+_SAYS = {
+    INVALID: "the answer is not what was asked for",
+    TRUNCATED: "the answer was cut off, and is neither repaired nor asked for again",
+    REFUSED: "the model refused to answer, and is not asked again",
+    BROKEN: "the answer could not be checked",
+}
+_ADVICE = {
+    INVALID: "See .errors and .raw",
+    TRUNCATED: "Raise the limit of its tokens, or ask for less",
+    REFUSED: "Its words are in .raw",
+    BROKEN: "The answer is in .raw",
+}
+
+
+def _error(call: Call, problem: Problem, answer: Answer) -> OutputInvalid:
+    """The exception for a problem. The answer itself is in `.raw` and nowhere else."""
+    kind = OutputTruncated if problem.kind == TRUNCATED else OutputInvalid
+    first, *rest = problem.errors
+    more = f" (and {len(rest)} more)" if rest else ""
+    error = kind(
+        f"{call.name}: {_SAYS[problem.kind]}: {first}{more}. {_ADVICE[problem.kind]}",
+        errors=problem.errors,
+        raw=answer.raw,
+    )
+    error.__cause__ = problem.cause
+    return error
+
+
+def _mark_attempt(call: Call, error: OutputInvalid) -> None:
+    """Put on the record that the last attempt gave nothing that could be used."""
+    if call._record._attempts:  # noqa: SLF001  a stand-in's plain value has no attempt
+        attempt = call.current_attempt()
+        attempt.status = "error"
+        attempt.error = ErrorInfo.of(error, ErrorKind.INVALID_OUTPUT)
+
+
+def _count(reask: object) -> int:
+    if isinstance(reask, int) and not isinstance(reask, bool) and reask >= 0:
+        return reask
+    raise ConfigurationError(f"Validate(reask={reask!r}): must be a whole number of at least 0")
+
+
+def _check_may_repeat(site: Site) -> None:
+    if site.effects == "once" or any(type(p).__name__ == "Once" for p in site.requested):
+        raise ConfigurationError(
+            f"Validate(reask=…): {site.name} has an effect that must not happen twice, and asking "
+            "again would call it once more; leave reask out"
+        )

@@ -1,0 +1,86 @@
+"""A model of each kind that follows a script, and one way to call them all."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import reliai
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from reliai.testing import VirtualClock
+
+__all__ = ["KINDS", "Down", "Model", "ask", "events"]
+
+KINDS = ("sync", "async", "generator", "async_generator")
+
+
+class Down(Exception):
+    """An HTTP error as SDKs raise it."""
+
+    def __init__(self, status: int, **headers: str) -> None:
+        super().__init__(f"status {status}")
+        self.status_code = status
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class Model:
+    """Succeeds unless told otherwise.
+
+    Attributes:
+        fails: what the next calls raise; None for a success.
+        seconds: how long a call, or a stream's first chunk, takes.
+        calls: how many calls it got.
+    """
+
+    def __init__(self, clock: VirtualClock, *fails: BaseException | None) -> None:
+        self.clock = clock
+        self.fails = list(fails)
+        self.seconds = 0.0
+        self.calls = 0
+
+    def work(self) -> None:
+        self.calls += 1
+        self.clock.advance(self.seconds)
+        error = self.fails.pop(0) if self.fails else None
+        if error is not None:
+            raise error
+
+    def of(self, kind: str) -> Callable[..., Any]:
+        def sync(prompt: str = "") -> str:
+            self.work()
+            return "answer"
+
+        async def asynchronous(prompt: str = "") -> str:
+            self.work()
+            return "answer"
+
+        def generator(prompt: str = "") -> Iterator[str]:
+            self.work()
+            yield "an"
+            yield "swer"
+
+        async def async_generator(prompt: str = "") -> AsyncIterator[str]:
+            self.work()
+            yield "an"
+            yield "swer"
+
+        made = (sync, asynchronous, generator, async_generator)
+        return dict(zip(KINDS, made, strict=True))[kind]
+
+
+def ask(function: Callable[..., Any], *args: Any) -> Exception | None:
+    """Call a guarded function to its end; the exception it raised."""
+    try:
+        kind = reliai.pipeline_of(function).site_kind if False else _kind(function)
+        if kind == "sync":
+            function(*args)
+        elif kind == "generator":
+            list(function(*args))
+        else:
+            asyncio.run(_await(function, kind, args))
+    except Exception as error:  # noqa: BLE001  it is the result
+        return error
+    return None

@@ -1,0 +1,455 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import pickle
+import random
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import reliai
+from reliai._core.ambient import ambient
+from reliai.errors import ConfigurationError, ErrorKind
+from reliai.providers import classify
+from reliai.testing import Faults, InjectedFault, ScriptedModel, faults, virtual_clock
+from reliai.testing._faults import Dice
+from reliai.testing._injection import injected
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+KINDS = ("sync", "async", "generator", "async_generator", "async_returning_a_stream")
+
+
+def plausible(observed: int, n: int, rate: float) -> bool:
+    """Whether a count lies within 4 standard errors of what a binomial law expects."""
+    return abs(observed - n * rate) <= 4 * math.sqrt(n * rate * (1 - rate))
+
+
+def guarded(kind: str, *policies: Any, chunks: int = 6) -> Callable[[], Any]:
+    """A guarded function of one kind, as a plain one that gives its text."""
+    guard = reliai.reliable(*policies)
+    pieces = [str(number) for number in range(chunks)]
+
+    async def pieces_later() -> AsyncIterator[str]:
+        for piece in pieces:
+            yield piece
+
+    @guard
+    def sync() -> str:
+        return "".join(pieces)
+
+    @guard
+    async def later() -> str:
+        return "".join(pieces)
+
+    @guard
+    def generator() -> Iterator[str]:
+        yield from pieces
+
+    @guard
+    async def async_generator() -> AsyncIterator[str]:
+        for piece in pieces:
+            yield piece
+
+    @guard
+    async def opened() -> AsyncIterator[str]:
+        return pieces_later()
+
+    async def joined(stream: AsyncIterator[str]) -> str:
+        return "".join([piece async for piece in stream])
+
+    async def opened_and_joined() -> str:
+        return await joined(await opened())
+
+    return {
+        "sync": sync,
+        "async": lambda: asyncio.run(later()),
+        "generator": lambda: "".join(generator()),
+        "async_generator": lambda: asyncio.run(joined(async_generator())),
+        "async_returning_a_stream": lambda: asyncio.run(opened_and_joined()),
+    }[kind]
+
+
+every_kind = pytest.mark.parametrize("kind", KINDS)
+streams = pytest.mark.parametrize("kind", KINDS[2:])
+
+
+# --- the decision ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7])
+def test_each_fault_comes_at_its_rate(seed: int) -> None:
+    """Acceptance A74: the observed rate lies within the binomial interval."""
+    rates = {"error": 0.3, "malformed": 0.05, "stall": 0.02, "cut": 0.02}
+    dice = Dice(error_rate=0.3, malformed=0.05, stall=0.02, cut=0.02, latency=(0.1, 2))
+    source = random.Random(seed)
+    rolled = [dice.roll(source) for _ in range(5000)]
+    for kind, rate in rates.items():
+        assert plausible(sum(fault.kind == kind for fault in rolled), 5000, rate), kind
+    latencies = [fault.latency for fault in rolled if fault.kind == "none"]
+    assert 0.1 <= min(latencies) < 0.2
+    assert 1.9 < max(latencies) <= 2
+
+
+def test_a_fault_comes_before_latency() -> None:
+    """Acceptance A74: a call that fails at once is not made to wait as well."""
+    dice = Dice(error_rate=1, latency=5)
+    assert dice.roll(random.Random(1)).latency == 0
+    with (
+        virtual_clock() as clock,
+        faults(error_rate=1, latency=5),
+        pytest.raises(Exception, match=""),
+    ):
+        guarded("sync")()
+    assert clock.slept == []
+
+
+def test_a_rate_does_not_change_which_calls_the_others_hit() -> None:
+    few = [Dice(error_rate=0.1).roll(source) for source in [random.Random(3)] for _ in range(200)]
+    many = [
+        Dice(error_rate=0.1, cut=0.4, latency=(1, 2)).roll(source)
+        for source in [random.Random(3)]
+        for _ in range(200)
+    ]
+    assert [f.kind == "error" for f in few] == [f.kind == "error" for f in many]
+
+
+def test_errors_are_drawn_evenly() -> None:
+    dice = Dice(error_rate=1, errors=("server", ValueError("mine"), KeyError))
+    source = random.Random(5)
+    drawn = [str(dice.roll(source).error) for _ in range(3000)]
+    for error in set(drawn):
+        assert plausible(drawn.count(error), 3000, 1 / 3)
+    assert len(set(drawn)) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("rate_limited", ErrorKind.RATE_LIMITED),
+        ("quota", ErrorKind.QUOTA),
+        ("overloaded", ErrorKind.OVERLOADED),
+        ("server", ErrorKind.SERVER),
+        ("timeout", ErrorKind.TIMEOUT),
+        ("connection", ErrorKind.CONNECTION),
+        ("context_length", ErrorKind.CONTEXT_LENGTH),
+    ],
+)
+def test_an_injected_error_is_classified_as_what_it_stands_for(error: str, kind: ErrorKind) -> None:
+    assert classify(injected(error)).kind == kind
+
+
+def test_an_injected_error_survives_pickling() -> None:
+    error = InjectedFault("overloaded")
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301
+    assert (str(copy), copy.status_code, copy.code) == (str(error), 503, "server_is_overloaded")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"error_rate": 1.1}, r"error_rate=1.1 must be in \[0, 1\]"),
+        ({"cut": -0.1}, r"cut=-0.1 must be in \[0, 1\]"),
+        ({"stall": float("nan")}, "stall=nan must be"),
+        ({"error_rate": 0.6, "cut": 0.6}, "more than 1"),
+        ({"latency": (2, 1)}, "latency=.* pair"),
+        ({"latency": -1}, "latency=-1"),
+        ({"errors": ()}, "errors must not be empty"),
+        ({"errors": ("nonsense",)}, "'nonsense' is no kind of error"),
+        ({"errors": (42,)}, "42 is neither"),
+    ],
+    ids=str,
+)
+def test_settings_that_mean_nothing_are_refused(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        Faults(**settings)
+    with pytest.raises(ConfigurationError, match=says), faults(**settings):
+        pass
+
+
+# --- in calls of every kind -----------------------------------------------------------------
+
+
+@every_kind
+def test_calls_fail_at_the_rate_and_are_counted(kind: str) -> None:
+    call = guarded(kind)
+    failed = 0
+    with faults(error_rate=0.3, seed=7) as seen:
+        for _ in range(300):
+            try:
+                call()
+            except (InjectedFault, OSError):
+                failed += 1
+    assert plausible(failed, 300, 0.3)
+    assert seen.calls == 300
+    assert seen.counts == {"error": failed}
+
+
+@every_kind
+def test_a_seed_makes_the_faults_the_same_each_time(kind: str) -> None:
+    call = guarded(kind)
+
+    def outcomes(seed: int | None) -> list[str]:
+        seen: list[str] = []
+        with faults(error_rate=0.3, malformed=0.2, cut=0.2, seed=seed):
+            for _ in range(40):
+                try:
+                    seen.append(call())
+                except Exception as error:
+                    seen.append(repr(error))
+        return seen
+
+    assert outcomes(7) == outcomes(7)
+    assert outcomes(7) != outcomes(8)
+    assert outcomes(None) != outcomes(None)
+
+
+@every_kind
+def test_outside_of_the_block_nothing_happens(kind: str) -> None:
+    call = guarded(kind)
+    with faults(error_rate=1):
+        pass
+    assert call() == "012345"
+
+
+@every_kind
+def test_an_error_is_raised_in_the_place_of_the_call(kind: str) -> None:
+    with (
+        faults(error_rate=1, errors=[LookupError("mine")]),
+        pytest.raises(LookupError, match="mine"),
+    ):
+        guarded(kind)()
+
+
+def test_the_model_is_not_called_then() -> None:
+    model = ScriptedModel(["a"], repeat_last=True)
+    with faults(error_rate=1) as seen, pytest.raises((InjectedFault, OSError)):
+        reliai.reliable()(model)()
+    assert (len(model.calls), seen.calls) == (0, 1)
+
+
+@every_kind
+def test_latency_is_waited_in_virtual_time(kind: str) -> None:
+    with virtual_clock() as clock, faults(latency=(2, 3), seed=1):
+        assert guarded(kind)() == "012345"
+    (slept,) = clock.slept
+    assert 2 <= slept <= 3
+
+
+@every_kind
+def test_a_stall_is_waited_in_virtual_time_and_the_answer_comes_whole(kind: str) -> None:
+    with virtual_clock() as clock, faults(stall=1, stall_for=45, seed=1):
+        assert guarded(kind)() == "012345"
+    assert clock.slept == [45]
+
+
+@every_kind
+def test_a_cut_is_a_connection_error_after_the_request_was_sent(kind: str) -> None:
+    with faults(cut=1, seed=1), pytest.raises(ConnectionResetError, match="injected"):
+        guarded(kind)()
+
+
+@streams
+def test_a_cut_stream_keeps_its_beginning(kind: str) -> None:
+    read: list[str] = []
+    with faults(cut=1, seed=2):  # after 3 chunks
+        with pytest.raises(ConnectionResetError):
+            read_into(read, kind, chunks=6)
+    assert read == ["0", "1", "2"]
+
+
+@streams
+def test_a_stream_too_short_for_its_fault_fails_at_its_end(kind: str) -> None:
+    read: list[str] = []
+    with faults(cut=1, seed=2), pytest.raises(ConnectionResetError):
+        read_into(read, kind, chunks=2)
+    assert read == ["0", "1"]
+
+
+def read_into(read: list[str], kind: str, *, chunks: int) -> None:
+    guard = reliai.reliable()
+    pieces = [str(number) for number in range(chunks)]
+
+    async def later() -> AsyncIterator[str]:
+        for piece in pieces:
+            yield piece
+
+    @guard
+    def generator() -> Iterator[str]:
+        yield from pieces
+
+    @guard
+    async def opened() -> AsyncIterator[str]:
+        return later()
+
+    async def main() -> None:
+        async for piece in guard(later)() if kind == "async_generator" else await opened():
+            read.append(piece)
+
+    if kind == "generator":
+        for piece in generator():
+            read.append(piece)  # noqa: PERF402  what was read before an error counts
+    else:
+        asyncio.run(main())
+
+
+def test_a_malformed_text_is_half_a_text() -> None:
+    with faults(malformed=1):
+        assert guarded("sync")() == "012"
+        assert guarded("async")() == "012"
+
+
+def test_any_other_malformed_result_is_the_sdks_decoding_error() -> None:
+    model = ScriptedModel([{"an": "answer"}, "x"])
+    call = reliai.reliable()(model)
+    with faults(malformed=1):
+        for _ in range(2):
+            with pytest.raises(json.JSONDecodeError, match="injected") as caught:
+                call()
+            assert classify(caught.value).kind == ErrorKind.MALFORMED
+    assert len(model.calls) == 2
+
+
+@streams
+def test_a_malformed_stream_is_a_decoding_error(kind: str) -> None:
+    with faults(malformed=1, seed=1), pytest.raises(json.JSONDecodeError):
+        guarded(kind)()
+
+
+@pytest.mark.parametrize("kind", ["streaming", "asynchronous"])
+def test_the_stream_behind_a_cut_one_is_closed(kind: str) -> None:
+    model = ScriptedModel([["a", "b", "c", "d", "e"]])
+
+    def main() -> None:
+        for _ in reliai.reliable()(model.streaming)():
+            pass
+
+    async def main_later() -> None:
+        async for _ in reliai.reliable()(model.streaming.asynchronous)():
+            pass
+
+    with faults(cut=1, seed=2), pytest.raises(ConnectionResetError):
+        main() if kind == "streaming" else asyncio.run(main_later())
+    assert (model.open_streams, model.closed_streams) == (0, 1)
+
+
+def test_a_faulty_stream_is_otherwise_the_stream_it_wraps() -> None:
+    model = ScriptedModel([["a", "b", "c", "d", "e", "f"]])
+    with faults(stall=1, stall_for=0):
+        stream = reliai.reliable()(model)()
+        assert stream.delivered >= 1
+        assert "".join(stream) == "abcdef"
+
+
+# --- below all policies ---------------------------------------------------------------------
+
+
+def test_every_attempt_throws_the_dice() -> None:
+    with virtual_clock(), faults(error_rate=1) as seen:
+        with pytest.raises((InjectedFault, OSError)):
+            guarded("sync", reliai.Retry(3))()
+        assert seen.calls == 3
+
+
+def test_retries_get_through_where_faults_are_not_certain() -> None:
+    with virtual_clock(), faults(error_rate=0.5, seed=7) as seen:
+        assert guarded("sync", reliai.Retry(20, budget=None))() == "012345"
+    assert seen.counts["error"] == seen.calls - 1
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_timeout_sees_injected_latency(kind: str) -> None:
+    with virtual_clock(), faults(latency=30), pytest.raises(reliai.CallTimeout):
+        guarded(kind, reliai.Timeout(5))()
+
+
+def test_the_record_says_what_was_injected() -> None:
+    with faults(cut=1), reliai.collect() as calls, pytest.raises(ConnectionResetError):
+        guarded("sync")()
+    (event,) = [event for event in calls[0].events if event.kind == "fault_injected"]
+    assert event.attributes == {"fault": "cut"}
+
+
+# --- where it holds -------------------------------------------------------------------------
+
+
+def test_other_threads_are_left_alone_and_tasks_are_not() -> None:
+    call = guarded("sync")
+    answers: list[str] = []
+
+    async def task() -> None:
+        with pytest.raises(ConnectionResetError):
+            call()
+
+    with faults(cut=1):
+        thread = threading.Thread(target=lambda: answers.append(call()))
+        thread.start()
+        thread.join()
+        asyncio.run(task())
+    assert answers == ["012345"]
+
+
+def test_the_innermost_block_counts() -> None:
+    call = guarded("sync")
+    with faults(cut=1):
+        with faults(malformed=1):
+            assert call() == "012"
+        with faults():
+            assert call() == "012345"
+        with pytest.raises(ConnectionResetError):
+            call()
+
+
+def test_a_block_that_injects_nothing_puts_nothing_in_the_way() -> None:
+    """Acceptance A74: no overhead when disabled."""
+    with faults() as seen:
+        assert ambient.get().leaf_filter is None
+        guarded("sync")()
+    assert seen.calls == 0
+
+
+# --- the policy -----------------------------------------------------------------------------
+
+
+@every_kind
+def test_the_policy_injects_into_its_own_function(kind: str) -> None:
+    policy = Faults(cut=1, seed=1)
+    with pytest.raises(ConnectionResetError):
+        guarded(kind, policy)()
+    assert guarded(kind)() == "012345"
+    assert policy.injected.counts == {"cut": 1}
+    assert "{'cut': 1} in 1 calls" in repr(policy.injected)
+
+
+def test_the_policy_throws_the_dice_for_every_attempt() -> None:
+    policy = Faults(error_rate=1, errors=["overloaded"])
+    with virtual_clock(), pytest.raises(InjectedFault):
+        guarded("sync", reliai.Retry(3), policy)()
+    assert policy.injected.calls == 3
+
+
+def test_the_policy_hands_a_call_on_as_it_is_when_it_injects_nothing() -> None:
+    seen: list[object] = []
+
+    async def inside(call: Any, proceed: Any) -> Any:
+        seen.append(call.ambient.leaf_filter)
+        return await proceed(call)
+
+    assert guarded("sync", Faults(), inside)() == "012345"
+    assert seen == [None]
+
+
+def test_the_policy_describes_itself() -> None:
+    assert Faults(error_rate=0.3, latency=(0.1, 2), seed=7).describe() == {
+        "error_rate": 0.3,
+        "latency": (0.1, 2),
+        "malformed": 0.0,
+        "stall": 0.0,
+        "cut": 0.0,
+        "stall_for": 60.0,
+        "seed": 7,
+    }
