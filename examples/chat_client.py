@@ -21,13 +21,13 @@ PATIENCE = 60.0
 
 
 class ChatError(Exception):
-    """The server answered with an error."""
+    """The server answered with an error, at once or in the middle of a stream."""
 
-    def __init__(self, response: HTTPResponse) -> None:
+    def __init__(self, response: HTTPResponse, body: bytes) -> None:
+        super().__init__(f"HTTP {response.status}: {body[:200].decode(errors='replace')}")
         self.status_code = response.status
         self.headers = response.headers
-        self.body = response.read()
-        super().__init__(f"HTTP {response.status}: {self.body[:200].decode(errors='replace')}")
+        self.body = body
 
 
 def chat(content: str, model: str) -> str:
@@ -46,15 +46,19 @@ def chat_stream(content: str, model: str) -> Iterator[str]:
     """Ask for an answer chunk by chunk."""
     connection = _connect()
     with closing(connection):
-        for line in _post(connection, content, model, stream=True):
+        response = _post(connection, content, model, stream=True)
+        for line in response:
             if line.startswith(b"data: [DONE]"):
                 return
             if line.startswith(b"data: "):
-                yield from _text(json.loads(line[6:]))
+                yield from _text(response, line[6:])
     raise ConnectionError("the stream ended without its end mark: the answer is not whole")
 
 
-def _text(event: dict[str, Any]) -> Iterator[str]:
+def _text(response: HTTPResponse, data: bytes) -> Iterator[str]:
+    event: dict[str, Any] = json.loads(data)
+    if "error" in event:
+        raise ChatError(response, data)
     for choice in event["choices"]:
         if choice["delta"].get("content"):
             yield choice["delta"]["content"]
@@ -78,7 +82,7 @@ def _post(
     connection.request("POST", "/v1/chat/completions", json.dumps(request), headers)
     response = connection.getresponse()
     if response.status >= 400:
-        raise ChatError(response)
+        raise ChatError(response, response.read())
     if stream and "event-stream" not in response.headers["content-type"]:
         raise ConnectionError(f"asked for a stream, got {response.headers['content-type']}")
     return response

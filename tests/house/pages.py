@@ -35,7 +35,7 @@ def blocks(page: Path) -> list[Block]:
     text = page.read_text()
     found = list(_FENCE.finditer(text))
     python = []
-    for fence, following in zip(found, [*found[1:], None], strict=True):
+    for fence, following in zip(found, [*found[1:], None], strict=False):
         if fence[1] != "python":
             continue
         prints = None
@@ -48,9 +48,8 @@ def blocks(page: Path) -> list[Block]:
 
 
 def run(page: Path) -> None:
-    """Run the blocks of a page; tracebacks show the lines of the page."""
-    module = types.ModuleType("page")
-    sys.modules["page"] = module
+    """Run the blocks of a page as one script; tracebacks show the lines of the page."""
+    module = sys.modules["__main__"] = types.ModuleType("__main__")
     for block in blocks(page):
         code = compile("\n" * (block.line - 1) + block.code, page, "exec", dont_inherit=True)
         printed = io.StringIO()

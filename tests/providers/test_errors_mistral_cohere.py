@@ -56,7 +56,10 @@ MISTRAL = [
         stream=True),
     Row("rate limit in a stream",
         Reply(200, sse({"object": "error", "message": "m", "type": "rate_limited"}), STREAM),
-        ErrorKind.MALFORMED, stream=True),
+        ErrorKind.RATE_LIMITED, {"in_stream": True, "code": "rate_limited"}, stream=True),
+    Row("overloaded in a proxy's stream",
+        Reply(200, sse({"error": {"type": "overloaded"}}), STREAM), ErrorKind.OVERLOADED,
+        {"in_stream": True}, stream=True),
 ]  # fmt: skip
 
 

@@ -12,13 +12,11 @@ from reliai._core.ambient import current
 from reliai._core.async_stream import AsyncStream, closing
 from reliai._core.attempts import (
     attempt_failed,
-    attempt_limit,
     attempt_succeeded,
     begin_attempt,
     first_chunk_limit,
-    passed,
 )
-from reliai._core.limits import overrun
+from reliai._core.limits import nearest, overrun
 from reliai._core.opening import opened_stream
 from reliai._core.outcome import Outcome
 from reliai._core.stream import NOTHING
@@ -43,19 +41,20 @@ def async_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot pa
     streaming = site.streaming
 
     async def leaf(call: Call) -> Outcome:  # noqa: C901
+        now = call.clock.monotonic()
         limit = None
         if call.deadline is not None or call.attempt_limit is not None or call.cut is not None:
-            limit = attempt_limit(call)
-        if limit is not None and passed(call, limit):
-            return Outcome(error=overrun(call, limit))
-        attempt = begin_attempt(call)
+            limit = nearest(call, now)
+            if limit[0] <= now:
+                return Outcome(error=overrun(call, limit))
+        attempt = begin_attempt(call, now)
         if generator:
             return await _open(
                 call, attempt, lambda: _as_async(function(*call.args, **call.kwargs))
             )
         run = _watched(call, function) if call.watched else function
         token = None if current.get() is call else current.set(call)
-        timer = None if limit is None else Timer(limit[0] - call.admitted_at)
+        timer = None if limit is None else Timer(limit[0] - now)
         try:
             value = await run(*call.args, **call.kwargs)
         except Exception as error:  # noqa: BLE001  becomes an outcome
@@ -75,7 +74,7 @@ def async_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot pa
                 current.reset(token)
         if type(value) in PLAIN and not streaming:
             attempt.status = "success"
-            attempt.duration = call.clock.monotonic() - call.admitted_at
+            attempt.duration = call.clock.monotonic() - now
             return Outcome(value)
         return await _received(call, attempt, value)
 

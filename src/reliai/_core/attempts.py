@@ -18,7 +18,6 @@ __all__ = [
     "attempt_succeeded",
     "begin_attempt",
     "first_chunk_limit",
-    "passed",
 ]
 
 _TRANSIENT = {
@@ -31,10 +30,10 @@ _TRANSIENT = {
 }
 
 
-def begin_attempt(call: Call) -> Attempt:
+def begin_attempt(call: Call, now: float) -> Attempt:
     """Put a new attempt on the record and stamp the call as admitted."""
     record = call._record  # noqa: SLF001  the engine fills the record
-    call.admitted_at = now = call.clock.monotonic()
+    call.admitted_at = now
     attempts = record._attempts  # noqa: SLF001
     attempt = Attempt()
     attempt.number = len(attempts) + 1
@@ -47,16 +46,11 @@ def begin_attempt(call: Call) -> Attempt:
     return attempt
 
 
-def attempt_limit(call: Call) -> Limit | None:
-    """The limit of the coming attempt; also what `remaining()` reads inside the function."""
-    limit = nearest(call, call.clock.monotonic())
-    call.bound = None if limit is None else limit[0]
-    return limit
-
-
-def passed(call: Call, limit: Limit | None) -> bool:
-    """Whether a limit has run out before anything was attempted."""
-    return limit is not None and limit[0] <= call.clock.monotonic()
+def attempt_limit(call: Call, now: float) -> Limit | None:
+    """The limit of an attempt that starts `now`, also what `remaining()` reads inside it."""
+    if call.deadline is None and call.attempt_limit is None and call.cut is None:
+        return None
+    return nearest(call, now)
 
 
 def attempt_succeeded(call: Call, attempt: Attempt) -> None:
@@ -92,7 +86,7 @@ def _own_timeout(call: Call, error: BaseException) -> CallTimeout | None:
     """This call's own limit, when a nested call ran into it as the one it inherited."""
     if not isinstance(error, CallTimeout) or error.layer != "inherited":
         return None
-    limit = nearest(call, call.admitted_at)
+    limit = attempt_limit(call, call.admitted_at)
     if limit is None or limit[1] == "inherited" or limit[0] > call.clock.monotonic():
         return None
     own = overrun(call, limit)
@@ -113,7 +107,7 @@ def _ambiguous(call: Call, error: BaseException) -> AmbiguousOutcome:
 
 def first_chunk_limit(call: Call) -> Limit | None:
     """The limit for the first chunk, counted from where the attempt began."""
-    limit = nearest(call, call.admitted_at)
+    limit = attempt_limit(call, call.admitted_at)
     if call.first_chunk is not None:
         until = call.admitted_at + call.first_chunk
         if limit is None or until < limit[0] or limit[1] == "attempt":

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from reliai._core.ambient import Ambient
-    from reliai._core.observers import Hooks
     from reliai._core.policy import Policy
     from reliai._core.record import Attempt, CallRecord
     from reliai._core.runtime import Runtime
@@ -96,7 +95,7 @@ class Call:
         self._record = record
         self._site = site
         self._target: Target = site.target
-        self.hooks: Hooks = site.hooks()
+        self.hooks = hooks = site.hooks()
         self.deadline: float | None = None
         self.cut: Limit | None = None
         self.attempt_limit: float | None = None
@@ -107,7 +106,7 @@ class Call:
         self.mode = "enforce"
         self.parent: Call | None = None
         self.exhausted = 0
-        self.watched = bool(self.hooks.activating) or ambient.leaf_filter is not None
+        self.watched = ambient.leaf_filter is not None or hooks.watching
         self.layer = "inherited"
         self.limit = 0.0
         # admitted_at is set by the leaf.
@@ -246,19 +245,20 @@ class Call:
     def emit(self, kind: str, /, **attributes: Any) -> None:
         """Add an event to the record and show it to the observers."""
         record = self._record
-        if record.ended:
+        if record.duration is not None:
             return
         events = record._events  # noqa: SLF001  the record is the call's own
         if not isinstance(events, list):
             events = record._events = []  # noqa: SLF001
         if len(events) >= MAX_EVENTS:
             last = events[-1]
-            dropped = last.attributes.get("count", 0) if last.kind == "events_dropped" else 1
-            events[-1] = Event("events_dropped", last.at, {"count": dropped + 1})
+            dropped = last[2].get("count", 0) if last[0] == "events_dropped" else 1
+            events[-1] = ("events_dropped", last[1], {"count": dropped + 1})
             return
-        event = Event(kind, self.clock.monotonic() - self.started, attributes)
+        event = (kind, self.clock.monotonic() - self.started, attributes)
         events.append(event)
-        self.hooks.event(self, event)
+        if self.hooks.eventing:
+            self.hooks.event(self, Event._make(event))
 
     def check(self, name: str, *, passed: bool, reason: str | None = None) -> None:
         """Add what a check said to the record."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reliai import clock
-from reliai._core import ids, stream
+from reliai._core import stream
 from reliai._core.ambient import NOWHERE, ambient, current
 from reliai._core.call import Call
 from reliai._core.observers import deliver
-from reliai._core.record import CallRecord, ErrorInfo
+from reliai._core.record import CallRecord, ErrorInfo, Refusal
 from reliai._core.settings import settings
-from reliai.errors import ConfigurationError, ErrorKind
+from reliai.errors import CircuitOpen, ConfigurationError, ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -29,13 +29,13 @@ def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     time = clock.active()
     here = ambient.get()
     record = CallRecord()
-    record.started_at = started_at = time.time()
+    record.started_at = time.time()
     record.duration = record.status = None
     record._site = site  # noqa: SLF001  the engine fills the record
     record._ambient = here  # noqa: SLF001
     record._identity = settings.identity  # noqa: SLF001
     record._attempts = []  # noqa: SLF001
-    record._id = _take_id(here.call_ids) if here.call_ids else ids.new(started_at)  # noqa: SLF001
+    record._id = _take_id(here.call_ids) if here.call_ids else None  # noqa: SLF001
     call = Call(site, args, kwargs, record, here, time, time.monotonic())
     parent = current.get()
     if parent is not None:
@@ -68,11 +68,11 @@ def restart(call: Call) -> None:
     announce(call)
 
 
-def _take_id(box: list[str]) -> int | str:
+def _take_id(box: list[str]) -> str | None:
     try:
         return box.pop()
     except IndexError:  # another call took it in between
-        return ids.new(clock.active().time())
+        return None
 
 
 def _inherit(call: Call, until: float) -> None:
@@ -104,13 +104,17 @@ def finish(call: Call, outcome: Outcome) -> None:
 
 
 def _fail(record: CallRecord, outcome: Outcome, error: BaseException) -> None:
+    if type(error) is CircuitOpen:  # often, and fast: its words can wait
+        record.status = "rejected"
+        record._error = Refusal("rejected", CircuitOpen, error.args)  # noqa: SLF001
+        return
     failure = outcome.failure
     kind = ErrorKind.UNKNOWN if failure is None else failure.kind
     if not isinstance(error, Exception):
         record.status = "cancelled"
     else:
         record.status = "rejected" if kind is ErrorKind.REJECTED else "error"
-    record.error = ErrorInfo.of(error, kind)
+    record._error = ErrorInfo.of(error, kind)  # noqa: SLF001  the engine's own
 
 
 def _measure(call: Call, outcome: Outcome) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from reliai._core import workers
 from reliai._core.ambient import current
-from reliai._core.attempts import attempt_failed, attempt_limit, begin_attempt, passed
-from reliai._core.limits import overrun
+from reliai._core.attempts import attempt_failed, attempt_limit, begin_attempt
+from reliai._core.limits import nearest, overrun
 from reliai._core.opening import open_generator, received
 from reliai._core.outcome import Outcome
 from reliai._core.site import MAX_STRAGGLERS
@@ -25,27 +25,28 @@ if TYPE_CHECKING:
 __all__ = ["sync_leaf", "watched"]
 
 
-def sync_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot path, in one piece
+def sync_leaf(site: Site, target: Target) -> Proceed:
     """One attempt of a function or generator function, in the caller's thread or on a worker."""
-    function = target.function
-    generator = target.kind == "generator"
+    if target.kind == "generator":
+        return _generator_leaf(target.function)
+    return _plain_leaf(site, target.function)
+
+
+def _plain_leaf(site: Site, function: Callable[..., Any]) -> Proceed:
     streaming = site.streaming
 
     async def leaf(call: Call) -> Outcome:
-        limit = None
+        now = call.clock.monotonic()
         if call.deadline is not None or call.attempt_limit is not None or call.cut is not None:
-            limit = attempt_limit(call)
-        if limit is not None:
-            if passed(call, limit):
+            limit = nearest(call, now)
+            if limit[0] <= now:
                 return Outcome(error=overrun(call, limit))
-            if site.threaded and not generator:
+            if site.threaded:
                 return _on_worker(site, function, call, limit)
-        attempt = begin_attempt(call)
+        attempt = begin_attempt(call, now)
         run = watched(call, function) if call.watched else function
         token = None if current.get() is call else current.set(call)
         try:
-            if generator:
-                return open_generator(call, attempt, run)
             value = run(*call.args, **call.kwargs)
         except Exception as error:  # noqa: BLE001  becomes an outcome
             return attempt_failed(call, attempt, error)
@@ -57,9 +58,21 @@ def sync_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot pat
                 current.reset(token)
         if type(value) in PLAIN and not streaming:
             attempt.status = "success"
-            attempt.duration = call.clock.monotonic() - call.admitted_at
+            attempt.duration = call.clock.monotonic() - now
             return Outcome(value)
         return received(call, attempt, value, copy_context(), None)
+
+    return leaf
+
+
+def _generator_leaf(function: Callable[..., Any]) -> Proceed:
+    async def leaf(call: Call) -> Outcome:
+        now = call.clock.monotonic()
+        limit = attempt_limit(call, now)
+        if limit is not None and limit[0] <= now:
+            return Outcome(error=overrun(call, limit))
+        attempt = begin_attempt(call, now)
+        return open_generator(call, attempt, watched(call, function) if call.watched else function)
 
     return leaf
 
@@ -75,7 +88,7 @@ def _on_worker(site: Site, function: Callable[..., Any], call: Call, limit: Limi
     """An attempt that can be left behind when its time runs out."""
     if site.stragglers >= MAX_STRAGGLERS:
         return Outcome(error=_too_many(site))
-    attempt = begin_attempt(call)
+    attempt = begin_attempt(call, call.clock.monotonic())
     context = copy_context()
     context.run(current.set, call)
     run = watched(call, function) if call.watched else function

@@ -12,17 +12,21 @@ if TYPE_CHECKING:
 __all__ = ["nearest", "overrun"]
 
 
-def nearest(call: Call, now: float) -> Limit | None:
-    """The limit that ends the coming attempt, which starts `now`; None when nothing limits it."""
-    limit: Limit | None = None
-    if call.deadline is not None:
-        limit = (call.deadline, call.layer, call.limit)
-    if call.cut is not None and (limit is None or call.cut[0] < limit[0]):
-        limit = call.cut
+def nearest(call: Call, now: float) -> Limit:
+    """The limit that ends an attempt which starts `now`; `remaining()` inside it reads the same.
+
+    Only for a call that has one.
+    """
+    until, layer, limit = call.deadline, call.layer, call.limit
+    cut = call.cut
+    if cut is not None and (until is None or cut[0] < until):
+        until, layer, limit = cut
     seconds = call.attempt_limit
-    if seconds is not None and (limit is None or now + seconds < limit[0]):
-        limit = (now + seconds, "attempt", seconds)
-    return limit
+    if seconds is not None and (until is None or now + seconds < until):
+        until, layer, limit = now + seconds, "attempt", seconds
+    assert until is not None  # noqa: S101  asked of limited calls only
+    call.bound = until
+    return until, layer, limit
 
 
 def sooner(limit: Limit | None, other: Limit | None) -> Limit | None:

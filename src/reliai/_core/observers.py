@@ -55,7 +55,16 @@ class EveryObserver(Protocol):
 class Hooks:
     """The observers of one function, sorted by what they want to see."""
 
-    __slots__ = ("_event_inline", "_event_queued", "activating", "inline", "queued", "starting")
+    __slots__ = (
+        "_event_inline",
+        "_event_queued",
+        "activating",
+        "eventing",
+        "inline",
+        "queued",
+        "starting",
+        "watching",
+    )
 
     def __init__(self, observers: tuple[Observer, ...]) -> None:
         def having(method: str, *, inline: bool | None = None) -> tuple[Any, ...]:
@@ -72,6 +81,8 @@ class Hooks:
         self.queued = having("on_end", inline=False)
         self._event_inline = having("on_event", inline=True)
         self._event_queued = having("on_event", inline=False)
+        self.eventing = bool(self._event_inline or self._event_queued)
+        self.watching = bool(self.activating)
 
     def start(self, call: Call) -> None:
         """Tell the observers that a call starts."""

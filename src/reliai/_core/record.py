@@ -6,6 +6,7 @@ never set gives its default when it is read, and ids and names are put into word
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reliai._core import ids
@@ -36,6 +37,22 @@ class ErrorInfo(NamedTuple):
     def of(cls, error: BaseException, kind: str) -> ErrorInfo:
         """Describe `error`, keeping neither the exception nor what it refers to."""
         return cls(str(kind), _type_name(error), _message(error))
+
+
+class Refusal(NamedTuple):
+    """One of reliai's own errors, put into words only when somebody reads the record."""
+
+    kind: str
+    type: type[BaseException]
+    args: tuple[Any, ...]
+
+    def info(self) -> ErrorInfo:
+        """The words."""
+        return ErrorInfo.of(self.type(*self.args), self.kind)
+
+
+_drawing = Lock()
+"""Held while an id is drawn, so that two readers see the same one."""
 
 
 def _type_name(error: BaseException) -> str:
@@ -173,6 +190,7 @@ class CallRecord:
     __slots__ = (
         "_ambient",
         "_attempts",
+        "_error",
         "_events",
         "_id",
         "_identity",
@@ -182,7 +200,6 @@ class CallRecord:
         "chunks",
         "cost_usd",
         "duration",
-        "error",
         "finish_reason",
         "input_tokens",
         "inputs",
@@ -203,18 +220,18 @@ class CallRecord:
         "wasted_usd",
     )
 
-    _id: int | str
+    _id: int | str | None
     _site: Site
     _ambient: Ambient
     _identity: Identity
     _parent: CallRecord | str | None
     _attempts: list[Attempt]
-    _events: list[Event]
+    _events: list[tuple[str, float, dict[str, Any]]]
+    _error: ErrorInfo | Refusal | None
 
     started_at: float
     duration: float | None
     status: str | None
-    error: ErrorInfo | None
     target: str | None
     variant: str | None
     model_requested: str | None
@@ -243,8 +260,14 @@ class CallRecord:
 
     @property
     def id(self) -> str:
-        """The call's id."""
-        return ids.as_text(self._id)
+        """The call's id, drawn when it is first read."""
+        identifier = self._id
+        if identifier is None:
+            with _drawing:
+                if self._id is None:
+                    self._id = ids.new(self.started_at)
+                identifier = self._id
+        return ids.as_text(identifier)
 
     @property
     def name(self) -> str:
@@ -264,7 +287,13 @@ class CallRecord:
     @property
     def events(self) -> tuple[Event, ...]:
         """What the policies did, in order."""
-        return tuple(self._events)
+        return tuple(Event._make(event) for event in self._events)
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """What the caller got, when that was an error."""
+        error = self._error
+        return error.info() if isinstance(error, Refusal) else error
 
     @property
     def parent_id(self) -> str | None:
@@ -324,7 +353,8 @@ class CallRecord:
         fields["error"] = None if self.error is None else self.error._asdict()
         fields["attempts"] = [attempt.to_dict() for attempt in self._attempts]
         fields["events"] = [
-            {"kind": e.kind, "at": e.at, "attributes": dict(e.attributes)} for e in self._events
+            {"kind": kind, "at": at, "attributes": dict(attributes)}
+            for kind, at, attributes in self._events
         ]
         fields["checks"] = [check._asdict() for check in self.checks]
         fields["values"] = dict(self.values)
@@ -385,10 +415,11 @@ _DEFAULTS: dict[str, Any] = {
     "usage_state": "unknown",
     "checks": (),
     "values": {},
+    "_error": None,
     "_events": (),
     "_parent": None,
 }
-for _derived in ("id", "name", "attempts", "events", "subject", "session", "tenant", "run_id"):
+for _derived in ("id", "name", "error", "attempts", "events", "subject", "session", "tenant"):
     del _DEFAULTS[_derived]
-for _derived in ("tags", "parent_id", "fingerprint", "service", "release", "environment"):
+for _derived in ("run_id", "tags", "parent_id", "fingerprint", "service", "release", "environment"):
     del _DEFAULTS[_derived]

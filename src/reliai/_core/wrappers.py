@@ -45,12 +45,14 @@ def deliver_stream(call: Call, outcome: Outcome) -> None:
 
 
 def _sync_executor(site: Site) -> Callable[..., Outcome]:
+    chain, leaf = site.chain, site.target.leaf
+
     def execute(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
         call = start(site, args, kwargs)
         if call.hooks.starting or call.ambient.collectors:
             announce(call)
         token = current.set(call)
-        coroutine = site.serve(call)
+        coroutine: Any = leaf(call) if call.mode == "off" else chain(call)
         try:
             coroutine.send(None)
         except StopIteration as stop:
@@ -90,13 +92,15 @@ def _sync_wrapper(site: Site) -> Callable[..., Any]:
 
 
 def _async_executor(site: Site) -> Callable[..., Any]:
+    chain, leaf = site.chain, site.target.leaf
+
     async def execute(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
         call = start(site, args, kwargs)
         if call.hooks.starting or call.ambient.collectors:
             announce(call)
         token = current.set(call)
         try:
-            outcome = await site.serve(call)
+            outcome = await (leaf(call) if call.mode == "off" else chain(call))
         except BaseException as error:
             finish_cancelled(call, error)
             raise

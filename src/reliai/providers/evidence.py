@@ -66,9 +66,10 @@ class Evidence:
         body = self.body()
         if isinstance(body, dict):
             _add_codes(found, body)
-            inner = body.get("error")
-            if isinstance(inner, dict):
-                _add_codes(found, inner)
+            # mistral wraps an error inside a stream in the event it came with
+            for inner in (body.get("error"), body.get("data"), dig(body, "data", "error")):
+                if isinstance(inner, dict):
+                    _add_codes(found, inner)
         return found
 
     def message(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import reliai
@@ -72,15 +73,28 @@ class Model:
 
 
 def ask(function: Callable[..., Any], *args: Any) -> Exception | None:
-    """Call a guarded function to its end; the exception it raised."""
+    """Call a guarded function to its end; the exception it raised, if any."""
     try:
-        kind = reliai.pipeline_of(function).site_kind if False else _kind(function)
-        if kind == "sync":
-            function(*args)
-        elif kind == "generator":
+        if inspect.isgeneratorfunction(function):
             list(function(*args))
+        elif inspect.isasyncgenfunction(function):
+            asyncio.run(_drain(function(*args)))
+        elif inspect.iscoroutinefunction(function):
+            asyncio.run(function(*args))
         else:
-            asyncio.run(_await(function, kind, args))
+            function(*args)
     except Exception as error:  # noqa: BLE001  it is the result
         return error
     return None
+
+
+async def _drain(stream: AsyncIterator[str]) -> None:
+    async for _ in stream:
+        pass
+
+
+def events(function: Callable[..., Any], *args: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Make a call and give the events on its record."""
+    with reliai.collect() as calls:
+        ask(function, *args)
+    return [(event.kind, dict(event.attributes)) for event in calls[0].events]
