@@ -30,7 +30,7 @@ def load(module: str) -> Any:
     """Import a peer.
 
     Raises:
-        ImportError: the peer is not installed; its rows are then skipped and say so.
+        ModuleNotFoundError: the peer is not installed; its rows are then skipped and say so.
     """
     return importlib.import_module(module)
 
@@ -112,9 +112,15 @@ class Lab:
         for row in rows:
             try:
                 built[row.key] = (row.kind, self._build(row))
-            except ImportError as error:
-                self.skipped[row.key] = f"not installed: {error.name or error}"
+            except ModuleNotFoundError as error:
+                self.skip(row.key, error)
         return built
+
+    def skip(self, key: str, missing: ModuleNotFoundError) -> None:
+        """Note that a row cannot run because a peer is not there; reliai itself must be."""
+        if str(missing.name).partition(".")[0] in {"reliai", "benchmarks"}:
+            raise missing
+        self.skipped[key] = f"not installed: {missing.name}"
 
     def _build(self, row: Row) -> Target:
         async def in_loop() -> (

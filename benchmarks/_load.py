@@ -43,9 +43,9 @@ def thousand(lab: Lab, workers: int, seconds: float, rounds: int) -> dict[str, L
         try:
             targets[name] = make()
             lab.run(targets[name](PROMPT))
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             targets.pop(name, None)
-            lab.skipped[f"load/{name}"] = f"not installed: {error.name}"
+            lab.skip(f"load/{name}", error)
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in targets}
     for _ in range(rounds):
         for name, target in targets.items():

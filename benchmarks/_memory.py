@@ -206,8 +206,8 @@ def in_flight(lab: Lab, calls: int) -> dict[str, float]:
     for name, make in makers.items():
         try:
             found[name] = lab.run(_blocked(make, calls))
-        except ImportError as error:
-            lab.skipped[f"in flight/{name}"] = f"not installed: {error.name}"
+        except ModuleNotFoundError as error:
+            lab.skip(f"in flight/{name}", error)
     return found
 
 

@@ -39,11 +39,7 @@ STREAM_RECORD = "reliai, record only"
 
 def retry(*, zero: bool) -> reliai.Retry:
     """Retry as a user writes it; `zero` waits for nothing and never runs out of budget."""
-    return reliai.Retry(ATTEMPTS, wait=_no_wait, budget=None) if zero else reliai.Retry(ATTEMPTS)
-
-
-def _no_wait(*_: object) -> float:
-    return 0.0
+    return reliai.Retry(ATTEMPTS, wait=0, budget=None) if zero else reliai.Retry(ATTEMPTS)
 
 
 def breaker(name: str) -> reliai.CircuitBreaker:

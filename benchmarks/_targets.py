@@ -105,8 +105,10 @@ _RATIOS = (
     _Ratio(
         "c", "pipeline / inline with timer", "success", "async", rel.FULL, _inline.INLINE_TIMER, 4.0
     ),
-    _Ratio("d", "two failures / tenacity", "flaky", "sync", rel.FULL, TENACITY, 0.2),
-    _Ratio("d", "two failures / tenacity", "flaky", "async", rel.FULL, TENACITY, 0.2),
+    _Ratio("d", "two failures, Retry / tenacity", "flaky", "sync", rel.ONLY_RETRY, TENACITY, 0.2),
+    _Ratio("d", "two failures, Retry / tenacity", "flaky", "async", rel.ONLY_RETRY, TENACITY, 0.2),
+    _Ratio("d", "two failures, pipeline / tenacity", "flaky", "sync", rel.FULL, TENACITY, 0.2),
+    _Ratio("d", "two failures, pipeline / tenacity", "flaky", "async", rel.FULL, TENACITY, 0.2),
 )
 
 

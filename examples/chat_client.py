@@ -4,8 +4,6 @@ It keeps to `reliai.remaining()`, the time its call has left, and says of a fail
 would: the status and the headers. It does not retry: that is what the policies are for.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

@@ -3,15 +3,14 @@
 Python: pip install "reliai[demo]"; then `python digits.py`
 """
 
-from __future__ import annotations
-
 import json
+
+from pydantic import BaseModel, Field
+from sklearn.datasets import load_digits
 
 import reliai
 from chat_client import chat
 from local_models import TRAINED_ON
-from pydantic import BaseModel, Field
-from sklearn.datasets import load_digits
 
 
 class Digit(BaseModel):
@@ -29,17 +28,17 @@ def nearest_centroid(pixels: list[int]) -> Digit:
     nearest = min(distances)
     return Digit(
         digit=distances.index(nearest),
-        confidence=1 - nearest / sum(distances),
+        confidence=1 - nearest / sorted(distances)[1],  # how much nearer than the next one
     )
 
 
 @reliai.reliable(
-    reliai.Timeout(2.5),                     # the whole call; a share of it is kept for the fallback
+    reliai.Timeout(2.5),  # the whole call; a share is kept for the fallback
     reliai.Fallback(nearest_centroid),
     reliai.Retry(3),
-    reliai.CircuitBreaker(consecutive=5, open_for=0.5),   # seconds here, because the demo is short
-    reliai.Timeout(0.8),                     # one attempt
-    output=Digit,                            # nothing else is ever returned
+    reliai.CircuitBreaker(consecutive=5, open_for=0.5),  # seconds here, because the demo is short
+    reliai.Timeout(0.8),  # one attempt
+    output=Digit,  # nothing else is ever returned
     name="digits",
 )
 def read_digit(pixels: list[int]) -> str:
@@ -54,11 +53,12 @@ if __name__ == "__main__":
         None,
         Status(503),
         Malformed("html"),
-        '```json\n{"digit": 2, "confidence": 0.8,}\n```',
+        '```json\n{"digit": 7, "confidence": 0.8,}\n```',
         '{"digit": 42, "confidence": 1.0}',
     ]
     with serve(script=trouble):
         for pixels, shown in unseen_digits()[:5]:
             outcome = reliai.execute(read_digit, pixels)
+            record = outcome.record
             print(f"a handwritten {shown}: {outcome.unwrap()!r}")
-            print("   ", outcome.record.status, *[event.kind for event in outcome.record.events])
+            print("   ", record.status, *[event.kind for event in record.events])

@@ -4,8 +4,6 @@ A failure before the first chunk is retried, or the local index answers; after i
 replayed. Python: pip install "reliai[demo]"; then `python docs_answers.py`
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pydoc_data.topics import topics
@@ -28,11 +26,11 @@ def _share(word: str, topic: str) -> float:
 
 
 @reliai.reliable(
-    reliai.Timeout(2.5),                     # the whole call; a share of it is kept for the fallback
+    reliai.Timeout(2.5),  # the whole call; a share is kept for the fallback
     reliai.Fallback(first_line),
     reliai.Retry(3),
-    reliai.CircuitBreaker(consecutive=5, open_for=0.5),   # seconds here, because the demo is short
-    reliai.Timeout(first_chunk=0.8, idle=0.5),            # one attempt
+    reliai.CircuitBreaker(consecutive=5, open_for=0.5),  # seconds here, because the demo is short
+    reliai.Timeout(first_chunk=0.8, idle=0.5),  # one attempt
     name="docs",
 )
 def answer(question: str) -> Iterator[str]:

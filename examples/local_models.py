@@ -1,7 +1,7 @@
 """Two real models behind a real HTTP server on this machine: what the other examples call.
 
-    digits        reads 8 × 8 pixels of handwriting     "[0, 0, 5, …]" → {"digit": 7, "confidence": 1.0}
-    python-docs   answers a question about Python with a passage of Python's own documentation
+    digits        reads 8 by 8 pixels of handwriting: gives {"digit": 7, "confidence": 1.0}
+    python-docs   answers a question about Python with a passage of its documentation
 
 Both speak the OpenAI chat protocol, streamed or not, and `fault_server` lets them fail as told:
 
@@ -10,8 +10,6 @@ Both speak the OpenAI chat protocol, streamed or not, and `fault_server` lets th
 
 Needs scikit-learn: pip install "reliai[demo]". `python local_models.py` asks each model once.
 """
-
-from __future__ import annotations
 
 import json
 import os
@@ -22,10 +20,11 @@ from functools import cache
 from pydoc_data.topics import topics
 from typing import Any
 
-from reliai.testing import FaultServer, fault_server
 from sklearn.datasets import load_digits
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import KNeighborsClassifier
+
+from reliai.testing import FaultServer, fault_server
 
 TRAINED_ON = 1200
 """The first so many of the 1,797 digits; the model has not seen the others."""
@@ -95,7 +94,7 @@ def best_passages(question: str, count: int = 3) -> list[str]:
 
 
 def answer(question: str, rng: random.Random) -> Iterator[str]:
-    """One of the three best passages, some words at a time: asked twice, it may answer otherwise."""
+    """One of the three best passages, some words at a time; asked twice, it may be another one."""
     passage = rng.choices(best_passages(question), weights=(4, 2, 1))[0]
     words = passage.split(" ")
     for start in range(0, len(words), 6):

@@ -1,20 +1,19 @@
 """The OpenAI SDK, guarded: a streamed answer, and a label that is always one of the topics.
 
-Python: pip install "reliai[openai,demo]"; then `OPENAI_API_KEY=… MODEL=… python openai_sdk.py`.
+Python: pip install "reliai[openai,demo]"; then, with OPENAI_API_KEY and MODEL in the environment,
+`python openai_sdk.py`.
 Without a key it asks a server on this machine that fails as told.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
-from typing import Literal
+
+from openai import OpenAI
+from openai.types.chat import ChatCompletion
 
 import reliai
 from docs_answers import first_line
-from openai import OpenAI
-from openai.types.chat import ChatCompletion
-from pydantic import BaseModel
+from labels import INSTRUCTIONS, Topic, by_keyword
 
 MODEL = os.environ.get("MODEL", "gpt-5-mini")
 client = OpenAI(
@@ -48,22 +47,10 @@ def answer(question: str) -> Iterator[str]:
         raise ConnectionError("the stream ended without a finish reason: the answer is not whole")
 
 
-class Topic(BaseModel):
-    topic: Literal["statement", "expression", "object"]
-
-
-def by_keyword(question: str) -> Topic:
-    """A rule in this process: less often right, and always there."""
-    words = question.lower()
-    if "statement" in words or "clause" in words:
-        return Topic(topic="statement")
-    return Topic(topic="object" if "object" in words else "expression")
-
-
 @reliai.reliable(
     reliai.Timeout(20),
     reliai.Fallback(by_keyword),
-    reliai.Validate(output=Topic, reask=1),       # told once what was wrong with its answer
+    reliai.Validate(output=Topic, reask=1),  # told once what was wrong with its answer
     reliai.Retry(3),
     reliai.CircuitBreaker("openai", consecutive=5, open_for=2),
     reliai.Timeout(8),
@@ -78,12 +65,6 @@ def topic(question: str) -> ChatCompletion:
         ],
         timeout=reliai.remaining(),
     )
-
-
-INSTRUCTIONS = (
-    "Which part of Python is the question about? Answer with JSON alone: "
-    '{"topic": "statement"}, {"topic": "expression"} or {"topic": "object"}.'
-)
 
 
 def main() -> None:

@@ -49,12 +49,12 @@ def configure(
     if state is not None:
         message = f"configure(state={state!r}): shared state is not available in this version"
         raise ConfigurationError(message)
+    chosen = settings.observers if observers is None else _checked(tuple(observers))
+    if records is not None and records not in chosen:
+        chosen = (*chosen, *_checked((records,)))
     if mode is not None:
         settings.mode = checked_mode(mode)
-    if observers is not None:
-        settings.observers = _checked(tuple(observers))
-    if records is not None:
-        settings.observers = (*settings.observers, *_checked((records,)))
+    settings.observers = chosen
     changes = {"service": service, "environment": environment, "release": release}
     settings.identity = settings.identity._replace(
         **{name: value for name, value in changes.items() if value is not None}

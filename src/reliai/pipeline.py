@@ -5,6 +5,7 @@ Floor 3. Only what has to know the policies lives here; how they are composed is
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from reliai._core.binding import Bound, Options, bound_of, guard
@@ -72,16 +73,18 @@ class Pipeline:
 
     def run(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function guarded."""
-        return cast("R", self._guarded(function)(*args, **kwargs))
+        return cast("R", self._guarded(function)(*_with_self(function, args), **kwargs))
 
     async def arun(
         self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Call an asynchronous function guarded."""
-        return cast("R", await self._guarded(function)(*args, **kwargs))
+        return cast("R", await self._guarded(function)(*_with_self(function, args), **kwargs))
 
     def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        # A function keeps its wrapper, and with it budgets and circuits, from call to call.
+        # A function keeps its wrapper, and with it budgets and circuits, from call to call. A
+        # method of an object is a new object each time it is looked up, its function is not.
+        function = getattr(function, "__func__", function)
         known = self._bound.get(id(function))
         if known is None or known[0] is not function:
             if len(self._bound) >= 128:
@@ -309,5 +312,4 @@ def _guarded(function: Any, what: str) -> Bound:
 
 
 def _with_self(function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    owner = getattr(function, "__self__", None)
-    return args if owner is None else (owner, *args)
+    return (function.__self__, *args) if isinstance(function, MethodType) else args

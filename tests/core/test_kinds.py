@@ -73,7 +73,7 @@ def test_every_kind_gives_what_the_bare_function_gives(kind: str) -> None:
 
 @every_kind
 def test_arguments_that_do_not_fit_are_a_type_error_at_once(kind: str) -> None:
-    with pytest.raises(TypeError, match="prompt"):
+    with pytest.raises(TypeError, match="argument"):
         read(FUNCTIONS[kind], kind, tempo=3)
 
 

@@ -46,6 +46,9 @@ def imported_by(path: Path) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module":
+            given = [arg.value for arg in node.args if isinstance(arg, ast.Constant)]
+            names |= {name.partition(".")[0] for name in given if isinstance(name, str)}
     return names
 
 
@@ -63,13 +66,24 @@ def test_the_changelog_names_the_version_or_what_is_unreleased() -> None:
 
 def test_every_module_imported_is_a_declared_dependency() -> None:
     allowed = {IMPORT_NAMES.get(name, name).replace("-", "_") for name in declared()}
-    allowed |= set(sys.stdlib_module_names) | {"reliai", "pydantic_core"}  # a part of pydantic
+    allowed |= {"pydantic_core", "referencing"}  # parts of pydantic and jsonschema
+    allowed |= set(sys.stdlib_module_names) | {"reliai"}
     strangers = {
         f"{path.relative_to(ROOT)}: {name}"
         for path in (ROOT / "src").rglob("*.py")
         for name in imported_by(path) - allowed
     }
     assert not strangers
+
+
+def test_every_extra_that_is_named_exists() -> None:
+    extras = set(PROJECT["optional-dependencies"])
+    folders = [ROOT / name for name in ("src", "docs", "examples", "benchmarks", "scripts")]
+    files = [ROOT / "README.md", *(path for folder in folders for path in folder.rglob("*"))]
+    for path in files:
+        if path.suffix in {".py", ".md", ""} and path.is_file():
+            for named in re.findall(r"reliai\[([a-z,]+)\]", path.read_text()):
+                assert set(named.split(",")) <= extras, path
 
 
 def test_the_lock_holds_every_dependency_and_no_address() -> None:

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     from reliai.testing import VirtualClock
 
-__all__ = ["KINDS", "Down", "Model", "ask", "events"]
+__all__ = ["KINDS", "Down", "Model", "ask", "down", "events"]
 
-KINDS = ("sync", "async", "generator", "async_generator")
+KINDS: tuple[str, ...] = ("sync", "async", "generator", "async_generator")
+
+down = ConnectionError("down")
 
 
 class Down(Exception):
@@ -83,7 +85,7 @@ def ask(function: Callable[..., Any], *args: Any) -> Exception | None:
             asyncio.run(function(*args))
         else:
             function(*args)
-    except Exception as error:  # noqa: BLE001  it is the result
+    except Exception as error:
         return error
     return None
 

@@ -80,7 +80,7 @@ def test_a_mistake_made_while_handling_an_error_of_the_model_is_a_mistake() -> N
         concurrent.futures.CancelledError(),
         BaseExceptionGroup("g", [KeyboardInterrupt()]),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=lambda error: f"{type(error).__module__} {type(error).__name__}",
 )
 def test_a_cancellation_is_nobodys_failure(error: BaseException) -> None:
     """Case 8: never retried, never given to a fallback, and the breaker unchanged."""
@@ -292,7 +292,9 @@ def test_many_types_made_at_run_time_are_not_all_remembered() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ConnectionError(), WithStatus(500), WithStatus(429), ValueError()], ids=repr
+    "error",
+    [ConnectionError(), WithStatus(500), WithStatus(429), ValueError()],
+    ids=["plain", "server", "rate limit", "unknown"],
 )
 def test_the_table_is_asked_each_time(error: Exception) -> None:
     before = classify(error)

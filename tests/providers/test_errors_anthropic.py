@@ -124,7 +124,9 @@ def test_a_refused_connection_proves_that_nothing_was_sent() -> None:
     assert (failure.kind, failure.sent) == (ErrorKind.CONNECTION, False)
 
 
-@pytest.mark.parametrize(("raised", "sent"), [(httpx2.ReadTimeout, True), (httpx2.PoolTimeout, False)])
+@pytest.mark.parametrize(
+    ("raised", "sent"), [(httpx2.ReadTimeout, True), (httpx2.PoolTimeout, False)]
+)
 def test_a_timeout_tells_by_its_phase_whether_the_request_was_sent(
     raised: type[httpx2.TimeoutException], sent: bool
 ) -> None:

@@ -129,3 +129,6 @@ class Caller:
 
 SYNC = [Caller(api, asynchronous=False) for api in _REQUESTS]
 ALL = SYNC + [Caller(api, asynchronous=True) for api in _REQUESTS]
+
+MIXED = [*SYNC[:1], ALL[4], *SYNC[2:]]
+"""Each API once, for what the shape of the call has no part in."""

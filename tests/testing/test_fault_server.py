@@ -173,6 +173,17 @@ def test_a_model_that_raises_in_the_middle_breaks_the_stream() -> None:
             send(connection, stream=True)
         assert server.requests[0].wait()
         assert server.requests[0].outcome == "failed"
+        assert isinstance(server.requests[0].error, LookupError)
+
+
+def test_a_model_that_raises_in_the_middle_of_an_answer_in_one_piece_is_http_500() -> None:
+    def model(_: object) -> Iterator[str]:
+        yield "a"
+        raise LookupError("lost")
+
+    with fault_server(model=model) as server:
+        assert ask(server) == 500
+        assert isinstance(server.requests[0].error, LookupError)
 
 
 def test_a_model_that_streams_is_closed_when_its_client_leaves() -> None:
@@ -215,7 +226,7 @@ def test_a_schedules_faults_happen_to_what_the_script_answers() -> None:
 def test_a_schedule_may_be_pairs_of_a_second_and_an_item() -> None:
     with fault_server("a", schedule=[(0, Status(503)), (3600, None)]) as server:
         assert ask(server) == 503
-    with fault_server("a", schedule=[(-2, Status(503)), (-1, None)]) as server:
+    with fault_server("a", schedule=[(-1, None), (-2, Status(503))]) as server:
         assert ask(server) == "a"
     with fault_server("a", schedule=[(3600, Status(503))]) as server:
         assert ask(server) == "a"
@@ -331,6 +342,26 @@ def test_a_client_may_wait_for_the_servers_consent_to_its_body(server: FaultServ
         assert connection.sock.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.send(b"{}")
         assert connection.getresponse().status == 200
+
+
+def test_a_body_may_come_in_chunks(server: FaultServer) -> None:
+    server.reset("a")
+    with connect(server) as connection:
+        connection.request("POST", "/v1/messages", iter([b'{"mod', b'el": "m"}']))
+        assert connection.getresponse().status == 200
+    assert server.requests[0].json == {"model": "m"}
+
+
+@pytest.mark.parametrize(
+    ("path", "sign"),
+    [("/v1/chat/completions", ": keep-alive"), ("/v1/messages", "event: ping")],
+)
+def test_a_silent_stream_may_give_signs_of_life(server: FaultServer, path: str, sign: str) -> None:
+    server.reset([["a", Stall(0.06, keep_alive=0.01), "b"]])
+    with connect(server) as connection:
+        _, events = send(connection, path, stream=True)
+    silence = events.partition('"a"')[2].partition('"b"')[0]
+    assert silence.count(sign) >= 5
 
 
 def test_nonsense_on_the_line_ends_the_connection_and_nothing_else(server: FaultServer) -> None:

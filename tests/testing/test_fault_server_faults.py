@@ -26,7 +26,7 @@ from reliai.testing import (
     Stall,
     Status,
 )
-from tests.testing._callers import ALL, SYNC, Caller
+from tests.testing._callers import ALL, MIXED, SYNC, Caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from reliai.testing import FaultServer
 
 every_caller = pytest.mark.parametrize("caller", ALL, ids=str)
+every_api = pytest.mark.parametrize("caller", MIXED, ids=str)
 CHAT, RESPONSES, MESSAGES = SYNC
 ANSWER = "a b c d"
 
@@ -104,7 +105,7 @@ def failure_of(caller: Caller, url: str, timeout: float = 20.0) -> Any:
 # --- HTTP errors ----------------------------------------------------------------------------
 
 
-@every_caller
+@every_api
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_of_error_is_the_providers_own(
     server: FaultServer, caller: Caller, kind: str
@@ -312,7 +313,7 @@ def test_a_response_may_fail_in_its_last_event(server: FaultServer) -> None:
     assert (last.response.status, last.response.error.code) == ("failed", "server_error")
 
 
-@every_caller
+@every_api
 def test_without_a_stream_it_is_an_http_error(server: FaultServer, caller: Caller) -> None:
     server.reset(InStreamError("rate_limited", after=2, then=ANSWER))
     assert failure_of(caller, server.url).status_code == 429
@@ -321,7 +322,7 @@ def test_without_a_stream_it_is_an_http_error(server: FaultServer, caller: Calle
 # --- unreadable answers ---------------------------------------------------------------------
 
 
-@every_caller
+@every_api
 @pytest.mark.parametrize("kind", ["json", "truncated", "empty"])
 def test_broken_json_comes_out_as_a_decoding_error(
     server: FaultServer, caller: Caller, kind: Any
@@ -330,7 +331,7 @@ def test_broken_json_comes_out_as_a_decoding_error(
     assert type(failure_of(caller, server.url)) is json.JSONDecodeError
 
 
-@every_caller
+@every_api
 @pytest.mark.parametrize("kind", ["json", "truncated", "sse"])
 def test_a_broken_event_comes_out_as_a_decoding_error(
     server: FaultServer, caller: Caller, kind: Any
@@ -341,7 +342,7 @@ def test_a_broken_event_comes_out_as_a_decoding_error(
     assert type(seen.error) is json.JSONDecodeError
 
 
-@every_caller
+@every_api
 def test_a_page_of_html_comes_back_as_text(server: FaultServer, caller: Caller) -> None:
     server.reset([Malformed("html"), Malformed("html", status=502)])
     page: object = caller.call(server.url)
@@ -350,7 +351,7 @@ def test_a_page_of_html_comes_back_as_text(server: FaultServer, caller: Caller) 
     assert failure_of(caller, server.url).status_code == 502
 
 
-@every_caller
+@every_api
 def test_an_event_stream_nobody_asked_for_comes_back_as_text(
     server: FaultServer, caller: Caller
 ) -> None:
@@ -358,7 +359,7 @@ def test_an_event_stream_nobody_asked_for_comes_back_as_text(
     assert str(caller.call(server.url)).startswith("data: ")
 
 
-@every_caller
+@every_api
 def test_json_of_another_shape_passes_the_sdk(server: FaultServer, caller: Caller) -> None:
     server.reset(Malformed("schema"))
     answer = caller.call(server.url)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reliai import clock
+from reliai._core import workers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
     from contextvars import Context
+
+    from reliai._core.target import Stragglers
 
 __all__ = ["CancelledError", "InContext", "Timer", "in_thread"]
 
@@ -57,14 +62,45 @@ class Timer:
             task.uncancel()
 
 
-async def in_thread(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call a function that may block, on a thread; contextvars follow."""
-    time = clock.active()
-    time.busy(1)
+async def in_thread(
+    stragglers: Stragglers | None, function: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Any:
+    """Call a function that may block, on a thread; contextvars follow.
+
+    The thread is one of our daemons: one that hangs keeps neither the loop's own threads from
+    working nor the program from ending. When the task is cancelled it is left behind.
+    """
+    loop = asyncio.get_running_loop()
+    finished: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not finished.done():
+            finished.set_result(None)
+
+    def told() -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(wake)
+
+    worker = workers.acquire()
+    worker.begin(copy_context(), function, args, kwargs, told)
     try:
-        return await asyncio.to_thread(function, *args, **kwargs)
+        await finished
+    except BaseException:
+        if not worker.leave():
+            worker.take()
+            workers.release(worker)
+        elif stragglers is not None:
+            stragglers.add(worker)
+        raise
+    worker.leave()  # takes up its signal
+    value, error = worker.take()
+    workers.release(worker)
+    if error is None:
+        return value
+    try:
+        raise error
     finally:
-        time.busy(-1)
+        del error  # no cycle through the traceback
 
 
 class InContext:

@@ -40,7 +40,8 @@ class AsyncLazyStream:
     @property
     def record(self) -> CallRecord | None:
         """The call's record; None until the stream has ended."""
-        return None if self._stream is None else self._stream.record
+        record = self._call._record  # noqa: SLF001  the engine's own
+        return record if record.ended else None
 
     async def open(self) -> Outcome:
         """Start the call and read the first chunk."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.aio import CancelledError, InContext, Timer, in_thread
 from reliai._core.ambient import current
-from reliai._core.async_stream import AsyncStream, closing
+from reliai._core.async_stream import AsyncStream, closed
 from reliai._core.attempts import (
     attempt_failed,
     attempt_succeeded,
     begin_attempt,
     first_chunk_limit,
 )
+from reliai._core.leaf import too_many
 from reliai._core.limits import nearest, overrun
 from reliai._core.opening import opened_stream
 from reliai._core.outcome import Outcome
@@ -23,7 +24,7 @@ from reliai._core.stream import NOTHING
 from reliai._core.values import PLAIN, note_response, opaque_stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from contextvars import Context
 
     from reliai._core.call import Call, Limit, Proceed
@@ -36,8 +37,9 @@ __all__ = ["async_leaf"]
 
 def async_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot path, in one piece
     """One attempt of a function of any kind, from within an event loop."""
-    function = target.function if target.kind != "sync" else _in_thread(target.function)
+    function = target.function if target.kind != "sync" else _in_thread(target)
     generator = target.kind.endswith("generator")
+    blocking = not target.kind.startswith("async")
     streaming = site.streaming
 
     async def leaf(call: Call) -> Outcome:  # noqa: C901
@@ -47,10 +49,12 @@ def async_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot pa
             limit = nearest(call, now)
             if limit[0] <= now:
                 return Outcome(error=overrun(call, limit))
+        if blocking and target.stragglers.full:
+            return Outcome(error=too_many(call))
         attempt = begin_attempt(call, now)
         if generator:
             return await _open(
-                call, attempt, lambda: _as_async(function(*call.args, **call.kwargs))
+                call, attempt, lambda: _as_async(call, function(*call.args, **call.kwargs))
             )
         run = _watched(call, function) if call.watched else function
         token = None if current.get() is call else current.set(call)
@@ -92,11 +96,11 @@ def _translated(
     return timeout
 
 
-def _in_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+def _in_thread(target: Target) -> Callable[..., Awaitable[Any]]:
     """A plain function as a target of an asynchronous call: run where it cannot block the loop."""
 
     async def run(*args: Any, **kwargs: Any) -> Any:
-        return await in_thread(function, *args, **kwargs)
+        return await in_thread(target.stragglers, target.function, *args, **kwargs)
 
     return run
 
@@ -116,30 +120,41 @@ def _watched(call: Call, function: Callable[..., Any]) -> Callable[..., Awaitabl
 
 
 async def _received(call: Call, attempt: Attempt, value: Any) -> Outcome:
-    if call._site.streaming or opaque_stream(value):  # noqa: SLF001  the engine's own
-        return await _open(call, attempt, lambda: _as_async(value))
+    # An iterator that need not be awaited is data here.
+    if call._site.streaming or (opaque_stream(value) and hasattr(value, "__aiter__")):  # noqa: SLF001
+        return await _open(call, attempt, lambda: _as_async(call, value))
     attempt_succeeded(call, attempt)
     note_response(call, attempt, value)
     return Outcome(value)
 
 
-def _as_async(value: Any) -> Any:
+def _as_async(call: Call, value: Any) -> Any:
     if hasattr(value, "__aiter__"):
         return value
-    # One value where a stream was expected is a fallback's; an iterator is one that may not wait.
-    return _each(value if hasattr(value, "__next__") else (value,))
+    # One value where a stream was expected is a fallback's, and so is a stream that blocks.
+    return _each(call, value) if hasattr(value, "__next__") else _only(value)
 
 
-async def _each(chunks: Iterable[Any]) -> AsyncIterator[Any]:
-    for chunk in chunks:
-        yield chunk
+async def _only(value: Any) -> AsyncIterator[Any]:
+    yield value
+
+
+async def _each(call: Call, chunks: Any) -> AsyncIterator[Any]:
+    """The chunks of a plain stream, each waited for on a thread, in a context of its own."""
+    step, stragglers = copy_context().run, call._target.stragglers  # noqa: SLF001
+    try:
+        while (chunk := await in_thread(stragglers, step, next, chunks, NOTHING)) is not NOTHING:
+            yield chunk
+    finally:
+        with suppress(Exception):  # it may still be at work, and ends by itself then
+            getattr(chunks, "close", bool)()
 
 
 async def _open(call: Call, attempt: Attempt, source: Callable[[], Any]) -> Outcome:
     """Read the first chunk of what `source` gives: failing to start is an ordinary failure."""
     context = copy_context()
     context.run(current.set, call)
-    limit = first_chunk_limit(call)
+    limit = first_chunk_limit(call, attempt)
     call.bound = None if limit is None else limit[0]
     timer = None
     opened: list[Any] = []
@@ -148,6 +163,7 @@ async def _open(call: Call, attempt: Attempt, source: Callable[[], Any]) -> Outc
             timer = Timer(limit[0] - call.clock.monotonic())
         chunk = await _first_chunk(call, context, source, opened)
     except Exception as error:  # noqa: BLE001  becomes an outcome
+        await _close_opened(context, opened)
         return attempt_failed(call, attempt, _translated(call, limit, timer, error))
     except CancelledError as cancelled:
         if timer is not None and limit is not None and timer.expired():
@@ -155,6 +171,7 @@ async def _open(call: Call, attempt: Attempt, source: Callable[[], Any]) -> Outc
             await _close_opened(context, opened)
             return attempt_failed(call, attempt, overrun(call, limit))
         attempt_failed(call, attempt, cancelled)
+        await _close_opened(context, opened)
         raise
     except BaseException as error:
         attempt_failed(call, attempt, error)
@@ -184,6 +201,6 @@ async def _first_chunk(
 
 
 async def _close_opened(context: Context, opened: list[Any]) -> None:
-    """Close a stream that gave no first chunk in time."""
+    """Close a stream that gave no first chunk; nobody else knows of it."""
     if opened:
-        await asyncio.shield(closing(context, opened[0]))
+        await closed(context, opened[0])

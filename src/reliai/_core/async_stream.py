@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from reliai._core.aio import CancelledError, InContext, Timer
@@ -11,13 +12,13 @@ from reliai._core.outcome import StreamOutcome
 from reliai._core.stream import NOTHING, Stream, abandon
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
     from contextvars import Context
     from types import TracebackType
 
     from reliai._core.call import Call, Limit
 
-__all__ = ["AsyncStream", "closing", "replayed"]
+__all__ = ["AsyncStream", "closed", "replayed"]
 
 _closings: set[asyncio.Task[None]] = set()
 """Closings under way; a loop keeps only weak references to its tasks."""
@@ -26,23 +27,22 @@ _closings: set[asyncio.Task[None]] = set()
 class AsyncStream(Stream):
     """An asynchronous iterator of chunks; see `Stream`."""
 
-    __slots__ = ("_loop",)
+    __slots__ = ("_closing", "_loop")
 
     def __init__(
         self, call: Call, context: Context, source: Any, iterator: Any, first: Any
     ) -> None:
         super().__init__(call, context, source, iterator, first)
         self._loop = asyncio.get_running_loop()
+        self._closing = False
 
     def __aiter__(self) -> AsyncStream:
         return self
 
     async def __anext__(self) -> Any:
-        first = self._first
-        if first is not NOTHING:
-            self._first = NOTHING
-            return self._deliver(first)
-        if self.ended:
+        if self._first is not NOTHING:
+            return self._deliver_first()
+        if self._end is not None:
             raise StopAsyncIteration
         return await self._step(self._iterator.__anext__())
 
@@ -75,8 +75,9 @@ class AsyncStream(Stream):
 
     async def aclose(self) -> None:
         """Close the stream early; nothing when it has ended. Finishes although it is cancelled."""
-        if self.ended:
+        if self.ended or self._closing:
             return
+        self._closing = True
         try:
             await asyncio.shield(closing(self._context, self._source))
         finally:
@@ -91,7 +92,14 @@ class AsyncStream(Stream):
         except StopAsyncIteration:
             self.end()
             raise
+        except (Exception, CancelledError) as error:
+            try:
+                await closed(self._context, self._source)
+            finally:
+                self.end(error)
+            raise
         except BaseException as error:
+            _close_later(self._loop, self._context, self._source)
             self.end(error)
             raise
         return self._deliver(chunk)
@@ -114,9 +122,7 @@ class AsyncStream(Stream):
                 raise
         finally:
             timer.stop()
-        await asyncio.shield(closing(self._context, self._source))
-        interruption = self._interruption(limit)
-        raise interruption from interruption.__cause__
+        raise self._interruption(limit)
 
     async def __aenter__(self) -> Self:
         enter = getattr(self._source, "__aenter__", None)
@@ -130,39 +136,64 @@ class AsyncStream(Stream):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
         leave = getattr(self._source, "__aexit__", None)
-        if leave is not None:
-            await InContext(self._context, leave(kind, error, traceback))
+        if leave is None:
+            await self.aclose()
+            return
+        self._closing = True
+        try:  # it closes its stream itself
+            await asyncio.shield(_task(self._context, lambda: leave(kind, error, traceback)))
+        finally:
+            self.end(GeneratorExit())
 
     def __del__(self) -> None:
         if not getattr(self, "ended", True):
-            loop, context, source = self._loop, self._context, self._source
-            abandon(lambda: _close_later(loop, context, source))
+            if not self._closing:
+                loop, context, source = self._loop, self._context, self._source
+                abandon(lambda: _close_later(loop, context, source))
             abandon(lambda: self.end(GeneratorExit()))
 
 
-def closing(context: Context, source: Any) -> asyncio.Task[None]:
-    """A task that closes a source; it goes on when whoever waits for it is cancelled."""
-    task = asyncio.ensure_future(_close(context, source))
+def _task(context: Context, act: Callable[[], Any]) -> asyncio.Task[None]:
+    """A task that goes on when whoever waits for it is cancelled."""
+    task = asyncio.ensure_future(_act(context, act))
     _closings.add(task)
     task.add_done_callback(_closings.discard)
     return task
 
 
-async def _close(context: Context, source: Any) -> None:
+async def _act(context: Context, act: Callable[[], Any]) -> None:
+    acting = context.run(act)
+    if inspect.isawaitable(acting):
+        await InContext(context, acting)
+
+
+def closing(context: Context, source: Any) -> asyncio.Task[None]:
+    """A task that closes a source."""
     close = getattr(source, "aclose", None) or getattr(source, "close", None)
-    if close is None:
-        return
-    closing = context.run(close)
-    if inspect.isawaitable(closing):
-        await InContext(context, closing)
+    return _task(context, close if callable(close) else _nothing)
+
+
+def _nothing() -> None:
+    return None
+
+
+async def closed(context: Context, source: Any) -> None:
+    """Close a source that failed: its failure is what is told, not how its closing went."""
+    with suppress(Exception):
+        await asyncio.shield(closing(context, source))
 
 
 def _close_later(loop: asyncio.AbstractEventLoop, context: Context, source: Any) -> None:
-    """Close an abandoned source on its own loop, if that still runs."""
-    if not loop.is_closed() and loop.is_running():
-        loop.call_soon_threadsafe(closing, context, source)
+    """Close an abandoned source on its own loop, when that runs."""
+    with suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(_close_alone, context, source)
+
+
+def _close_alone(context: Context, source: Any) -> None:
+    task = asyncio.ensure_future(closed(context, source))
+    _closings.add(task)
+    task.add_done_callback(_closings.discard)
 
 
 def replayed(call: Call, chunks: list[Any], context: Context) -> StreamOutcome:

@@ -31,11 +31,11 @@ _TRANSIENT = {
 
 
 def begin_attempt(call: Call, now: float) -> Attempt:
-    """Put a new attempt on the record and stamp the call as admitted."""
+    """Put a new attempt, which reaches the function `now`, on the record."""
     record = call._record  # noqa: SLF001  the engine fills the record
-    call.admitted_at = now
     attempts = record._attempts  # noqa: SLF001
     attempt = Attempt()
+    attempt.began = now
     attempt.number = len(attempts) + 1
     attempt.target = call._target.name  # noqa: SLF001
     attempt.started_at = record.started_at + (now - call.started)
@@ -56,13 +56,13 @@ def attempt_limit(call: Call, now: float) -> Limit | None:
 def attempt_succeeded(call: Call, attempt: Attempt) -> None:
     """Close an attempt that gave a value."""
     attempt.status = "success"
-    attempt.duration = call.clock.monotonic() - call.admitted_at
+    attempt.duration = call.clock.monotonic() - attempt.began
 
 
 def attempt_failed(call: Call, attempt: Attempt, error: BaseException) -> Outcome:
     """Close an attempt that gave an error, and say what the policies are to make of it."""
-    attempt.duration = call.clock.monotonic() - call.admitted_at
-    own = _own_timeout(call, error)
+    attempt.duration = call.clock.monotonic() - attempt.began
+    own = _own_timeout(call, attempt, error)
     outcome = Outcome(error=error if own is None else own)
     failure = outcome.failure
     kind = ErrorKind.UNKNOWN if failure is None else failure.kind
@@ -82,12 +82,13 @@ def attempt_failed(call: Call, attempt: Attempt, error: BaseException) -> Outcom
     return outcome
 
 
-def _own_timeout(call: Call, error: BaseException) -> CallTimeout | None:
+def _own_timeout(call: Call, attempt: Attempt, error: BaseException) -> CallTimeout | None:
     """This call's own limit, when a nested call ran into it as the one it inherited."""
     if not isinstance(error, CallTimeout) or error.layer != "inherited":
         return None
-    limit = attempt_limit(call, call.admitted_at)
-    if limit is None or limit[1] == "inherited" or limit[0] > call.clock.monotonic():
+    limit = attempt_limit(call, attempt.began)
+    # An event loop wakes up early by its clock's resolution, which is not early at all.
+    if limit is None or limit[1] == "inherited" or limit[0] - 0.001 > call.clock.monotonic():
         return None
     own = overrun(call, limit)
     own.__cause__ = error
@@ -105,11 +106,11 @@ def _ambiguous(call: Call, error: BaseException) -> AmbiguousOutcome:
     return ambiguous
 
 
-def first_chunk_limit(call: Call) -> Limit | None:
+def first_chunk_limit(call: Call, attempt: Attempt) -> Limit | None:
     """The limit for the first chunk, counted from where the attempt began."""
-    limit = attempt_limit(call, call.admitted_at)
+    limit = attempt_limit(call, attempt.began)
     if call.first_chunk is not None:
-        until = call.admitted_at + call.first_chunk
+        until = attempt.began + call.first_chunk
         if limit is None or until < limit[0] or limit[1] == "attempt":
             limit = (until, "first_chunk", call.first_chunk)
     return limit

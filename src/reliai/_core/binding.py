@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from types import MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reliai._core.kinds import kind_of
@@ -90,10 +91,16 @@ def guard(function: Any, policies: tuple[Any, ...], options: Options | None = No
     checked = tuple(as_policy(policy) for policy in policies)
     inner = bound_of(function)
     if inner is not None:
-        function = inner.site.function
+        function = _bare(inner, function)
         checked += inner.policies
         options = options.around(inner.options)
     return _bind(function, checked, options).wrapper
+
+
+def _bare(bound: Bound, wrapper: Any) -> Any:
+    """The function behind a wrapper; of a bound method, bound to the same object."""
+    owner = getattr(wrapper, "__self__", None)
+    return bound.site.function if owner is None else MethodType(bound.site.function, owner)
 
 
 def _bind(function: Callable[..., Any], policies: tuple[Policy, ...], options: Options) -> Bound:
@@ -110,6 +117,9 @@ def _bind(function: Callable[..., Any], policies: tuple[Policy, ...], options: O
         chain = _link(policy, chain)
     site.chain = chain
     made = wrapper(site)
+    if not hasattr(function, "__name__"):  # a partial, or a callable object
+        made.__module__, made.__qualname__ = _home(function)
+        made.__name__ = site.target.name
     functools.update_wrapper(made, function)
     if options.output is not None:
         made.__annotations__ = {
@@ -143,7 +153,7 @@ def _site(function: Callable[..., Any], options: Options) -> Site:
     site = Site(
         function,
         kind_of(function, options.kind),
-        name=options.name or _name(function),
+        name=options.name or ".".join(_home(function)),
         effects=effects,
         cooperative=bool(options.cooperative),
         idempotency_key=options.idempotency_key,
@@ -162,11 +172,12 @@ def _site(function: Callable[..., Any], options: Options) -> Site:
     return site
 
 
-def _name(function: Any) -> str:
+def _home(function: Any) -> tuple[str, str]:
+    """The module and the qualified name of a function, or of the type of a callable object."""
     while isinstance(function, functools.partial):
         function = function.func
     owner = function if hasattr(function, "__qualname__") else type(function)
-    return f"{owner.__module__}.{owner.__qualname__}"
+    return owner.__module__, owner.__qualname__
 
 
 def _leaf(site: Site, target: Target) -> Proceed:

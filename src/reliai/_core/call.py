@@ -39,10 +39,7 @@ class Call:
     Attributes:
         args, kwargs: the arguments, as they will be passed on.
         deadline: when the whole call must be done, by the monotonic clock; None for no limit.
-        admitted_at: when the last attempt reached the function, by the monotonic clock. Durations
-            that judge a provider start here: waiting in our own queues is not charged to it.
         clock: where the time comes from.
-        exhausted: identity of an error whose retries a call inside this one has used up.
         ambient: what surrounds the call: `context`, `deactivated`, `mode`.
     """
 
@@ -51,7 +48,6 @@ class Call:
         "_record",
         "_site",
         "_target",
-        "admitted_at",
         "ambient",
         "args",
         "attempt_limit",
@@ -59,7 +55,6 @@ class Call:
         "clock",
         "cut",
         "deadline",
-        "exhausted",
         "first_chunk",
         "hooks",
         "idle",
@@ -73,7 +68,6 @@ class Call:
         "watched",
     )
 
-    admitted_at: float
     limit: float
     _arguments: Mapping[str, Any] | None
 
@@ -105,11 +99,9 @@ class Call:
         self.waited = 0.0
         self.mode = "enforce"
         self.parent: Call | None = None
-        self.exhausted = 0
         self.watched = ambient.leaf_filter is not None or hooks.watching
         self.layer = "inherited"
         self.limit = 0.0
-        # admitted_at is set by the leaf.
 
     @property
     def id(self) -> str:
@@ -135,6 +127,24 @@ class Call:
     def attempt(self) -> int:
         """Number of the current attempt, from 1, over all retries, reasks and targets."""
         return max(1, len(self._record._attempts))  # noqa: SLF001  the record is the call's own
+
+    @property
+    def admitted_at(self) -> float:
+        """When the last attempt reached the function, by the monotonic clock.
+
+        Durations that judge a provider start here: waiting in our own queues is not charged to it.
+        """
+        attempts = self._record._attempts  # noqa: SLF001  the record is the call's own
+        return attempts[-1].began if attempts else self.started
+
+    @property
+    def exhausted(self) -> int:
+        """Identity of an error whose retries a call inside this one has used up; 0 for none."""
+        return self._record._exhausted  # noqa: SLF001  the record is the call's own
+
+    @exhausted.setter
+    def exhausted(self, identity: int) -> None:
+        self._record._exhausted = identity  # noqa: SLF001  the record is the call's own
 
     def current_attempt(self) -> Attempt:
         """The record of the current attempt."""
@@ -209,6 +219,7 @@ class Call:
         """
         site = self._site
         arguments = site.signature.bind(*self.args, **self.kwargs)
+        arguments.apply_defaults()  # a gap before a positional argument would end them
         for name, value in changes.items():
             site.put_argument(arguments, name, value)
         return self._copy(args=arguments.args, kwargs=arguments.kwargs, _arguments=None)
@@ -217,10 +228,16 @@ class Call:
         """The same call, going to another function."""
         return self._copy(_target=target)
 
-    def at(self, site: Site) -> Call:
-        """The same call, served by another guarded function with policies of its own."""
-        target = site.target
-        return self._copy(_site=site, _target=target, _arguments=None)
+    def at(self, site: Site, owner: object = None) -> Call:
+        """The same call, served by another guarded function: of `owner`, when it is a method."""
+        args = self.args if owner is None else (owner, *self.args)
+        return self._copy(
+            _site=site, _target=site.target, _arguments=None, args=args, bound=None
+        )
+
+    def given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """The same call with other arguments."""
+        return self._copy(args=args, kwargs=kwargs, _arguments=None)
 
     def answered_by(self, target: str) -> None:
         """Put on the record who gave the answer, when it was not the function called last."""
@@ -228,10 +245,7 @@ class Call:
 
     def named(self, target: str) -> Call:
         """The same call of the same function, under another target's name."""
-        own = self._target
-        other = Target(own.function, own.kind, target, primary=False)
-        other.leaf = own.leaf
-        return self._copy(_target=other)
+        return self._copy(_target=self._target.named(target))
 
     def _copy(self, **changes: Any) -> Call:
         copy = Call.__new__(Call)

@@ -1,18 +1,25 @@
-"""Warnings that point at the user's line, and never change a call."""
+"""What is said besides a call: notes on errors, and warnings that point at the user's line."""
 
 from __future__ import annotations
 
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from reliai.errors import ReliaiWarning
 
-__all__ = ["warn", "warn_once"]
+__all__ = ["note", "warn", "warn_once"]
 
 _HERE = str(Path(__file__).parent.parent)
 
 _said: set[str] = set()
+
+
+def note(error: BaseException, text: str) -> None:
+    """Add a note to an error; one that takes none, such as a frozen dataclass, goes without."""
+    with suppress(Exception):
+        error.add_note(text)
 
 
 def warn(message: str) -> None:

@@ -138,27 +138,27 @@ def finish_cancelled(call: Call, error: BaseException) -> None:
 
 
 def run_now(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """Finish a coroutine that never suspends.
-
-    Raises:
-        ConfigurationError: when it does suspend, naming the policy that did.
-    """
+    """Finish a coroutine that never suspends; one that does is a failure that names it."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
         outcome: Outcome = stop.value
         return outcome
-    raise suspended(coroutine)
+    return suspended(coroutine)
 
 
-def suspended(coroutine: Coroutine[Any, Any, Any]) -> ConfigurationError:
-    """The error for a policy that waits for an event loop in a synchronous call."""
+def suspended(coroutine: Coroutine[Any, Any, Any]) -> Outcome:
+    """The outcome when a policy waits for an event loop in a synchronous call."""
+    from reliai._core.outcome import Outcome  # noqa: PLC0415  off the hot path
+
     inner: Any = coroutine
     while getattr(inner, "cr_await", None) is not None and hasattr(inner.cr_await, "cr_code"):
         inner = inner.cr_await
     name = getattr(inner, "__qualname__", repr(inner))
     coroutine.close()
-    return ConfigurationError(
-        f"{name} awaited something that needs an event loop, but the guarded function is "
-        "synchronous; await only proceed(call) and call.runtime, or guard an `async def` function"
+    return Outcome(
+        error=ConfigurationError(
+            f"{name} awaited something that needs an event loop, but the guarded function is "
+            "synchronous; await only proceed(call) and call.runtime, or guard an `async def` one"
+        )
     )

@@ -13,6 +13,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.observers import complain, deliver
+from reliai._core.settings import settings
+from reliai._core.stream import settle_abandoned
 
 if TYPE_CHECKING:
     from reliai._core.observers import Observer
@@ -42,7 +44,7 @@ class Hub:
     def _renew(self) -> None:
         # SimpleQueue.put may be called from a destructor: it takes no lock of Python's.
         self._queue: SimpleQueue[_Entry | threading.Event] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler that flushes may find it held
         self._worker: threading.Thread | None = None
         self.exported = 0
         self.dropped = 0
@@ -69,7 +71,7 @@ class Hub:
             self._worker = worker
             if not self._at_exit:
                 self._at_exit = True
-                atexit.register(self.flush)
+                atexit.register(_flush_at_exit)
 
     def _work(self) -> None:
         queue = self._queue
@@ -82,7 +84,11 @@ class Hub:
             return
         observers, method, args = entry
         for observer in observers:
-            taken = deliver(observer, getattr(observer, method), *args)
+            try:
+                taken = deliver(observer, getattr(observer, method), *args)
+            except BaseException:  # noqa: BLE001  an observer that exits must not take us along
+                complain(observer, f"tried to end the program in {method}")
+                taken = False
             with self._lock:
                 if taken:
                     self.exported += 1
@@ -119,8 +125,13 @@ hub = Hub()
 os.register_at_fork(after_in_child=hub._renew)  # noqa: SLF001
 
 
+def _flush_at_exit() -> None:
+    flush_all(settings.observers, 2.0)
+
+
 def flush_all(observers: tuple[Observer, ...], timeout: float) -> bool:
     """Empty the queue, then have each observer write out what it holds back."""
+    settle_abandoned()
     emptied = hub.flush(timeout)
     for observer in observers:
         flush = getattr(observer, "flush", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from random import getrandbits
+from reliai._core.chance import chance
 
 __all__ = ["as_text", "new"]
 
@@ -10,11 +10,8 @@ _RANDOM_BITS = 76
 
 
 def new(unix_time: float) -> int:
-    """A fresh id for a call that starts at `unix_time` (seconds): microseconds, then chance.
-
-    `random` reseeds itself in a forked child, so ids stay unique across processes.
-    """
-    return (int(unix_time * 1e6) << _RANDOM_BITS) | getrandbits(_RANDOM_BITS)
+    """A fresh id for a call that starts at `unix_time` (seconds): microseconds, then chance."""
+    return (int(unix_time * 1e6) << _RANDOM_BITS) | chance.getrandbits(_RANDOM_BITS)
 
 
 def as_text(identifier: int | str) -> str:

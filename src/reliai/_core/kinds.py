@@ -17,8 +17,8 @@ __all__ = ["KINDS", "generator_like", "kind_of"]
 
 KINDS = ("sync", "async", "generator", "async_generator")
 
-_AWAITED = re.compile(r"(?:[\w.]*\.)?(Awaitable|Coroutine|Task|Future)\b")
-_ITERATED = re.compile(r"(?:[\w.]*\.)?(AsyncIterator|AsyncIterable|AsyncGenerator)\b")
+_AWAITED = re.compile(r"(?:[\w.]*\.)?(Awaitable|Coroutine|Task|Future)\s*(\[|$)")
+_ITERATED = re.compile(r"(?:[\w.]*\.)?(AsyncIterator|AsyncIterable|AsyncGenerator)\s*(\[|$)")
 
 
 def kind_of(function: Callable[..., Any], declared: str | None = None) -> str:
@@ -39,10 +39,9 @@ def kind_of(function: Callable[..., Any], declared: str | None = None) -> str:
         return "async"
     if inspect.isgeneratorfunction(code):
         return "generator"
-    returns = _returns(code)
-    if _AWAITED.match(returns):
+    if _promises(code, _AWAITED, "__await__"):
         return "async"
-    return "async_generator" if _ITERATED.match(returns) else "sync"
+    return "async_generator" if _promises(code, _ITERATED, "__aiter__") else "sync"
 
 
 def _body(function: Any) -> Any:
@@ -54,11 +53,23 @@ def _body(function: Any) -> Any:
     return getattr(type(function), "__call__", function)  # noqa: B004
 
 
-def _returns(function: Any) -> str:
+def _promises(function: Any, names: re.Pattern[str], method: str) -> bool:
+    """Whether the annotated result is a class with `method`; of one not to be found, by its name."""
     annotation = getattr(function, "__annotations__", {}).get("return")
-    if isinstance(annotation, str):
-        return annotation
-    return str(annotation) if annotation is not None else ""
+    named = _named(function, annotation) if isinstance(annotation, str) else annotation
+    if named is None:
+        return isinstance(annotation, str) and names.match(annotation) is not None
+    named = getattr(named, "__origin__", None) or named
+    return isinstance(named, type) and hasattr(named, method)
+
+
+def _named(function: Any, annotation: str) -> Any:
+    """What an annotation that is text means in the function's module; None when not to be found."""
+    first, *rest = annotation.partition("[")[0].strip().split(".")
+    found = getattr(function, "__globals__", {}).get(first)
+    for name in rest:
+        found = getattr(found, name, None)
+    return found
 
 
 def generator_like(function: Callable[..., Any], *, asynchronous: bool) -> Callable[..., Any]:

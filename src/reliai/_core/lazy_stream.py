@@ -63,7 +63,8 @@ class LazyStream:
     @property
     def record(self) -> CallRecord | None:
         """The call's record; None until the stream has ended."""
-        return None if self._stream is None else self._stream.record
+        record = self._call._record  # noqa: SLF001  the engine's own
+        return record if record.ended else None
 
     def open(self) -> Outcome:
         """Start the call and read the first chunk."""
@@ -141,9 +142,6 @@ class LazyStream:
         self.close()
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") or self._stream is None:
             raise AttributeError(name)
-        stream = self._opened()
-        if stream is None:
-            raise AttributeError(name)
-        return getattr(stream, name)
+        return getattr(self._stream, name)

@@ -11,7 +11,7 @@ from reliai._core.attempts import attempt_failed, attempt_limit, begin_attempt
 from reliai._core.limits import nearest, overrun
 from reliai._core.opening import open_generator, received
 from reliai._core.outcome import Outcome
-from reliai._core.site import MAX_STRAGGLERS
+from reliai._core.target import MAX_STRAGGLERS
 from reliai._core.values import PLAIN
 from reliai.errors import BulkheadFull
 
@@ -22,18 +22,16 @@ if TYPE_CHECKING:
     from reliai._core.site import Site
     from reliai._core.target import Target
 
-__all__ = ["sync_leaf", "watched"]
+__all__ = ["sync_leaf", "too_many", "watched"]
 
 
 def sync_leaf(site: Site, target: Target) -> Proceed:
     """One attempt of a function or generator function, in the caller's thread or on a worker."""
-    if target.kind == "generator":
-        return _generator_leaf(target.function)
-    return _plain_leaf(site, target.function)
+    return _generator_leaf(site, target) if target.kind == "generator" else _plain_leaf(site, target)
 
 
-def _plain_leaf(site: Site, function: Callable[..., Any]) -> Proceed:
-    streaming = site.streaming
+def _plain_leaf(site: Site, target: Target) -> Proceed:
+    function, streaming = target.function, site.streaming
 
     async def leaf(call: Call) -> Outcome:
         now = call.clock.monotonic()
@@ -42,7 +40,7 @@ def _plain_leaf(site: Site, function: Callable[..., Any]) -> Proceed:
             if limit[0] <= now:
                 return Outcome(error=overrun(call, limit))
             if site.threaded:
-                return _on_worker(site, function, call, limit)
+                return _on_worker(target, call, limit)
         attempt = begin_attempt(call, now)
         run = watched(call, function) if call.watched else function
         token = None if current.get() is call else current.set(call)
@@ -65,43 +63,53 @@ def _plain_leaf(site: Site, function: Callable[..., Any]) -> Proceed:
     return leaf
 
 
-def _generator_leaf(function: Callable[..., Any]) -> Proceed:
+def _generator_leaf(site: Site, target: Target) -> Proceed:
+    function = target.function
+
     async def leaf(call: Call) -> Outcome:
         now = call.clock.monotonic()
         limit = attempt_limit(call, now)
         if limit is not None and limit[0] <= now:
             return Outcome(error=overrun(call, limit))
+        if site.threaded and target.stragglers.full:
+            return Outcome(error=too_many(call))
         attempt = begin_attempt(call, now)
-        return open_generator(call, attempt, watched(call, function) if call.watched else function)
+        return open_generator(call, attempt, _faulty(call, function))
 
     return leaf
 
 
+def _faulty(call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` with the faults that a test injects."""
+    leaf_filter = call.ambient.leaf_filter
+    return function if leaf_filter is None else leaf_filter(call, function)
+
+
 def watched(call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` with injected faults, and inside what observers make current."""
-    if call.ambient.leaf_filter is not None:
-        function = call.ambient.leaf_filter(call, function)
-    return call.hooks.activated(call, function)
+    return call.hooks.activated(call, _faulty(call, function))
 
 
-def _on_worker(site: Site, function: Callable[..., Any], call: Call, limit: Limit) -> Outcome:
+def _on_worker(target: Target, call: Call, limit: Limit) -> Outcome:
     """An attempt that can be left behind when its time runs out."""
-    if site.stragglers >= MAX_STRAGGLERS:
-        return Outcome(error=_too_many(site))
+    if target.stragglers.full:
+        return Outcome(error=too_many(call))
     attempt = begin_attempt(call, call.clock.monotonic())
     context = copy_context()
     context.run(current.set, call)
-    run = watched(call, function) if call.watched else function
+    run = watched(call, target.function) if call.watched else target.function
     worker = workers.acquire()
     seconds = limit[0] - call.clock.monotonic()
     try:
         value, error = worker.call(context, seconds, run, call.args, call.kwargs)
     except workers.Abandoned:
-        site.straggle(worker)
         return attempt_failed(call, attempt, overrun(call, limit))
     except BaseException as interrupt:
         attempt_failed(call, attempt, interrupt)
         raise
+    finally:
+        if worker.abandoned:
+            target.stragglers.add(worker)
     if error is not None:
         workers.release(worker)
         try:
@@ -114,9 +122,10 @@ def _on_worker(site: Site, function: Callable[..., Any], call: Call, limit: Limi
     return received(call, attempt, value, context, worker)
 
 
-def _too_many(site: Site) -> BulkheadFull:
+def too_many(call: Call) -> BulkheadFull:
+    """The refusal to start one more thread for a function that never ends."""
     return BulkheadFull(
-        f"{site.name} has left {MAX_STRAGGLERS} threads behind that still run after their time "
+        f"{call.target} of {call.name} has left {MAX_STRAGGLERS} threads behind that still run after their time "
         "limit; no more are started until one ends. Give its client a time limit of its own, "
         "from reliai.remaining()"
     )

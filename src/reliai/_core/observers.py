@@ -12,8 +12,6 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from reliai._core.settings import settings
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
@@ -42,7 +40,7 @@ class EveryObserver(Protocol):
     def on_end(self, record: CallRecord) -> None:
         """A call ended; of a stream, the stream did."""
 
-    def activate(self, call: Call, attempt: Attempt) -> AbstractContextManager[object]:
+    def activate(self, call: Call, attempt: Attempt) -> AbstractContextManager[object] | None:
         """A context manager entered around each step of the function; makes a span current."""
 
     def flush(self, timeout: float) -> None:
@@ -98,7 +96,7 @@ class Hooks:
         attempt = call.current_attempt()
         stack = ExitStack()
         for observer in self.activating:
-            deliver(observer, _enter, stack, observer, call, attempt)
+            deliver(observer, _activate, stack, observer, call, attempt)
         return stack
 
     def event(self, call: Call, event: Event) -> None:
@@ -128,16 +126,17 @@ def _activated(
     def step(*args: Any, **kwargs: Any) -> Any:
         with ExitStack() as stack:
             for observer in activating:
-                deliver(observer, _enter, stack, observer, call, attempt)
+                deliver(observer, _activate, stack, observer, call, attempt)
             return function(*args, **kwargs)
 
     return step
 
 
-def _enter(stack: ExitStack, observer: EveryObserver, call: Call, attempt: Attempt) -> None:
+def _activate(stack: ExitStack, observer: EveryObserver, call: Call, attempt: Attempt) -> None:
     manager = observer.activate(call, attempt)
-    manager.__enter__()
-    stack.push(_leaving(observer, manager))
+    if manager is not None:
+        manager.__enter__()
+        stack.push(_leaving(observer, manager))
 
 
 def _leaving(observer: Observer, manager: AbstractContextManager[object]) -> Callable[..., bool]:
@@ -156,7 +155,8 @@ def deliver(observer: Observer, method: Callable[..., object], *args: Any) -> bo
     try:
         method(*args)
     except Exception:  # noqa: BLE001  an observer never changes a call
-        complain(observer, "raised in %s; calls go on, what it missed is counted", method.__name__)
+        where = getattr(method, "__name__", "a callback").lstrip("_")
+        complain(observer, "raised in %s; calls go on, what it missed is counted", where)
         return False
     return True
 
@@ -171,11 +171,3 @@ def complain(observer: Observer, message: str, *args: object) -> None:
     logging.getLogger("reliai").warning("observer %s %s", name, text, exc_info=sys.exc_info())
 
 
-def without_observers() -> Hooks:
-    """Hooks that see nothing."""
-    return Hooks(())
-
-
-def combined(own: tuple[Observer, ...]) -> Hooks:
-    """The hooks of a function with `own` observers besides those of the process."""
-    return Hooks((*settings.observers, *own))

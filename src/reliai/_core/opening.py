@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ def _awaitable_problem(call: Call, value: Any) -> ConfigurationError | None:
 def _opened_value(
     call: Call, attempt: Attempt, value: Any, context: Context, worker: Worker | None
 ) -> Outcome:
+    context.run(current.set, call)
     if not hasattr(value, "__next__"):  # one value where a stream was expected: a fallback's
         value = iter((value,))
 
@@ -87,7 +89,7 @@ def _open_on(
     """Read the first chunk of what `source` gives: failing to start is an ordinary failure."""
     from reliai._core.sync_stream import SyncStream  # noqa: PLC0415  for streams only
 
-    limit = first_chunk_limit(call)
+    limit = first_chunk_limit(call, attempt)
     call.bound = None if limit is None else limit[0]
     opened: list[Any] = []
 
@@ -103,11 +105,11 @@ def _open_on(
     elif worker is not None:
         workers.release(worker)
         worker = None
-    chunk, error = _first_chunk(context, call, first, limit, worker, opened)
+    step = call.hooks.activated(call, first)
+    chunk, error = _first_chunk(context, call, step, limit, worker, opened)
     if error is not None:
-        if worker is not None:
-            workers.release(worker)
         try:
+            _discard(context, worker, opened)
             outcome = attempt_failed(call, attempt, error)
             if not isinstance(error, Exception):
                 raise error
@@ -135,25 +137,38 @@ def _first_chunk(  # noqa: PLR0917
     try:
         return worker.call(context, seconds, first)
     except workers.Abandoned:
-        call._site.straggle(worker, lambda: _close_opened(opened))  # noqa: SLF001
         assert limit is not None  # noqa: S101  only a limit abandons
         return None, overrun(call, limit)
+    except BaseException as interrupt:  # noqa: BLE001  raised again by the caller
+        return None, interrupt
+    finally:
+        if worker.abandoned:
+            call._target.stragglers.add(worker, lambda: _close_opened(opened))  # noqa: SLF001
+
+
+def _discard(context: Context, worker: Worker | None, opened: list[Any]) -> None:
+    """Close a stream that gave no first chunk; nobody else knows of it."""
+    if worker is None:
+        context.run(_close_opened, opened)
+    elif not worker.abandoned:
+        worker.call(context, None, _close_opened, (opened,))
+        workers.release(worker)
 
 
 def _close_opened(opened: list[Any]) -> None:
     close = getattr(opened[0], "close", None) if opened else None
     if callable(close):
-        close()
+        with suppress(Exception):  # it has failed already, and that is what is told
+            close()
 
 
 def opened_stream(call: Call, attempt: Attempt, stream: Stream) -> Outcome:
     """The outcome for a stream whose first chunk was read; its attempt ends with the stream."""
     record = call._record  # noqa: SLF001  the engine fills the record
     record.time_to_first_chunk = call.clock.monotonic() - call.started
-    admitted = call.admitted_at
 
     def ended(outcome: Outcome) -> None:
-        attempt.duration = call.clock.monotonic() - admitted
+        attempt.duration = call.clock.monotonic() - attempt.began
         if outcome.error is None:
             attempt.status = "success"
         elif isinstance(outcome.error, Exception):

@@ -106,12 +106,14 @@ class _Foreign(Middleware):
         super().__init__(policy.run, type(policy).__qualname__)
         self._policy = policy
         self.mode = policy.mode
+        self.rank = getattr(policy, "rank", None)
+        self.repeats = getattr(policy, "repeats", False)
 
     def bind(self, site: Site) -> Policy:
         return _Foreign(self._policy.bind(site))
 
     def describe(self) -> dict[str, Any]:
-        return self._policy.describe()
+        return {"policy": self.name, **self._policy.describe()}
 
 
 def as_policy(thing: object) -> Policy:
@@ -127,8 +129,8 @@ def as_policy(thing: object) -> Policy:
         message = f"{thing.__name__} is a class; pass an object of it: {thing.__name__}()"
         raise ConfigurationError(message)
     function = cast("Callable[[Call, Proceed], Awaitable[object]]", thing)
-    run = thing if inspect.isroutine(thing) else getattr(thing, "__call__", None)  # noqa: B004
-    if not inspect.iscoroutinefunction(run):
+    run = getattr(thing, "__call__", None)  # noqa: B004  of an object, its method
+    if not inspect.iscoroutinefunction(thing) and not inspect.iscoroutinefunction(run):
         message = (
             f"{thing!r} is no policy; pass one of reliai's policies or an "
             "`async def middleware(call, proceed)`"

@@ -104,6 +104,7 @@ class Attempt:
         number: 1-based, over all retries, reasks and targets of the call.
         target: the function called.
         started_at: Unix seconds.
+        began: the same moment by the monotonic clock; not part of `to_dict`.
         duration: seconds; of a stream, until its end.
         status: "success", "error" or "cancelled"; None while it runs.
         error: what it failed with.
@@ -112,7 +113,7 @@ class Attempt:
     """
 
     __slots__ = (
-        "_failed",
+        "began",
         "duration",
         "error",
         "input_tokens",
@@ -128,6 +129,7 @@ class Attempt:
     number: int
     target: str
     started_at: float
+    began: float
     duration: float | None
     status: str | None
     error: ErrorInfo | None
@@ -189,9 +191,11 @@ class CallRecord:
 
     __slots__ = (
         "_ambient",
+        "_asked",
         "_attempts",
         "_error",
         "_events",
+        "_exhausted",
         "_id",
         "_identity",
         "_parent",
@@ -228,6 +232,8 @@ class CallRecord:
     _attempts: list[Attempt]
     _events: list[tuple[str, float, dict[str, Any]]]
     _error: ErrorInfo | Refusal | None
+    _asked: tuple[object, ...]
+    _exhausted: int
 
     started_at: float
     duration: float | None
@@ -416,7 +422,9 @@ _DEFAULTS: dict[str, Any] = {
     "checks": (),
     "values": {},
     "_error": None,
+    "_asked": (),
     "_events": (),
+    "_exhausted": 0,
     "_parent": None,
 }
 for _derived in ("id", "name", "error", "attempts", "events", "subject", "session", "tenant"):

@@ -50,7 +50,7 @@ class AsyncioRuntime:
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         from reliai._core.aio import in_thread  # noqa: PLC0415  imports asyncio
 
-        return await in_thread(function, *args)
+        return await in_thread(None, function, *args)
 
 
 BLOCKING: Runtime = BlockingRuntime()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import threading
 from typing import TYPE_CHECKING, Any
 
-from reliai._core.observers import Hooks, combined
+from reliai._core.observers import Hooks
 from reliai._core.policy import plain
 from reliai._core.runtime import ASYNCIO, BLOCKING
 from reliai._core.settings import settings
-from reliai._core.target import Target, target_name
+from reliai._core.target import MAX_STRAGGLERS, Target, target_name
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from reliai._core.workers import Worker
 
 __all__ = ["MAX_STRAGGLERS", "Site"]
-
-MAX_STRAGGLERS = 32
-"""Threads that a function may have left behind at one time; further calls are `BulkheadFull`."""
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -82,10 +78,7 @@ class Site:
         self.target = Target(function, kind, target_name(function), primary=True)
         self.chain: Proceed
         self._fingerprint: str | None = None
-        self._hooks = Hooks(())
-        self._hooks_of: tuple[Observer, ...] | None = None
-        self._stragglers = 0
-        self._lock = threading.Lock()
+        self._hooks: tuple[tuple[Observer, ...] | None, Hooks] = (None, Hooks(()))
 
     @property
     def streaming(self) -> bool:
@@ -104,9 +97,11 @@ class Site:
 
     def hooks(self) -> Hooks:
         """The observers of this function's calls, as they are set now."""
-        if self._hooks_of is not settings.observers:
-            self._hooks, self._hooks_of = combined(self.observers), settings.observers
-        return self._hooks
+        known = self._hooks
+        everybodys = settings.observers  # read once: another thread may replace it
+        if known[0] is not everybodys:
+            known = self._hooks = (everybodys, Hooks((*everybodys, *self.observers)))
+        return known[1]
 
     @property
     def fingerprint(self) -> str:
@@ -132,7 +127,7 @@ class Site:
         Raises:
             ConfigurationError: for a name that is no parameter of the function.
         """
-        if name in self.parameters:
+        if name in self.signature.parameters:  # what `*args` took in is changed as a whole
             bound.arguments[name] = value
             return
         for parameter in self.signature.parameters.values():
@@ -148,21 +143,12 @@ class Site:
 
     @property
     def stragglers(self) -> int:
-        """Threads left behind by timeouts that still run the function."""
-        return self._stragglers
+        """Threads left behind by timeouts that still run the function, or a check of its calls."""
+        return self.target.stragglers.count
 
-    def straggle(self, worker: Worker, close: Callable[[], object] | None = None) -> None:
-        """Count a thread that was left behind, until it ends; then close what it worked on."""
-        with self._lock:
-            self._stragglers += 1
-
-        def ended() -> None:
-            with self._lock:
-                self._stragglers -= 1
-            if close is not None:
-                close()
-
-        worker.after(ended)
+    def straggle(self, worker: Worker) -> None:
+        """Count a thread that was left behind, until it ends."""
+        self.target.stragglers.add(worker)
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import gc
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from reliai._core.complaints import note
 from reliai._core.limits import overrun, sooner
+from reliai._core.observers import deliver
 from reliai._core.outcome import Outcome
 from reliai.errors import StreamInterrupted
 
@@ -40,21 +43,22 @@ class Stream:
         "__weakref__",
         "_call",
         "_context",
-        "_delivered_at",
         "_done",
+        "_end",
         "_first",
+        "_held_since",
         "_idle",
         "_iterator",
         "_partial",
         "_source",
         "_total",
         "chunks",
-        "ended",
     )
 
     def __init__(
         self, call: Call, context: Context, source: Any, iterator: Any, first: Any
     ) -> None:
+        self._end: Outcome | None = None
         self._call = call
         self._context = context
         self._source = source
@@ -65,12 +69,15 @@ class Stream:
         self._total: Limit | None = (
             None if call.deadline is None else (call.deadline, call.layer, call.limit)
         )
-        self._delivered_at: float | None = None
-        # Only a stream that reliai may cut has to know what was delivered.
-        limited = self._idle is not None or self._total is not None
-        self._partial: list[Any] | None = [] if limited else None
+        self._held_since: float | None = None
+        self._partial: list[Any] | None = None
+        # Only a stream that reliai may cut has to know what was delivered, and since when.
+        if self._idle is not None or self._total is not None:
+            self._partial = []
+            self._held_since = call.clock.monotonic()
+        else:
+            call.bound = None  # the limit for the first chunk was the last one
         self.chunks = 0
-        self.ended = False
 
     @property
     def call_id(self) -> str:
@@ -83,31 +90,42 @@ class Stream:
         record = self._call._record  # noqa: SLF001  the engine's own
         return record if record.ended else None
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was exhausted, has failed, or was closed."""
+        return self._end is not None
+
     def on_end(self, done: Callable[[Outcome], None]) -> None:
         """Have `done` told the end exactly once; at once when the stream has ended."""
-        if self.ended:
-            done(Outcome())
-        else:
+        if self._end is None:
             self._done.append(done)
+        else:
+            _tell(done, self._end)
 
     def end(self, error: BaseException | None = None) -> None:
         """End the stream, once: all that was taken for the call is given back."""
-        if self.ended:
+        if self._end is not None:
             return
-        self.ended = True
+        self._end = outcome = Outcome(error=error)
         self._first = NOTHING
         callbacks, self._done = self._done, []
-        outcome = Outcome(error=error)
         for done in callbacks:
-            done(outcome)
-        if isinstance(error, Exception) and self.chunks:
-            error.add_note(f"reliai: the stream failed after {self.chunks} delivered chunks")
+            _tell(done, outcome)
+        if isinstance(error, Exception) and not isinstance(error, StreamInterrupted):
+            note(error, f"reliai: the stream failed after {self.chunks} delivered chunks")
+
+    def _deliver_first(self) -> Any:
+        chunk, self._first = self._first, NOTHING
+        self.chunks = 1
+        if self._partial is not None:
+            self._partial.append(chunk)  # held since it was read, whoever waited since
+        return chunk
 
     def _deliver(self, chunk: Any) -> Any:
         self.chunks += 1
         if self._partial is not None:
             self._partial.append(chunk)
-            self._delivered_at = self._call.clock.monotonic()
+            self._held_since = self._call.clock.monotonic()
         return chunk
 
     def _next_limit(self) -> Limit | None:
@@ -115,10 +133,11 @@ class Stream:
         if self._partial is None:
             return None
         now = self._call.clock.monotonic()
-        if self._total is not None and self._delivered_at is not None:
+        if self._total is not None and self._held_since is not None:
             until, layer, seconds = self._total
-            self._total = (until + now - self._delivered_at, layer, seconds)
-        self._delivered_at = None
+            if layer != "inherited":  # that one is the consumer's own
+                self._total = (until + now - self._held_since, layer, seconds)
+        self._held_since = None
         idle = None if self._idle is None else (now + self._idle, "idle", self._idle)
         limit = sooner(self._total, idle)
         self._call.bound = None if limit is None else limit[0]
@@ -142,6 +161,11 @@ class Stream:
             raise AttributeError(name)
         # A provider's stream object keeps its attributes: its response, its request id.
         return getattr(self._source, name)
+
+
+def _tell(done: Callable[[Outcome], None], outcome: Outcome) -> None:
+    """Tell one the end; whatever it does, the others are told too."""
+    deliver(done, done, outcome)
 
 
 # A destructor that the garbage collector runs may interrupt code that holds a lock; what it would
@@ -173,4 +197,5 @@ def settle_abandoned() -> None:
             settle = abandoned.popleft()
         except IndexError:
             return
-        settle()
+        with suppress(Exception):  # what was left behind is no concern of who comes by
+            settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from reliai._core import workers
@@ -41,11 +42,9 @@ class SyncStream(Stream):
         return self
 
     def __next__(self) -> Any:
-        first = self._first
-        if first is not NOTHING:
-            self._first = NOTHING
-            return self._deliver(first)
-        if self.ended:
+        if self._first is not NOTHING:
+            return self._deliver_first()
+        if self._end is not None:
             raise StopIteration
         return self._step(next, self._iterator)
 
@@ -86,41 +85,31 @@ class SyncStream(Stream):
     def _step(self, action: Callable[..., Any], *args: Any) -> Any:
         limit = self._next_limit()
         try:
+            if limit is not None and limit[0] <= self._call.clock.monotonic():
+                raise self._interruption(limit)
+            step = self._call.hooks.activated(self._call, action)
             if self._worker is None:
-                chunk = self._inline(limit, action, args)
+                chunk = self._context.run(step, *args)
             else:
-                chunk = self._bounded(self._worker, limit, action, args)
+                chunk = self._bounded(self._worker, limit, step, args)
         except StopIteration:
             self.end()
             self._release()
             raise
         except BaseException as error:
+            self._give_up()
             self.end(error)
             self._release()
             raise
         return self._deliver(chunk)
 
-    def _inline(
-        self, limit: Limit | None, action: Callable[..., Any], args: tuple[Any, ...]
-    ) -> Any:
-        if limit is not None and limit[0] <= self._call.clock.monotonic():
-            self._close_source()
-            raise self._interruption(limit)
-        step = self._call.hooks.activated(self._call, action)
-        return self._context.run(step, *args)
-
     def _bounded(
-        self, worker: Worker, limit: Limit | None, action: Callable[..., Any], args: tuple[Any, ...]
+        self, worker: Worker, limit: Limit | None, step: Callable[..., Any], args: tuple[Any, ...]
     ) -> Any:
         seconds = None if limit is None else limit[0] - self._call.clock.monotonic()
-        step = self._call.hooks.activated(self._call, action)
         try:
-            if limit is None or (seconds is not None and seconds > 0):
-                chunk, error = worker.call(self._context, seconds, step, args)
-            else:
-                raise workers.Abandoned
+            chunk, error = worker.call(self._context, seconds, step, args)
         except workers.Abandoned:
-            self._leave(worker)
             assert limit is not None  # noqa: S101  only a limit abandons
             raise self._interruption(limit) from overrun(self._call, limit)
         if error is not None:
@@ -130,11 +119,14 @@ class SyncStream(Stream):
                 del error  # no cycle through the traceback
         return chunk
 
-    def _leave(self, worker: Worker) -> None:
-        """Leave a stuck step behind; its source is closed as soon as it can be."""
-        close = _closer(self._source)
-        if worker.abandoned:
-            self._call._site.straggle(worker, close)  # noqa: SLF001  the engine's own
+    def _give_up(self) -> None:
+        """Close the source of a stream that failed; a stuck one as soon as it can be."""
+        close, worker = _closer(self._source), self._worker
+        if worker is None:
+            with suppress(Exception):  # the failure is what is told
+                self._context.run(close)
+        elif worker.abandoned:
+            self._call._target.stragglers.add(worker, close)  # noqa: SLF001  the engine's own
         else:
             worker.call(self._context, None, close)
 
@@ -164,14 +156,23 @@ class SyncStream(Stream):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
         leave = getattr(self._source, "__exit__", None)
-        if leave is not None:
+        if leave is None:
+            self.close()
+            return
+        try:  # it closes its stream itself
             self._context.run(leave, kind, error, traceback)
+        finally:
+            self.end(GeneratorExit())
+            self._release()
 
     def __del__(self) -> None:
         if not getattr(self, "ended", True):
-            abandon(self.close)
+            abandon(self._left)
+
+    def _left(self) -> None:
+        with suppress(Exception):  # nobody is there to be told
+            self.close()
 
 
 def _closer(source: Any) -> Callable[[], object]:

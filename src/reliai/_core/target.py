@@ -3,14 +3,49 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reliai._core.call import Proceed
+    from reliai._core.workers import Worker
 
-__all__ = ["Target", "target_name"]
+__all__ = ["MAX_STRAGGLERS", "Stragglers", "Target", "target_name"]
+
+MAX_STRAGGLERS = 32
+"""Threads that a function may have left behind at one time; further calls are `BulkheadFull`."""
+
+
+class Stragglers:
+    """The threads that were left behind by timeouts and still run one function."""
+
+    __slots__ = ("_lock", "count")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.count = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no more may be added to them."""
+        return self.count >= MAX_STRAGGLERS
+
+    def add(self, worker: Worker, close: Callable[[], object] | None = None) -> None:
+        """Count a thread until it ends; then close what it worked on."""
+        with self._lock:
+            self.count += 1
+
+        def ended() -> None:
+            try:
+                if close is not None:
+                    close()
+            finally:
+                with self._lock:
+                    self.count -= 1
+
+        worker.after(ended)
 
 
 class Target:
@@ -20,9 +55,10 @@ class Target:
         name: how records name it.
         primary: whether it is the guarded function itself.
         leaf: makes one attempt of it.
+        stragglers: the threads that timeouts have left behind in it.
     """
 
-    __slots__ = ("function", "kind", "leaf", "name", "primary")
+    __slots__ = ("function", "kind", "leaf", "name", "primary", "stragglers")
 
     leaf: Proceed
 
@@ -33,6 +69,13 @@ class Target:
         self.kind = kind
         self.name = name
         self.primary = primary
+        self.stragglers = Stragglers()
+
+    def named(self, name: str) -> Target:
+        """The same function under another name."""
+        other = Target(self.function, self.kind, name, primary=False)
+        other.leaf, other.stragglers = self.leaf, self.stragglers
+        return other
 
 
 def target_name(function: Any) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from reliai import clock
@@ -30,10 +31,23 @@ class Abandoned(Exception):
     """The time to wait for a worker ran out; it goes on by itself."""
 
 
+_Job = tuple[clock.Clock, "Context", "Callable[..., Any]", tuple[Any, ...], dict[str, Any]]
+
+
 class Worker:
     """A thread that runs one thing at a time for whoever holds it."""
 
-    __slots__ = ("_after", "_done", "_error", "_job", "_lock", "_result", "_wake", "abandoned")
+    __slots__ = (
+        "_after",
+        "_done",
+        "_error",
+        "_job",
+        "_lock",
+        "_result",
+        "_told",
+        "_wake",
+        "abandoned",
+    )
 
     def __init__(self) -> None:
         self._wake = threading.Lock()
@@ -41,12 +55,34 @@ class Worker:
         self._done = threading.Lock()
         self._done.acquire()
         self._lock = threading.Lock()
-        self._job: tuple[Context, Callable[..., Any], tuple[Any, ...], dict[str, Any]] | None = None
+        self._job: _Job | None = None
         self._result: Any = None
         self._error: BaseException | None = None
         self._after: Callable[[], None] | None = None
+        self._told: Callable[[], None] | None = None
         self.abandoned = False
         threading.Thread(target=self._loop, name="reliai-call", daemon=True).start()
+
+    def begin(
+        self,
+        context: Context,
+        function: Callable[..., Any],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        told: Callable[[], None] | None = None,
+    ) -> None:
+        """Run `function` in `context` and go on; `told` is called in the worker's thread then."""
+        time = clock.active()
+        time.busy(1)
+        self._told = told
+        self._job = (time, context, function, args, kwargs or {})
+        self._wake.release()
+
+    def take(self) -> tuple[Any, BaseException | None]:
+        """What a function that has ended returned, and None; or None, and what it raised."""
+        answer = self._result, self._error
+        self._result = self._error = None
+        return answer
 
     def call(
         self,
@@ -65,20 +101,17 @@ class Worker:
             Abandoned: when the time ran out; the worker must not be used again.
         """
         time = clock.active()
-        time.busy(1)
-        self._job = (context, function, args, kwargs or {})
-        self._wake.release()
+        self.begin(context, function, args, kwargs)
         try:
             finished = time.wait(self._done, seconds)
         except BaseException:
             # KeyboardInterrupt reached the waiting caller; the function goes on without it.
-            self._leave()
+            if not self.leave():
+                release(self)
             raise
-        if not finished and self._leave():
+        if not finished and self.leave():
             raise Abandoned
-        answer = self._result, self._error
-        self._result = self._error = None
-        return answer
+        return self.take()
 
     def after(self, action: Callable[[], None]) -> None:
         """Have `action` run once an abandoned function has ended; at once if it has."""
@@ -86,9 +119,9 @@ class Worker:
             if self._job is not None:
                 self._after = action
                 return
-        action()
+        _finish(action)
 
-    def _leave(self) -> bool:
+    def leave(self) -> bool:
         """Abandon the function; False when it ended at the last moment."""
         with self._lock:
             if self._job is None:
@@ -104,7 +137,7 @@ class Worker:
                 return
             if self._job is None:
                 continue
-            context, function, args, kwargs = self._job
+            time, context, function, args, kwargs = self._job
             result, error = None, None
             try:
                 result = context.run(function, *args, **kwargs)
@@ -114,14 +147,17 @@ class Worker:
             with self._lock:
                 self._job = None
                 left, after, self._after = self.abandoned, self._after, None
+                told, self._told = self._told, None
                 if not left:
                     self._result, self._error = result, error
                     self._done.release()
             del result, error
-            clock.active().busy(-1)
+            if left and after is not None:
+                _finish(after)
+            elif not left and told is not None:
+                told()
+            time.busy(-1)  # the clock it began by: another may be in use by now
             if left:
-                if after is not None:
-                    after()
                 return
 
     def _retire(self) -> bool:
@@ -132,6 +168,12 @@ class Worker:
             self._wake.acquire()
             return False
         return True
+
+
+def _finish(after: Callable[[], None]) -> None:
+    """Clean up behind what was left; it may fail, and nobody is there to be told."""
+    with suppress(Exception):
+        after()
 
 
 def _without_this_frame(error: BaseException) -> BaseException:

@@ -61,9 +61,7 @@ def _sync_executor(site: Site) -> Callable[..., Outcome]:
             finish_cancelled(call, error)
             raise
         else:
-            problem = suspended(coroutine)
-            finish_cancelled(call, problem)
-            raise problem
+            outcome = suspended(coroutine)
         finally:
             current.reset(token)
         if outcome.streaming:

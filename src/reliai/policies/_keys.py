@@ -43,7 +43,7 @@ def key_of(key: Any, what: str) -> Key | None:
         if len(parts) == len(key):
             return lambda call: tuple(part(call) for part in parts)
     elif callable(key) and not isinstance(key, type):
-        return key  # type: ignore[no-any-return]
+        return key
     raise ConfigurationError(
         f"{what}={key!r} names no key; give 'subject', 'tenant', 'arg:NAME', a tuple of these, or "
         "a function of the call"

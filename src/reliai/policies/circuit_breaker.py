@@ -213,7 +213,7 @@ class CircuitBreaker(Policy):
         return gravest(home.group.state for home in self._homes() if home.clock is not None)
 
     def snapshot(self) -> Snapshot:
-        """What it knows: `.state`, `.calls`, `.failures`, `.rate`, `.rejected`, `.ignored`, `.late`.
+        """What it knows: `.state`, `.calls`, `.failures`, `.rate`, `.rejected`, `.late`.
 
         Calls, failures and rate are those of the window, added up when there are several targets
         or keys; the rate is None below `min_calls`.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reliai._core.binding import bound_of, new_target
 from reliai._core.call import checked_parameter
+from reliai._core.complaints import note
 from reliai._core.outcome import Outcome
 from reliai._core.policy import Policy, plain
-from reliai.errors import ConfigurationError, ErrorKind
+from reliai.errors import ConfigurationError, ErrorKind, ReliaiError
 from reliai.policies._conditions import error_kinds
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ class Fallback(Policy):
         }
         self.reserve = reserve
         self._parameter: str | None = None
+        self._keeps = False
         self._ready: tuple[_Target, ...] = ()
         self._ready_on: dict[ErrorKind, tuple[_Target, ...]] = {}
 
@@ -108,16 +111,21 @@ class Fallback(Policy):
             kind: tuple(_made(site, target) for target in targets)
             for kind, targets in self.on.items()
         }
+        asked = (*bound._ready, *(each for some in bound._ready_on.values() for each in some))  # noqa: SLF001
+        bound._keeps = any(not isinstance(target, _Plain) for target in asked)  # noqa: SLF001
         return bound
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        kept = _kept(call) if self._keeps else None
         if call.deadline is None or not self.reserve:
             outcome = await proceed(call)
         else:
             outcome = await self._proceed_with_less_time(call, proceed)
         if outcome.error is None:
             return outcome
-        return await self._fall_back(call, proceed, outcome)
+        if self._in_vain(call, outcome):
+            return outcome
+        return await self._fall_back(call, proceed, outcome, kept)
 
     async def _proceed_with_less_time(self, call: Call, proceed: Proceed) -> Outcome:
         left = call.remaining() or 0.0
@@ -127,24 +135,33 @@ class Fallback(Policy):
         call.cut = outer
         return outcome
 
-    async def _fall_back(self, call: Call, proceed: Proceed, outcome: Outcome) -> Outcome:
+    async def _fall_back(
+        self, call: Call, proceed: Proceed, first: Outcome, kept: _Arguments | None
+    ) -> Outcome:
+        record = call._record  # noqa: SLF001  the record is the call's own
+        asked_before = record._asked  # noqa: SLF001
+        record._asked = (*asked_before, call._target.function)  # noqa: SLF001
         tried: list[str] = []
-        first = outcome
-        targets = self._targets_for(outcome)
-        for target in targets:
-            if not _worth_another(outcome):
-                break
-            failure = outcome.failure
-            kind = "unknown" if failure is None else str(failure.kind)
+        outcome = first
+        for target in self._targets_for(first):
+            if target.function is not None and target.function in record._asked:  # noqa: SLF001
+                continue
+            kind = str(getattr(outcome.failure, "kind", ErrorKind.UNKNOWN))
             call.emit("fallback", to=target.name, error=kind)
             tried.append(target.name)
-            next_outcome = await target.ask(call, proceed)
+            record._asked = (*record._asked, target.function)  # noqa: SLF001
+            given = call if kept is None else call.given(*_detached(kept))
+            next_outcome = await target.ask(given, proceed)
             if next_outcome.error is None:
                 next_outcome.degraded = True
                 call.answered_by(target.name)
-                return next_outcome
+                first = outcome = next_outcome
+                break
             outcome = next_outcome
-        return _failed(call, first, outcome, tried)
+            if not self._worth_another(call, outcome):
+                break
+        record._asked = asked_before  # noqa: SLF001
+        return outcome if outcome.error is None else _failed(call, first, outcome, tried)
 
     def _targets_for(self, outcome: Outcome) -> tuple[_Target, ...]:
         failure = outcome.failure
@@ -152,21 +169,69 @@ class Fallback(Policy):
             return ()
         return self._ready_on.get(failure.kind, self._ready)
 
+    def _in_vain(self, call: Call, outcome: Outcome) -> bool:
+        """Whether nobody is to be asked: not after this failure, or we are asked in place of us."""
+        return not self._worth_another(call, outcome) or _asked_by_itself(call)
 
-def _worth_another(outcome: Outcome) -> bool:
-    failure = outcome.failure
-    return failure is not None and failure.verdict.fall_back
+    def _worth_another(self, call: Call, outcome: Outcome) -> bool:
+        failure = outcome.failure
+        if failure is None or failure.programming or failure.control_flow:
+            return False
+        once = call._site.effects == "once"  # noqa: SLF001  a fact of the function
+        if once and failure.sent is not False and failure.kind in _MAY_HAVE_HAPPENED:
+            return False
+        named = failure.kind in self._ready_on and not isinstance(outcome.error, ReliaiError)
+        return failure.verdict.fall_back or named
+
+
+_MAY_HAVE_HAPPENED = {ErrorKind.UNKNOWN, ErrorKind.INVALID_OUTPUT}
+"""Kinds of failures after which nobody knows whether an effect came about."""
+
+_Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
+
+_CONTAINERS = frozenset({dict, list, set})
+
+
+def _kept(call: Call) -> _Arguments | None:
+    """The arguments as they are now, when the function could change what is in them."""
+    for given in (call.args, call.kwargs.values()):
+        for value in given:
+            if type(value) in _CONTAINERS:
+                kept: _Arguments = _detached((call.args, call.kwargs))
+                return kept
+    return None
+
+
+def _detached(value: Any, depth: int = 8) -> Any:
+    """A copy of plain containers and the containers in them; anything else as it is."""
+    kind = type(value)
+    if not depth or (kind not in _CONTAINERS and kind is not tuple):
+        return value
+    if kind is dict:
+        return {key: _detached(item, depth - 1) for key, item in value.items()}
+    return kind(_detached(item, depth - 1) for item in value)
+
+
+def _asked_by_itself(call: Call) -> bool:
+    """Whether a call around this one, of the same function, is asking others already."""
+    site, parent = call._site, call.parent  # noqa: SLF001  the engine's own
+    while parent is not None:
+        if parent._site is site and parent._record._asked:  # noqa: SLF001
+            return True
+        parent = parent.parent
+    return False
 
 
 def _failed(call: Call, first: Outcome, last: Outcome, tried: list[str]) -> Outcome:
     """The last target's error, with the function's own behind it."""
     if not tried or last.error is None or last.error is first.error:
         return first
-    if last.error.__context__ is None and last.error is not first.error:
+    if last.error.__context__ is None:
         last.error.__context__ = first.error
-    last.error.add_note(
+    note(
+        last.error,
         f"reliai: {call.name}: Fallback asked {', '.join(tried)} after "
-        f"{type(first.error).__name__}; none answered"
+        f"{type(first.error).__name__}; none answered",
     )
     return last
 
@@ -176,9 +241,15 @@ def _listed(given: Any) -> tuple[Any, ...]:
 
 
 class _Target:
-    """What Fallback can ask."""
+    """What Fallback can ask.
+
+    Attributes:
+        name: how records name it.
+        function: what it calls, when that is another function than the one that failed.
+    """
 
     name: str
+    function: object = None
 
     async def ask(self, call: Call, proceed: Proceed) -> Outcome:
         raise NotImplementedError(self.name)
@@ -189,6 +260,7 @@ class _Bare(_Target):
 
     def __init__(self, site: Site, function: Callable[..., Any]) -> None:
         self._target = new_target(site, function)
+        self.function = function
         self.name = self._target.name
 
     async def ask(self, call: Call, proceed: Proceed) -> Outcome:
@@ -198,7 +270,7 @@ class _Bare(_Target):
 class _Guarded(_Target):
     """A guarded function, through policies of its own; its attempts join this call's record."""
 
-    def __init__(self, site: Site, inner: Site) -> None:
+    def __init__(self, site: Site, inner: Site, owner: object) -> None:
         if inner.asynchronous and not site.asynchronous:
             message = (
                 f"{inner.name} is asynchronous and cannot stand in for {site.name}, which is not"
@@ -214,10 +286,12 @@ class _Guarded(_Target):
             message = f"{inner.name} gives a stream; {site.name} gives one value"
             raise ConfigurationError(message)
         self._site = inner
+        self._owner = owner
+        self.function = inner.function
         self.name = inner.target.name
 
     async def ask(self, call: Call, proceed: Proceed) -> Outcome:
-        return await self._site.chain(call.at(self._site))
+        return await self._site.chain(call.at(self._site, self._owner))
 
 
 class _Plain(_Target):
@@ -229,7 +303,9 @@ class _Plain(_Target):
         self._value = value
 
     async def ask(self, call: Call, proceed: Proceed) -> Outcome:
-        return Outcome(copy.copy(self._value))
+        with suppress(Exception):  # what cannot be copied is given as it is
+            return Outcome(copy.copy(self._value))
+        return Outcome(self._value)
 
 
 class _OtherArgument(_Target):
@@ -250,7 +326,7 @@ def _made(site: Site, target: Any) -> _Target:
         return _Plain(_validated(site, target.value))
     guarded = bound_of(target)
     if guarded is not None:
-        return _Guarded(site, guarded.site)
+        return _Guarded(site, guarded.site, getattr(target, "__self__", None))
     if callable(target) and not isinstance(target, type):
         return _Bare(site, target)
     return _Plain(_validated(site, target))

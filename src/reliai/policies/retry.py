@@ -6,10 +6,10 @@ The loop is entered after a first failure only; a call that succeeds pays one de
 from __future__ import annotations
 
 import copy
-import random
 from typing import TYPE_CHECKING, Any
 
-from reliai._core.complaints import warn, warn_once
+from reliai._core.chance import chance
+from reliai._core.complaints import note, warn, warn_once
 from reliai._core.outcome import Outcome
 from reliai._core.policy import Policy
 from reliai.decisions.backoff import Stop, full_jitter, next_delay
@@ -84,9 +84,15 @@ class Retry(Policy):
         self._condition: Condition | None = retry_condition(on)
         self._wait: Wait | None = retry_wait(wait)
         self._budget = budget if isinstance(budget, RetryBudget) else None
-        self._random = random.random
+        self._random = chance.random
 
     def bind(self, site: Site) -> Retry:
+        if self.on_result is not None and site.streaming:
+            message = (
+                f"Retry(on_result=…): {site.name} gives a stream, which cannot be judged before "
+                "it was delivered; use Validate(…, buffer=True), or leave on_result out"
+            )
+            raise ConfigurationError(message)
         bound = copy.copy(self)
         if self.budget == "pipeline":
             bound._budget = RetryBudget()  # noqa: SLF001  the copy is ours
@@ -112,7 +118,12 @@ class Retry(Policy):
         outcome = await proceed(call)
         if outcome.error is None and (self.on_result is None or not self._unwanted(outcome)):
             return outcome
-        return await self._try_again(call, proceed, outcome)
+        try:
+            return await self._try_again(call, proceed, outcome)
+        except Exception as error:  # noqa: BLE001  by `on` or `wait`: a mistake of the user's
+            if error.__context__ is None and error is not outcome.error:
+                error.__context__ = outcome.error
+            return Outcome(error=error)
 
     async def _try_again(self, call: Call, proceed: Proceed, outcome: Outcome) -> Outcome:
         made = 1
@@ -128,6 +139,7 @@ class Retry(Policy):
                     await self._wait_and_say(call, outcome, made, delay.seconds)
                     made += 1
                     outcome = await proceed(call)
+                    call.waited = 0.0  # a policy inside may have gone on with a copy
                     if outcome.error is None and not self._unwanted(outcome):
                         return outcome
                     continue
@@ -140,7 +152,7 @@ class Retry(Policy):
         try:
             return bool(self.on_result(outcome.value))
         except Exception as error:  # noqa: BLE001  a user's function; its mistake is the outcome
-            outcome.error = error
+            outcome.value, outcome.error = None, error
             return True
 
     def _stop(self, call: Call, outcome: Outcome, made: int, malformed: int) -> str | None:
@@ -165,7 +177,7 @@ class Retry(Policy):
 
     def _repeated_inside(self, call: Call, error: BaseException) -> bool:
         """Whether a guarded call inside this one has already repeated what failed."""
-        if not call.exhausted or call.exhausted not in _causes(error):
+        if not call.exhausted or call.exhausted not in _exhausted(error):
             return False
         warn_once(
             f"nested:{call.name}",
@@ -220,11 +232,12 @@ class Retry(Policy):
         call.emit("retry_stopped", attempts=made, reason=stop)
         if made > 1:
             call.exhausted = id(error)
-        error.add_note(
-            f"reliai: {call.name}: Retry stopped after {made} of {self.attempts} attempts "
-            f"({_REASONS[stop]})"
-        )
+        text = f"{made} of {self.attempts} attempts ({_REASONS[stop]})"
+        note(error, f"reliai: {call.name}: {_STOPPED} {text}")
         return outcome
+
+
+_STOPPED = "Retry stopped after"
 
 
 _REASONS = {
@@ -257,12 +270,18 @@ def _may_repeat(call: Call, outcome: Outcome) -> bool:
     return failure.sent is False or failure.kind is ErrorKind.RATE_LIMITED
 
 
-def _causes(error: BaseException) -> set[int]:
-    """The identities of an error and of what it was raised from."""
+def _exhausted(error: BaseException) -> set[int]:
+    """The identities of those a Retry gave up on, among an error and what it was raised from.
+
+    An identity alone proves nothing: that of an error which is gone is soon another's.
+    """
     found: set[int] = set()
+    seen: set[int] = set()
     cause: BaseException | None = error
-    while cause is not None and id(cause) not in found:
-        found.add(id(cause))
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if any(_STOPPED in str(text) for text in getattr(cause, "__notes__", ())):
+            found.add(id(cause))
         cause = cause.__cause__ or cause.__context__
     return found
 

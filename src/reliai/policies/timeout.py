@@ -102,27 +102,31 @@ class Timeout(Policy):
         raise ConfigurationError(message)
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        kept = call.first_chunk, call.idle
         if self.first_chunk is not None:
-            call.first_chunk = self.first_chunk
+            call.first_chunk = _lesser(self.first_chunk, call.first_chunk)
         if self.idle is not None:
-            call.idle = self.idle
-        seconds = self.seconds
-        if seconds is None:
-            return await proceed(call)
-        if self.layer == "attempt":
+            call.idle = _lesser(self.idle, call.idle)
+        if self.seconds is None:
+            outcome = await proceed(call)
+        elif self.layer == "attempt":
             outer_limit = call.attempt_limit
-            call.attempt_limit = seconds if outer_limit is None else min(seconds, outer_limit)
+            call.attempt_limit = _lesser(self.seconds, outer_limit)
             outcome = await proceed(call)
             call.attempt_limit = outer_limit
-            return outcome
-        until = call.clock.monotonic() + seconds
-        outer = call.deadline, call.layer, call.limit
-        if outer[0] is not None and outer[0] <= until:
-            return await proceed(call)
-        call.deadline, call.layer, call.limit = until, "total", seconds
-        outcome = await proceed(call)
-        call.deadline, call.layer, call.limit = outer
+        else:
+            until = call.clock.monotonic() + self.seconds
+            outer = call.deadline, call.layer, call.limit
+            if outer[0] is None or until < outer[0]:
+                call.deadline, call.layer, call.limit = until, "total", self.seconds
+            outcome = await proceed(call)
+            call.deadline, call.layer, call.limit = outer
+        call.first_chunk, call.idle = kept
         return outcome
+
+
+def _lesser(seconds: float, outer: float | None) -> float:
+    return seconds if outer is None or seconds < outer else outer
 
 
 def _layer(site: Site) -> str:

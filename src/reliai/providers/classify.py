@@ -26,6 +26,7 @@ _JUMPS: Final = {
     Special.CONTROL_FLOW: Failure(ErrorKind.UNKNOWN, control_flow=True),
     Special.PROGRAMMING: Failure(ErrorKind.UNKNOWN, programming=True),
 }
+_NO_FAILURES: Final = frozenset({Special.CANCELLED, *_JUMPS})
 
 
 def classify(error: BaseException, now: float | None = None) -> Failure:
@@ -76,25 +77,19 @@ def _classify(error: BaseException, now: float | None) -> Failure:
             return _JUMPS[special]
     first = None
     for each in chain(error):
-        found = _look_at(each, now)
-        if found is None:
-            continue
-        if found.kind is not _UNKNOWN or found.programming:
+        ours = (
+            read_ours(each, partial(classify, now=now)) if isinstance(each, ReliaiError) else None
+        )
+        if ours is not None:
+            return ours
+        traits = traits_of(type(each))
+        if traits.special in _NO_FAILURES:
+            continue  # behind another error a jump or a cancellation is not what failed
+        found = _read(each, traits, now)
+        if found.kind is not _UNKNOWN:
             return found
         first = first or found
     return first or _with_verdict(Failure(_UNKNOWN))
-
-
-def _look_at(error: BaseException, now: float | None) -> Failure | None:
-    """What one error says, its causes left aside; None for one that is no failure in itself."""
-    traits = traits_of(type(error))
-    if isinstance(error, ReliaiError):
-        found = read_ours(error, partial(classify, now=now))
-        if found is not None:
-            return found
-    elif traits.special is not Special.NONE:
-        return None  # behind another error a jump or a cancellation is not what failed
-    return _read(error, traits, now)
 
 
 def _read(error: BaseException, traits: Traits, now: float | None) -> Failure:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["read_ours"]
+_MOST: Final = 16
 
 
 def read_ours(error: ReliaiError, classify: Callable[[BaseException], Failure]) -> Failure | None:
@@ -103,7 +104,7 @@ def _passed_on(
     error: AmbiguousOutcome | StreamInterrupted, classify: Callable[[BaseException], Failure]
 ) -> Failure:
     """The cause tells the kind; nothing is repeated, for something was delivered or may be done."""
-    cause = error.__cause__
+    cause = _behind(error)
     found = Failure(ErrorKind.UNKNOWN) if cause is None else classify(cause)
     interrupted = isinstance(error, StreamInterrupted)
     learn = found.verdict.breaker if interrupted else BreakerVerdict.NONE
@@ -114,6 +115,16 @@ def _passed_on(
         programming=False,
         control_flow=False,
     )
+
+
+def _behind(error: BaseException) -> BaseException | None:
+    """What errors that only pass one on came from; None when they go in a circle."""
+    for _ in range(_MOST):
+        cause = error.__cause__
+        if not isinstance(cause, (AmbiguousOutcome, StreamInterrupted)):
+            return cause
+        error = cause
+    return None
 
 
 def _of(kind: ErrorKind) -> Verdict:

@@ -37,8 +37,11 @@ class JsonLines:
     def on_end(self, record: CallRecord) -> None:
         """Write a record."""
         line = json.dumps(record.to_dict(), default=_text, ensure_ascii=False) + "\n"
+        rest = line.encode(errors="backslashreplace")
         with self._lock:
-            os.write(self._opened(), line.encode())
+            file = self._opened()
+            while rest:  # one piece, unless the disk is all but full
+                rest = rest[os.write(file, rest) :]
 
     def _opened(self) -> int:
         if self._file is None:

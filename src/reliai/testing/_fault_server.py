@@ -155,22 +155,31 @@ class FaultServer:
     def _serve(self, connection: Connection, request: HttpRequest) -> None:
         received = self._record(request)
         connection.sent = received.add_sent
-        made: Plan | None = None
         try:
-            api = _APIS.get(endpoint(received.path))
-            wire = (api or Chat)(received.json or {}, received.number)
-            made = self._plan(received, known=api is not None)
-            answer(connection, received, wire, made, self._chunk_delay)
+            self._answer(connection, received)
         except Gone:
             received.lose(stopping=self._listener.stopping)
             raise
-        except Exception as error:  # noqa: BLE001  the model's own, in the middle of its answer
-            received.outcome, received.error = "failed", error
-            connection.close()
         finally:
-            if made is not None:
-                made.close()
             received.end()
+
+    def _answer(self, connection: Connection, received: ReceivedRequest) -> None:
+        api = _APIS.get(endpoint(received.path))
+        wire = (api or Chat)(received.json or {}, received.number)
+        made = self._plan(received, known=api is not None)
+        try:
+            answer(connection, received, wire, made, self._chunk_delay)
+        except Gone:
+            raise
+        except Exception as error:  # noqa: BLE001  the model's own, while it was answering
+            received.error = error
+            if received.status is None:
+                answer(connection, received, wire, _failure(error), 0.0)
+            else:
+                received.outcome = "failed"
+                connection.close()
+        finally:
+            made.close()
 
     def _plan(self, received: ReceivedRequest, *, known: bool) -> Plan:
         if not known:
@@ -183,7 +192,7 @@ class FaultServer:
             return self._director.plan(received)
         except Exception as error:  # noqa: BLE001  the script's own, or the model's
             received.error = error
-            return plan(Status(500, message=f"the script failed: {error!r}"))
+            return _failure(error)
 
     def _record(self, request: HttpRequest) -> ReceivedRequest:
         try:
@@ -202,3 +211,7 @@ class FaultServer:
             )
             self._requests.append(received)
         return received
+
+
+def _failure(error: Exception) -> Plan:
+    return plan(Status(500, message=f"the script failed: {error!r}"))

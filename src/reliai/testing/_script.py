@@ -65,8 +65,8 @@ class Stall:
         seconds: length of the silence.
         after: chunks sent before it; 0 is after the headers and before any text.
         then: the answer it happens to; None for what would have come anyway.
-        keep_alive: seconds between the SSE comments sent during the silence, which keep byte timers
-            from firing though no text arrives; None sends nothing. `fault_server` only.
+        keep_alive: seconds between signs of life, SSE comments or Anthropic's pings, which keep
+            byte timers from firing though no text arrives; None for none. `fault_server` only.
     """
 
     seconds: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -28,8 +29,8 @@ _GRACE = 0.02
 class VirtualClock:
     """A clock that stands still until everybody waits for it, and then jumps to the first of them.
 
-    In threads, reliai's own worker threads are waited for: time does not pass while one of them
-    works. In asyncio, time jumps when the loop has nothing left to run.
+    reliai's own worker threads and the event loops that run are waited for: time does not pass
+    while one of them works. An event loop is idle when it has nothing left to run.
 
     Attributes:
         now: virtual seconds since the start.
@@ -46,6 +47,7 @@ class VirtualClock:
         self._blocked = 0
         self._closed = False
         self._loops: list[Any] = []
+        self._idle_loops: list[Any] = []
 
     def time(self) -> float:
         """Virtual Unix time."""
@@ -89,18 +91,30 @@ class VirtualClock:
             self._changed.notify_all()
 
     def _wait_until(self, until: float | None, lock: threading.Lock | None) -> bool:
-        number = next(self._numbers)
-        worker = on_worker()
-        with self._changed:
-            if until is not None:
-                self._waiting[number] = until
+        worker, loop = on_worker(), _running_loop()
+        with self._changed, self._waiter(until, loop):
             self._blocked += worker
             try:
                 return self._turns(until, lock)
             finally:
                 self._blocked -= worker
-                self._waiting.pop(number, None)
                 self._changed.notify_all()
+
+    @contextmanager
+    def _waiter(self, until: float | None, loop: Any) -> Iterator[None]:
+        """Somebody waits until a time (None: for something else); with the lock held."""
+        number = next(self._numbers)
+        if until is not None:
+            self._waiting[number] = until
+        if loop is not None:
+            self._idle_loops.append(loop)
+        self._changed.notify_all()
+        try:
+            yield
+        finally:
+            if loop is not None:
+                self._idle_loops.remove(loop)
+            self._waiting.pop(number, None)
 
     def _turns(self, until: float | None, lock: threading.Lock | None) -> bool:
         while not self._closed:
@@ -108,12 +122,21 @@ class VirtualClock:
                 return True
             if until is not None and self.now >= until:
                 return lock is None
-            if self._busy == self._blocked and self._waiting and (lock is None or self._busy):
-                self.now = max(self.now, min(self._waiting.values()))
-                self._changed.notify_all()
-                continue
-            self._changed.wait(_POLL)
+            if lock is not None and not self._busy or not self._jump():
+                self._changed.wait(_POLL)
         return lock is None or lock.acquire(timeout=1.0)
+
+    def _jump(self) -> bool:
+        """Go to the first time that is waited for, if nobody works before; with the lock held."""
+        works = any(
+            loop.is_running() and not any(idle is loop for idle in self._idle_loops)
+            for loop in self._loops
+        )
+        if works or self._busy != self._blocked or not self._waiting:
+            return False
+        self.now = max(self.now, min(self._waiting.values()))
+        self._changed.notify_all()
+        return True
 
     def call_later(self, loop: Any, seconds: float, callback: Callable[[], None]) -> Any:
         """A timer of an event loop, in virtual time."""
@@ -134,25 +157,44 @@ class VirtualClock:
                 f"virtual_clock() cannot drive {type(loop).__name__}; use asyncio's own event loop"
             )
             raise RuntimeError(message)
-        self._loops.append(loop)
         base = loop.time() - self.now
         loop.time = lambda: base + self.now
-        selector.select = self._selecting(selector, selector.select)
+        selector.select = self._selecting(loop, selector, selector.select)
+        with self._changed:
+            self._loops.append(loop)
 
-    def _selecting(self, selector: Any, select: Callable[[float | None], Any]) -> Any:
-        def jump(timeout: float | None = None) -> Any:
-            """Instead of waiting for the next timer, go to its time."""
-            if timeout is None or timeout <= 0:
+    def _selecting(self, loop: Any, selector: Any, select: Callable[[float | None], Any]) -> Any:
+        def idle(timeout: float | None = None) -> Any:
+            """Instead of waiting for the next timer, go to its time when nobody works before."""
+            if timeout is not None and timeout <= 0:
                 return select(timeout)
             # One descriptor is the loop's own; with others, something real may be on its way.
             ready = select(_GRACE if len(selector.get_map()) > 1 else 0)
-            while not ready and self._busy > self._blocked and not self._closed:
-                ready = select(_POLL)
-            if not ready:
-                self.advance(timeout)
-            return ready
+            if ready or self._closed:
+                return ready
+            until = None if timeout is None else self.now + timeout
+            with self._changed:
+                waiter = self._waiter(until, loop)
+                waiter.__enter__()
+            try:
+                return self._idle(until, select)
+            finally:
+                with self._changed:
+                    waiter.__exit__(None, None, None)
 
-        return jump
+        return idle
+
+    def _idle(self, until: float | None, select: Callable[[float | None], Any]) -> Any:
+        """Wait for a descriptor, or until a virtual time."""
+        ready: Any = []
+        while not ready and not self._closed:
+            with self._changed:
+                if until is not None and (
+                    self.now >= until or (self._jump() and self.now >= until)
+                ):
+                    return select(0)
+            ready = select(_POLL)
+        return ready
 
     def release(self) -> None:
         """Give event loops their own time back, and let sleepers go."""
@@ -163,6 +205,12 @@ class VirtualClock:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+
+def _running_loop() -> Any:
+    """The event loop that runs in this thread, if any."""
+    asyncio = sys.modules.get("asyncio")
+    return None if asyncio is None else asyncio._get_running_loop()  # noqa: SLF001
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -18,7 +18,6 @@ from reliai.cli.demo.timeline import timeline
 from reliai.testing import FaultServer, fault_server
 
 if TYPE_CHECKING:
-    from reliai.cli.demo.jobs import Job
     from reliai.cli.demo.setup import Setup
 
 __all__ = ["run_demo"]
@@ -35,18 +34,15 @@ def run_demo(setup: Setup, *, seconds: float, rate: float, seed: int, as_json: b
         as_json: print the numbers as JSON and nothing else.
     """
     console = Console(quiet=as_json, highlight=False)
-    schedule = Schedule(seconds / 2, rate, setup.stall, setup.model, seed)
+    schedule = Schedule(seconds / 2, rate, setup.stall, setup.witness, seed)
     console.print(f"[bold]{setup.title}[/]\n")
     _explain(console, schedule)
-    with (
-        fault_server(
-            model=setup.model, schedule=schedule, chunk_delay=setup.chunk_delay
-        ) as server,
-        setup.connect(server),
-    ):
-        run = _Run(setup, schedule, server, console, rate=rate, seed=seed)
-        bare, _ = run.go("bare", setup.bare)
-        guarded, (deliveries, started_at) = run.go("guarded", lambda job: job.guarded)
+    with fault_server(
+        model=setup.witness, schedule=schedule, chunk_delay=setup.chunk_delay
+    ) as server:
+        run = _Run(setup, schedule, server, console, Load(setup, rate, schedule.seconds, seed))
+        bare, _, _ = run.go("bare")
+        guarded, deliveries, started_at = run.go("guarded")
     if as_json:
         numbers = {"bare": bare.to_dict(), "guarded": guarded.to_dict(), "promise": setup.promise}
         print(json.dumps(numbers, indent=2))
@@ -55,45 +51,36 @@ def run_demo(setup: Setup, *, seconds: float, rate: float, seed: int, as_json: b
     console.print()
     console.print(happenings(timeline(records, schedule, started_at)))
     console.print()
-    console.print(comparison(bare, guarded, setup.promise))
+    console.print(comparison(bare, guarded, setup))
 
 
+@dataclass(frozen=True, slots=True)
 class _Run:
     """One server, asked twice."""
 
-    def __init__(
-        self,
-        setup: Setup,
-        schedule: Schedule,
-        server: FaultServer,
-        console: Console,
-        *,
-        rate: float,
-        seed: int,
-    ) -> None:
-        self._setup = setup
-        self._schedule = schedule
-        self._server = server
-        self._console = console
-        self._jobs = setup.jobs()
-        self._load = Load(self._jobs, rate, schedule.seconds, setup.workers, seed)
+    setup: Setup
+    schedule: Schedule
+    server: FaultServer
+    console: Console
+    load: Load
 
-    def go(
-        self, title: str, function_of: Callable[[Job], Callable[[Any], Any]]
-    ) -> tuple[Score, tuple[list[Delivery], float]]:
-        self._schedule.rewind()
-        self._setup.witness.forget()
-        self._server.reset()
-        started_at = time.time()
-        with Progress(self._console, title, self._schedule) as progress:
-            deliveries = self._load.run(function_of, progress)
-        requests = self._server.requests
-        counted = score(deliveries, requests, self._schedule, self._setup.promise, started_at)
-        return counted, (deliveries, started_at)
+    def go(self, title: str) -> tuple[Score, list[Delivery], float]:
+        """Make all calls; gives the numbers, what became of each, and when it began (Unix)."""
+        guarded = title == "guarded"
+        self.schedule.rewind()
+        self.setup.witness.forget()
+        with self.setup.connect(self.server.url, guarded):
+            self.server.reset()
+            started_at = time.time()
+            with Progress(self.console, title, self.schedule, self.load.moments()) as progress:
+                deliveries = self.load.run(progress, guarded=guarded)
+        requests, promise = self.server.requests, self.setup.promise
+        counted = score(deliveries, requests, self.schedule, promise, started_at)
+        return counted, deliveries, started_at
 
 
 def _explain(console: Console, schedule: Schedule) -> None:
     for phase in schedule.phases:
         begin, end = schedule.span(phase.name)
-        console.print(f"  {begin:5.1f}–{end:4.1f} s  [cyan]{phase.name:<14}[/] {phase.story}")
+        console.print(f"  {begin:5.1f} to {end:4.1f} s  [cyan]{phase.name:<14}[/] {phase.story}")
     console.print()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+import reliai
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from reliai.cli.demo.witness import Witness
 
 __all__ = ["Fault", "Job", "Judged", "StreamJob", "StructuredJob"]
@@ -72,8 +75,8 @@ class StructuredJob:
 
     Attributes:
         output: the type promised to the application, a pydantic model.
-        truth: the right value of `field`, by input.
         field: the field of `output` that can be right or wrong.
+        truth: the right value of `field`, by input; None where nobody knows.
     """
 
     name: str
@@ -81,7 +84,7 @@ class StructuredJob:
     inputs: Sequence[Any]
     output: Any
     field: str
-    truth: Callable[[Any], object]
+    truth: Callable[[Any], object] | None
 
     def ask(self, function: Callable[[Any], Any], question: Any, kept: list[Any]) -> None:
         """Keep the one answer."""
@@ -93,7 +96,7 @@ class StructuredJob:
         kept: list[Any],
         *,
         ended: bool,
-        degraded: bool,  # noqa: ARG002  a fallback's answer must be as valid
+        degraded: bool,
     ) -> Judged:
         """An answer that cannot be read as `output` is invalid."""
         if not ended or not kept:
@@ -102,11 +105,15 @@ class StructuredJob:
             answer = self._read(kept[0])
         except ValueError:
             return Judged("invalid")
+        if self.truth is None:
+            return Judged()
         return Judged(right=getattr(answer, self.field) == self.truth(question))
 
     def _read(self, value: object) -> object:
-        if isinstance(value, str):
-            return self.output.model_validate_json(value)
+        response = None if isinstance(value, str) else reliai.read_response(value)
+        text = value if response is None else response.text
+        if isinstance(text, str):
+            return self.output.model_validate_json(text)
         return self.output.model_validate(value)
 
 

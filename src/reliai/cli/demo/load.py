@@ -6,18 +6,21 @@ kept waiting.
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import reliai
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reliai import CallRecord
     from reliai.cli.demo.jobs import Job, Judged
+    from reliai.cli.demo.setup import Setup
 
 __all__ = ["Delivery", "Load"]
 
@@ -53,42 +56,43 @@ class Load:
     """Calls of all jobs in turn, with inputs drawn at random.
 
     Attributes:
-        jobs: what is asked.
+        setup: what is asked, and with how many workers.
         rate: calls a second, all jobs together.
         seconds: how long new calls are made.
-        workers: how many calls can be under way.
         seed: draws the inputs.
     """
 
-    jobs: Sequence[Job]
+    setup: Setup
     rate: float
     seconds: float
-    workers: int
     seed: int
 
-    def run(
-        self,
-        function_of: Callable[[Job], Callable[[Any], Any]],
-        done: Callable[[Delivery], None],
-    ) -> list[Delivery]:
-        """Make the calls and wait for the last one.
+    def moments(self) -> list[float]:
+        """When the calls are due, in seconds after the start."""
+        return [number / self.rate for number in range(int(self.rate * self.seconds))]
+
+    def run(self, done: Callable[[Delivery], None], *, guarded: bool) -> list[Delivery]:
+        """Make the calls and wait for the last one; gives them in the order they were due.
 
         Args:
-            function_of: the function to call for a job.
             done: told of each call as it ends, on the thread that made it.
+            guarded: whether to call the functions as they are decorated, or what is inside.
         """
         rng = random.Random(self.seed)
         pending: list[Future[Delivery]] = []
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="demo") as pool:
+        with ThreadPoolExecutor(self.setup.workers, thread_name_prefix="demo") as pool:
             start = time.monotonic()
-            for number in range(int(self.rate * self.seconds)):
-                job = self.jobs[number % len(self.jobs)]
+            for job, due in zip(itertools.cycle(self.setup.jobs), self.moments(), strict=False):
+                function = job.guarded if guarded else _undecorated(job.guarded)
                 question = rng.choice(job.inputs)
-                due = start + number / self.rate
-                time.sleep(max(0.0, due - time.monotonic()))
-                pending.append(pool.submit(_call, job, function_of(job), question, due, start))
+                time.sleep(max(0.0, start + due - time.monotonic()))
+                pending.append(pool.submit(_call, job, function, question, due, start))
                 pending[-1].add_done_callback(lambda future: done(future.result()))
-            return sorted((each.result() for each in as_completed(pending)), key=lambda d: d.due)
+        return [future.result() for future in pending]
+
+
+def _undecorated(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return cast("Callable[[Any], Any]", vars(function)["__wrapped__"])
 
 
 def _call(
@@ -101,8 +105,8 @@ def _call(
             job.ask(function, question, kept)
         except Exception as raised:  # noqa: BLE001  that is what is counted
             error = type(raised).__name__
-    latency = time.monotonic() - due
+    latency = time.monotonic() - start - due
     record = calls[0] if calls else None
     degraded = record is not None and record.status == "degraded"
     judged = job.judge(question, kept, ended=error is None, degraded=degraded)
-    return Delivery(job.name, due - start, latency, judged, error, record)
+    return Delivery(job.name, due, latency, judged, error, record)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reliai.testing import (
     Cut,
@@ -22,6 +21,9 @@ from reliai.testing import (
     Status,
     Truncated,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 __all__ = ["OUTAGE", "Phase", "Schedule"]
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from types import TracebackType
+from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from rich.live import Live
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from rich.console import Console
 
     from reliai.cli.demo.load import Delivery
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress"]
 
-_MARKS = {"good": ("█", "green"), "degraded": ("▒", "yellow"), "bad": ("×", "red")}
+_MARKS = {"good": ("█", "green"), "degraded": ("▒", "yellow"), "bad": ("x", "red")}
 _SHOWN = 40
 
 
@@ -29,9 +31,12 @@ class Progress:
         console: where to write.
         title: "bare" or "guarded".
         schedule: the phases.
+        moments: when the calls are due, in seconds after the start.
     """
 
-    def __init__(self, console: Console, title: str, schedule: Schedule) -> None:
+    def __init__(
+        self, console: Console, title: str, schedule: Schedule, moments: list[float]
+    ) -> None:
         self._console = console
         self._title = title
         self._schedule = schedule
@@ -41,14 +46,14 @@ class Progress:
         self._live: Live | None = None
         self._started = 0.0
         self._said = 0
+        self._expected = Counter(schedule.at(due).name for due in moments)
 
     def __enter__(self) -> Self:
         self._started = time.monotonic()
         if self._console.is_terminal:
-            self._live = Live(
-                console=self._console, get_renderable=self._line, refresh_per_second=8
-            )
-            self._live.start()
+            live = Live(console=self._console, get_renderable=self._line, refresh_per_second=8)
+            live.start()
+            self._live = live
         return self
 
     def __exit__(
@@ -60,8 +65,7 @@ class Progress:
         if self._live is not None:
             self._live.transient = True
             self._live.stop()
-        if error is None:
-            self._say_phases(up_to=len(self._schedule.phases))
+            self._say_phases()
 
     def __call__(self, delivery: Delivery) -> None:
         """Count a call that has ended."""
@@ -73,8 +77,7 @@ class Progress:
             self._marks.append(mark)
             self._by_phase[self._schedule.at(delivery.due).name].append(mark)
         if self._live is None:
-            over = self._schedule.phases.index(self._schedule.at(delivery.due - 1.0))
-            self._say_phases(up_to=over)
+            self._say_phases()
 
     def _line(self) -> Text:
         elapsed = time.monotonic() - self._started
@@ -88,22 +91,25 @@ class Progress:
             line.append(*_MARKS[mark])
         return line
 
-    def _say_phases(self, up_to: int) -> None:
+    def _say_phases(self) -> None:
+        """A line for each further phase whose calls have all ended."""
         with self._lock:
-            over, self._said = self._schedule.phases[self._said : up_to], max(self._said, up_to)
-        for phase in over:
-            self._console.print(self._summary(phase))
+            for phase in self._schedule.phases[self._said :]:
+                if len(self._by_phase[phase.name]) < self._expected[phase.name]:
+                    break
+                self._said += 1
+                self._console.print(self._summary(phase))
 
     def _summary(self, phase: Phase) -> Text:
         marks = self._by_phase[phase.name]
         good, degraded = marks.count("good"), marks.count("degraded")
         line = Text.assemble(
             (f"{self._title:<8}", "bold"),
-            f" {self._schedule.span(phase.name)[0]:5.1f} s  ",
+            f"{self._schedule.span(phase.name)[0]:6.1f} s  ",
             (f"{phase.name:<14}", "cyan"),
-            f"{len(marks):>4} calls  {good:>4} answered",
+            f"{len(marks):>4} calls {good:>4} good",
         )
-        line.append(f"  {degraded:>4} by fallback", "yellow" if degraded else "dim")
+        line.append(f" {degraded:>4} degraded", "yellow" if degraded else "dim")
         bad = len(marks) - good - degraded
-        line.append(f"  {bad:>4} bad", "red" if bad else "dim")
+        line.append(f" {bad:>4} bad", "red" if bad else "dim")
         return line

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from reliai.cli.demo.phases import OUTAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from reliai.cli.demo.load import Delivery
     from reliai.cli.demo.phases import Schedule
     from reliai.testing import ReceivedRequest
@@ -32,7 +33,7 @@ class Score:
         mixed: delivered streams that are not the beginning of exactly one attempt.
         errors: how many of each type of error.
         right: share of right answers among the valid ones of the job where that is known.
-        p50, p99: latency of all calls, from the moment each was due.
+        p50, p99: latency of the answers, from the moment each call was due; of errors none.
         wire_per_call: requests the server saw for each call, outside the outage.
         wire_in_outage: the same during the outage.
         opened: from the begin of the outage to the circuit's opening, for each job.
@@ -82,7 +83,7 @@ def score(
         started_at: Unix seconds of the start.
     """
     verdicts = Counter(_verdict(delivery, promise) for delivery in deliveries)
-    latencies = sorted(delivery.latency for delivery in deliveries)
+    latencies = sorted(d.latency for d in deliveries if d.error is None)
     begin, end = schedule.span(OUTAGE)
     calls_in_outage = sum(begin <= delivery.due < end for delivery in deliveries)
     arrivals = [request.elapsed for request in requests]
@@ -101,7 +102,7 @@ def score(
         right=sum(known) / len(known) if known else None,
         p50=_quantile(latencies, 0.5),
         p99=_quantile(latencies, 0.99),
-        wire_per_call=(len(arrivals) - wire_in_outage) / (len(deliveries) - calls_in_outage),
+        wire_per_call=(len(arrivals) - wire_in_outage) / max(1, len(deliveries) - calls_in_outage),
         wire_in_outage=wire_in_outage / max(1, calls_in_outage),
         opened=_first(changes, "circuit_opened", begin, end),
         recovered=_first(changes, "circuit_closed", end, schedule.seconds),
@@ -120,12 +121,10 @@ def _verdict(delivery: Delivery, promise: float) -> str:
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
     """The nearest-rank quantile: a latency that was measured."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
 
 
-def _changes(
-    deliveries: Iterable[Delivery], started_at: float
-) -> list[tuple[float, str, str]]:
+def _changes(deliveries: Iterable[Delivery], started_at: float) -> list[tuple[float, str, str]]:
     """Second of the run, job and kind of every event of a circuit."""
     return sorted(
         (record.started_at + event.at - started_at, record.name, event.kind)

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from reliai import CallRecord
     from reliai.cli.demo.phases import Schedule
 
 __all__ = ["Line", "timeline"]
 
-_ONE_BY_ONE = {"circuit_opened", "circuit_half_open", "circuit_closed"}
+_ONE_BY_ONE = {"circuit_opened", "circuit_closed"}
 """Rare enough for a line each; of the others each phase gets one line, with their number."""
 
 _WORDS = {
     "circuit_opened": "circuit opened",
-    "circuit_half_open": "circuit half open: a probe goes through",
     "circuit_closed": "circuit closed",
-    "circuit_rejected": "not sent: the circuit is open",
-    "fallback": "answered by the fallback",
-    "output_invalid": "answer refused",
+    "fallback": "fallback answered",
     "output_repaired": "answer repaired",
+    "reask": "model asked again, told what was wrong",
     "retry": "retried",
-    "retry_stopped": "gave up retrying",
     "interrupted": "stream broken off",
 }
+"""The notable events. What is left out (a refusal by an open circuit, the end of retrying, a probe
+let through) shows in the line of what came of it."""
+
+_REASONS = {"rejected": "circuit open", "consecutive": "too many failures in a row"}
 
 
 @dataclass(slots=True)
@@ -54,19 +56,17 @@ class Line:
     @property
     def text(self) -> str:
         """For a reader."""
-        words = _WORDS.get(self.kind, self.kind.replace("_", " "))
+        words = _WORDS[self.kind]
         times = f" {self.count} times" if self.count > 1 else ""
         detail = ", ".join(
             name if number == 1 and len(self.detail) == 1 else f"{number} {name}"
             for name, number in self.detail.most_common()
         )
-        waits = f"; waits up to {self.longest:.2f} s" if self.longest else ""
+        waits = f"; waits to {self.longest:.2f} s" if self.longest else ""
         return f"{words}{times}" + (f" ({detail}{waits})" if detail else "")
 
 
-def timeline(
-    records: Iterable[CallRecord], schedule: Schedule, started_at: float
-) -> list[Line]:
+def timeline(records: Iterable[CallRecord], schedule: Schedule, started_at: float) -> list[Line]:
     """The lines, in order.
 
     Args:
@@ -97,6 +97,7 @@ def _in_order(
         (record.started_at + event.at - started_at, record.name, event.kind, event.attributes)
         for record in records
         for event in record.events
+        if event.kind in _WORDS
     ]
     for record in records:
         if record.status == "error" and record.chunks and record.duration is not None:
@@ -108,7 +109,8 @@ def _in_order(
 
 def _about(attributes: Mapping[str, Any]) -> str:
     words = (attributes.get(name) for name in ("error", "reason", "problem"))
-    about = next((str(word).replace("_", " ") for word in words if word), "")
+    word = next((str(word) for word in words if word), "")
+    about = _REASONS.get(word, word.replace("_", " "))
     if attributes.get("open_for"):
         about += f", for {attributes['open_for']:.2g} s"
     return about

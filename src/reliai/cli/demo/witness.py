@@ -1,5 +1,4 @@
-"""What the models really said: the texts of all attempts, so that what callers got can be held
-against them."""
+"""What the models really said: the texts of all attempts, to hold against what callers got."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ class Witness:
     """Stands between the fault server and a model, and remembers each streamed answer.
 
     Args:
-        model: gets the request, gives text or an iterator of text.
+        model: gets the request, gives an iterator of text, or anything else, which is passed on.
     """
 
     def __init__(self, model: Callable[[dict[str, Any]], Any]) -> None:
@@ -40,7 +39,7 @@ class Witness:
 
     def __call__(self, request: dict[str, Any]) -> Any:
         reply = self._model(request)
-        if isinstance(reply, str):
+        if not isinstance(reply, Iterator):
             return reply
         text = Text()
         with self._lock:

@@ -172,7 +172,7 @@ class _Answer:
         left = step.seconds
         while step.keep_alive and left > step.keep_alive:
             self.connection.wait(step.keep_alive)
-            self.connection.chunk(b": keep-alive\n\n")
+            self.connection.chunk(self.wire.keep_alive)
             left -= step.keep_alive
         self.connection.wait(left)
 

@@ -72,8 +72,8 @@ class Director:
             return self.outages[-1]
         if callable(self.schedule):
             return self.schedule(received.elapsed, received)
-        begun = [item for second, item in self.schedule or () if received.elapsed >= second]
-        return begun[-1] if begun else None
+        begun = [pair for pair in self.schedule or () if received.elapsed >= pair[0]]
+        return max(begun, key=lambda pair: pair[0])[1] if begun else None
 
     def _normal(self, received: ReceivedRequest) -> object:
         return self.default if self.model is None else self.model(received.json or {})

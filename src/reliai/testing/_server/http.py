@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Gone", "HttpRequest", "head"]
 
 _MAX_LINE = 65_536
-_MAX_BODY = 256 * 1024 * 1024
 
 
 class Gone(Exception):
@@ -74,12 +73,12 @@ class Connection:
             headers = self._read_headers()
             if headers.get("expect", "").lower() == "100-continue":
                 self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-            length = min(int(headers.get("content-length", "0")), _MAX_BODY)
-            body = self._incoming.read(length)
+            if headers.get("transfer-encoding", "").lower() == "chunked":
+                body = b"".join(iter(self._read_chunk, b""))
+            else:
+                body = self._read_exactly(int(headers.get("content-length", "0")))
         except (OSError, ValueError) as error:
             raise Gone from error
-        if len(body) < length:
-            raise Gone
         return HttpRequest(method, path, headers, body)
 
     def _read_headers(self) -> dict[str, str]:
@@ -88,6 +87,17 @@ class Connection:
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
         return headers
+
+    def _read_chunk(self) -> bytes:
+        data = self._read_exactly(int(self._incoming.readline(_MAX_LINE), 16))
+        self._incoming.readline(_MAX_LINE)
+        return data
+
+    def _read_exactly(self, length: int) -> bytes:
+        data = self._incoming.read(length)
+        if len(data) < length:
+            raise Gone
+        return data
 
     # --- writing ---------------------------------------------------------------------------
     def send(self, data: bytes) -> None:

@@ -17,6 +17,7 @@ class Messages(Wire):
     """One message with one text block, whole or in events. A refusal explains but has no text."""
 
     request_id_header = "request-id"
+    keep_alive = b'event: ping\ndata: {"type": "ping"}\n\n'
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -38,6 +38,8 @@ class Wire(ABC):
     """
 
     request_id_header = "x-request-id"
+    keep_alive = b": keep-alive\n\n"
+    """What is sent to show that a silent stream is alive."""
 
     def __init__(self, request: Mapping[str, Any], number: int) -> None:
         self.request = request

@@ -1,0 +1,99 @@
+"""The commands and their options. Each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from reliai.cli.missing import explain
+
+__all__ = ["app"]
+
+USAGE = 2
+"""Exit code of a command that was asked for something impossible."""
+
+app = typer.Typer(
+    name="reliai",
+    help="Production discipline for any model call.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _main() -> None:
+    """Keep `demo` and `doctor` as subcommands."""
+
+
+@app.command()
+def demo(
+    *,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=4, help="Length of both runs together. [default: 36; with --model 60]"),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.5, help="Calls a second. [default: 25; with --model 1.5]"),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A shorter run of 16 s.")] = False,
+    seed: Annotated[int, typer.Option(help="Draws the inputs and deals the faults.")] = 7,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask a provider in place of the local models: openai:NAME or anthropic:NAME. "
+            "Its key comes from the environment; the faults are put in between."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+) -> None:
+    """Two real models behind HTTP that fail on a schedule: called bare, then guarded."""
+    try:
+        from reliai.cli.demo.command import run_demo  # noqa: PLC0415
+        from reliai.cli.demo.setups import Unusable, setup_for  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        _leave(explain(error, "demo"))
+    try:
+        setup = setup_for(model, seed, quick=quick)
+    except ModuleNotFoundError as error:
+        _leave(explain(error, "demo"))
+    except Unusable as error:
+        _leave(str(error))
+    run_demo(
+        setup,
+        seconds=seconds or (16.0 if quick else setup.seconds),
+        rate=rate or setup.rate,
+        seed=seed,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def doctor(
+    target: Annotated[
+        str,
+        typer.Argument(metavar="APP", help="A module, module:attribute, or a file such as app.py."),
+    ],
+) -> None:
+    """Look at an application's guarded functions for what will hurt later.
+
+    Imports the application. Exit code 0: nothing found, 1: findings, 2: it cannot be looked at.
+    """
+    from reliai.cli.doctor import Unreadable, examine  # noqa: PLC0415
+    from reliai.cli.doctor_report import print_findings  # noqa: PLC0415
+
+    try:
+        examined = examine(target)
+    except Unreadable as error:
+        _leave(str(error))
+    print_findings(target, examined)
+    raise typer.Exit(1 if examined.problems else 0)
+
+
+def _leave(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise typer.Exit(USAGE)
