@@ -38,8 +38,9 @@ def tenacity_retry(model: Target, zero: bool) -> Target:  # noqa: FBT001
 
 
 def stamina_retry(model: Target, zero: bool) -> Target:  # noqa: FBT001
-    """stamina's decorator, instrumentation hooks as installed."""
+    """stamina's decorator, its hooks off: with structlog about they print a line a retry."""
     stamina = load("stamina")
+    stamina.instrumentation.set_on_retry_hooks([])
     waits = {"wait_initial": 0, "wait_max": 0, "wait_jitter": 0} if zero else {}
     decorated: Target = stamina.retry(on=Exception, attempts=ATTEMPTS, **waits)(model)
     return decorated

@@ -76,11 +76,12 @@ def asynchronous(model: Target, zero: bool) -> Target:  # noqa: FBT001
     """Async, under `asyncio.timeout`."""
     breaker = load("pybreaker").CircuitBreaker(fail_max=NEVER)
 
-    @_retry(zero)
-    async def attempts(prompt: str) -> str:
+    async def attempt(prompt: str) -> str:
         with breaker.calling():
             reply: str = await model(prompt)
         return reply
+
+    attempts: Target = _retry(zero)(attempt)
 
     async def call(prompt: str) -> Answer:
         if len(prompt) > LIMIT:

@@ -65,6 +65,16 @@ def test_cleared_time_window_has_forgotten_everything() -> None:
     assert window.counts(6.0) == (1, 0, 1)
 
 
+def test_a_thread_that_comes_late_counts_and_another_clock_begins_anew() -> None:
+    window = TimeWindow(10.0)
+    window.record(50_000.0, failure=True, slow=False)
+    window.record(49_999.0, failure=True, slow=False)
+    assert window.counts(49_998.0) == (2, 2, 0)
+    window.record(3.0, failure=False, slow=True)
+    assert window.counts(3.0) == (1, 0, 1)
+    assert window.counts(13.0) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("seconds", [30.0, 60.0, 120.0])
 def test_resized_time_window_keeps_what_is_young_enough(seconds: float) -> None:
     window = TimeWindow(60.0)

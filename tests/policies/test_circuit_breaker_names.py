@@ -80,6 +80,9 @@ def test_one_without_a_name_on_several_functions_shows_them_together(clock: Virt
     assert ask(well) is None
     seen = breaker.snapshot()
     assert (seen.state, breaker.state, seen.calls, seen.failures) == ("open", "open", 3, 1)
+    (of_well,) = reliai.pipeline_of(well).policies
+    assert isinstance(of_well, reliai.CircuitBreaker)
+    assert (of_well.state, of_well.snapshot().calls) == ("closed", 2)
     breaker.isolate()
     assert isinstance(ask(well), reliai.CircuitOpen)
     breaker.close()
@@ -138,7 +141,7 @@ def test_an_open_circuit_of_a_stand_in_says_whose_it_is(clock: VirtualClock) -> 
         ("tenant", "arg:prompt"),
         lambda call: call.arguments["prompt"],
     ],
-    ids=repr,
+    ids=["tenant", "subject", "argument", "tuple", "function"],
 )
 def test_a_key_keeps_circuits_apart(key: Any, clock: VirtualClock) -> None:
     """A29"""

@@ -20,14 +20,18 @@ from reliai import (
     Replace,
     Schema,
 )
+from reliai._core.binding import bound_of
 from reliai._core.record import CheckResult
-from reliai._core.site import MAX_STRAGGLERS
+from reliai._core.target import MAX_STRAGGLERS
 from reliai.clock import active
 from reliai.testing import virtual_clock
 from tests.policies._guarded import Guarded, as_delivered, every_kind, every_one_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+anyhow: Any = Guard  # for settings that no type checker lets through
 
 
 def redact(value: str) -> Replace | None:
@@ -103,7 +107,7 @@ def test_a_rejection_is_neither_retried_nor_answered_by_a_fallback(kind: str) ->
     [(None, True), (True, True), (False, False), ("too rude", False), ("", False)],
 )
 def test_what_a_function_returns_decides(verdict: Any, *, passes: bool) -> None:
-    checked = guarded(prompt=lambda value: verdict)
+    checked = guarded(prompt=lambda _: verdict)
     if passes:
         assert checked("hello")[0] == "hello"
     else:
@@ -112,12 +116,10 @@ def test_what_a_function_returns_decides(verdict: Any, *, passes: bool) -> None:
 
 
 @every_one_value
-@pytest.mark.parametrize("verdict", [0, 1, "", {}, object()])
+@pytest.mark.parametrize("verdict", [0, 1, 0.5, {}, object()])
 def test_a_verdict_that_is_none_blocks(kind: str, verdict: Any) -> None:
     """21"""
-    if verdict == "" and isinstance(verdict, str):
-        verdict = 0.0
-    model = Guarded(kind, Guard(prompt=lambda value: verdict))
+    model = Guarded(kind, Guard(prompt=lambda _: verdict))
     with pytest.raises(GuardRejected, match=r"could not be made \(TypeError\)") as caught:
         model("hello")
     assert "a check returns None or True" in str(caught.value.__cause__)
@@ -130,7 +132,10 @@ def test_a_coroutine_is_no_verdict(kind: str) -> None:
     async def later(value: str) -> bool:
         return bool(value)
 
-    model = Guarded(kind, Guard(prompt=lambda value: later(value)))
+    def undeclared(value: str) -> Any:
+        return later(value)
+
+    model = Guarded(kind, Guard(prompt=undeclared))
     with pytest.raises(GuardRejected) as caught:
         model("hello")
     assert "declare it as `async def`" in str(caught.value.__cause__)
@@ -188,7 +193,7 @@ def test_named_parameters_take_the_place_of_every_text() -> None:
     with pytest.raises(GuardRejected, match="'system'"):
         checked("hello", "")
     with pytest.raises(GuardRejected, match="'limit'"):
-        Guard(NotEmpty(), parameters="limit")(ask)("hello", limit=None)
+        anyhow(NotEmpty(), parameters="limit")(ask)("hello", limit=None)
 
 
 def test_the_arguments_of_variadic_parameters_are_looked_at() -> None:
@@ -474,21 +479,17 @@ def test_a_guarded_call_that_times_out_within_a_check_is_a_crash_of_the_check() 
     assert model.event("check_bypassed")["error"] == "CallTimeout"
 
 
-def test_threads_left_behind_are_bounded() -> None:
+@every_one_value
+def test_threads_left_behind_are_bounded(kind: str) -> None:
     """22"""
-    released = threading.Event()
-
-    @reliai.check(timeout=0.01)
-    def stuck(value: str) -> bool:
-        active().sleep(30)
-        return released.wait(10)
-
-    model = Guarded("sync", Guard(prompt=stuck))
-    site = reliai.pipeline_of(model.function)._site  # type: ignore[attr-defined]
-    site._stragglers = MAX_STRAGGLERS
+    asked: list[str] = []
+    model = Guarded(kind, Guard(prompt=reliai.check(asked.append, timeout=5)))
+    bound = bound_of(model.function)
+    assert bound is not None
+    bound.site.target.stragglers.count = MAX_STRAGGLERS
     with pytest.raises(GuardRejected, match="did not finish"):
         model("hello")
-    assert site.stragglers == MAX_STRAGGLERS
+    assert asked == []
 
 
 # --- otherwise --------------------------------------------------------------------------------
@@ -499,7 +500,7 @@ def test_otherwise_answers_in_place_of_the_error(kind: str) -> None:
     def instead(call: reliai.Call, error: GuardRejected) -> str:
         return f"{call.arguments['prompt']}: {error.check}"
 
-    model = Guarded(kind, Guard(prompt=[redact, MaxLength(3)], otherwise=instead))
+    model = Guarded(kind, Guard(prompt=[redact, MaxLength(2)], otherwise=instead))
     assert model("secret") == as_delivered(kind, "secret: MaxLength")
     assert model.prompts == []
     assert model.record.status == "degraded"
@@ -546,7 +547,7 @@ def test_otherwise_that_gives_an_awaitable_to_a_synchronous_call_is_a_mistake() 
             yield
 
     for made in (later, Later):
-        checked = guarded(prompt=MaxLength(3), otherwise=lambda call, error, made=made: made())
+        checked = guarded(prompt=MaxLength(3), otherwise=lambda *_, made=made: made())
         with pytest.raises(ConfigurationError, match="gave an awaitable"):
             checked("hello")
 
@@ -596,11 +597,11 @@ def test_operators_can_have_every_guard_observe() -> None:
         (lambda: Guard(prompt=[]), "checks nothing"),
         (lambda: Guard(MaxLength), r"did you mean MaxLength\(\.\.\.\)"),
         (lambda: Guard(prompt=[str]), "did you mean output=str"),
-        (lambda: Guard(prompt=5), r"Guard\(prompt=…\)=5"),
+        (lambda: anyhow(prompt=5), r"Guard\(prompt=…\)=5"),
         (lambda: Guard(NotEmpty(), mode="off"), "mode='off'"),
         (lambda: Guard(parameters=["prompt"], system=NotEmpty()), "there is no check for them"),
         (lambda: Guard(NotEmpty(), parameters=[]), r"parameters=\[\]"),
-        (lambda: Guard(NotEmpty(), parameters=[1]), r"parameters=\[1\]"),
+        (lambda: anyhow(NotEmpty(), parameters=[1]), r"parameters=\[1\]"),
     ],
 )
 def test_a_guard_that_makes_no_sense_cannot_be_made(make: Any, message: str) -> None:
@@ -617,8 +618,8 @@ def test_a_guard_that_makes_no_sense_cannot_be_made(make: Any, message: str) -> 
             "no parameter 'promt'; its parameters are: prompt, system, limit",
         ),
         (Guard(NotEmpty(), parameters=["promt"]), "no parameter 'promt'; its parameters are"),
-        (Guard(NotEmpty(), otherwise="sorry"), "must be a function"),  # type: ignore[arg-type]
-        (Guard(NotEmpty(), otherwise=str), "must be a function"),  # type: ignore[arg-type]
+        (anyhow(NotEmpty(), otherwise="sorry"), "must be a function"),
+        (anyhow(NotEmpty(), otherwise=str), "must be a function"),
         (Guard(Schema(object())), "is no type that pydantic can build"),
     ],
 )
@@ -653,7 +654,7 @@ def test_a_function_without_parameters_cannot_be_guarded() -> None:
 
 
 def test_one_guard_serves_many_functions() -> None:
-    guard = Guard(MaxLength(5))
+    guard = Guard(MaxLength(7))
 
     @guard
     def other(text: str) -> str:
@@ -662,13 +663,13 @@ def test_one_guard_serves_many_functions() -> None:
     assert guard(ask)("hello")[0] == "hello"
     assert other("hello") == "hello"
     with pytest.raises(GuardRejected, match="'text'"):
-        other("hello!")
+        other("hello!!!")
 
 
 def test_a_guard_tells_its_settings() -> None:
-    described = Guard(MaxLength(5), mode="observe", system=[NotEmpty()], otherwise=repr).describe()
+    described = Guard(MaxLength(5), mode="observe", system=[NotEmpty()], otherwise=print).describe()
     assert described["checks"][0]["characters"] == 5
     assert described["by_parameter"]["system"][0]["check"] == "NotEmpty"
     assert described["mode"] == "observe"
-    assert described["otherwise"] == "repr"
+    assert described["otherwise"] == "print"
     assert Guard(NotEmpty(), parameters=["a"]).describe()["parameters"] == ["a"]

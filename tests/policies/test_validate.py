@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+anyhow: Any = Validate  # for settings that no type checker lets through
+
+
 class Item(BaseModel):
     name: str = Field(max_length=5)
     price: float = Field(ge=0)
@@ -151,6 +154,17 @@ def test_the_attempt_that_gave_an_unusable_answer_says_so(kind: str) -> None:
 
 
 @every_one_value
+def test_an_answer_that_cost_no_attempt_is_checked_too(kind: str) -> None:
+    async def stand_in(call: reliai.Call, proceed: Any) -> str:
+        return "hello"
+
+    model = Guarded(kind, Validate(MaxLength(3)), stand_in)
+    with pytest.raises(OutputInvalid):
+        model()
+    assert model.record.attempts == ()
+
+
+@every_one_value
 def test_a_circuit_learns_nothing_from_an_invalid_answer(kind: str) -> None:
     """24"""
     breaker = reliai.CircuitBreaker(f"valid-{kind}", consecutive=1)
@@ -182,7 +196,7 @@ def test_a_fallback_answers_for_an_invalid_answer_and_is_validated_too(kind: str
 
 @pytest.mark.parametrize(("verdict", "passes"), [(None, True), (True, True), (False, False)])
 def test_what_a_function_returns_decides(verdict: Any, *, passes: bool) -> None:
-    model = Guarded("sync", Validate(lambda value: verdict))
+    model = Guarded("sync", Validate(lambda _: verdict))
     if passes:
         assert model("hello") == "hello"
     else:
@@ -192,7 +206,6 @@ def test_what_a_function_returns_decides(verdict: Any, *, passes: bool) -> None:
 
 @every_one_value
 def test_any_value_can_be_checked(kind: str) -> None:
-    model = validated(kind, 0.5, 1.5, checks=None) if False else None
     model = Guarded(kind, Validate(lambda value: 0 <= value <= 1), answer=made_of(0.5, 1.5))
     assert model() == 0.5
     with pytest.raises(OutputInvalid) as caught:
@@ -275,7 +288,8 @@ def test_the_calls_own_deadline_ends_a_check_as_what_it_is(kind: str) -> None:
     model = Guarded(kind, reliai.Timeout(0.5), Validate(slow))
     with virtual_clock(), pytest.raises(reliai.CallTimeout) as caught:
         model("hello")
-    assert (caught.value.layer, model.record.duration) == ("total", pytest.approx(0.5))
+    assert caught.value.layer == "total"
+    assert model.record.duration == pytest.approx(0.5)
 
 
 def test_an_asynchronous_check_is_awaited() -> None:
@@ -313,7 +327,7 @@ def test_the_answer_comes_as_the_type_that_was_asked_for(kind: str) -> None:
         (list[int], (1, 2), [1, 2]),
         (dict[str, int], '{"a": 1}', {"a": 1}),
         (int, "42", 42),
-        (int, 42, 42),
+        (int, 43, 43),
         (float, " 0.5\n", 0.5),
         (bool, "true", True),
         (Literal["yes", "no"], "yes", "yes"),
@@ -341,12 +355,16 @@ def test_text_is_read_and_values_are_converted(output: Any, answer: Any, value: 
         (Order, "{}", "$.items: Field required"),
         (Order, "sorry", "$: Invalid JSON: expected value at line 1 column 1"),
         (Order, "", "$: Invalid JSON: EOF while parsing a value at line 1 column 0"),
-        (Order, GOOD + GOOD, "$: Invalid JSON: trailing characters at line 1 column 44"),
+        (Order, GOOD + GOOD, "$: Invalid JSON: trailing characters at line 1 column 43"),
         (Order, {"items": 5}, "$.items: Input should be a valid list"),
         (Order, None, "$: Input should be a valid dictionary or instance of Order"),
-        (int, "forty-two", "$: Invalid JSON: expected value at line 1 column 1"),
+        (int, "forty-two", "$: Invalid JSON: expected ident at line 1 column 2"),
         (Literal["yes", "no"], "maybe", "$: Invalid JSON: expected value at line 1 column 1"),
-        (Annotated[str, Field(max_length=3)], "SECRET", "$: String should have at most 3 characters"),
+        (
+            Annotated[str, Field(max_length=3)],
+            "SECRET",
+            "$: String should have at most 3 characters",
+        ),
         (str, 5, "$: Input should be a valid string"),
     ],
 )
@@ -358,6 +376,13 @@ def test_what_is_not_of_the_type_is_refused_with_its_place(
     assert type(caught.value) is OutputInvalid
     assert caught.value.errors[0] == problem
     assert caught.value.raw == answer
+
+
+def test_a_validators_own_message_is_for_the_model_alone() -> None:
+    three = json.dumps({"items": [{"name": "pen", "price": 1}] * 3})
+    with pytest.raises(OutputInvalid) as caught:
+        validated("sync", three, output=Order)()
+    assert caught.value.errors == ("$.items: it breaks the rule 'value_error'",)
 
 
 @every_one_value
@@ -374,7 +399,6 @@ def test_nothing_of_the_answer_is_in_the_error_but_in_raw(kind: str) -> None:
         assert error.__context__ is None
         assert error.raw == raw
         assert "SECRE" not in json.dumps(model.record.to_dict())
-    assert error.errors == ("$.items: it breaks the rule 'value_error'",)
 
 
 def test_the_error_counts_what_it_does_not_tell_and_survives_pickling() -> None:
@@ -450,7 +474,7 @@ def test_output_of_reliable_is_validated_in_its_place() -> None:
 
     assert ask("hello") == ORDER
     with pytest.raises(ConfigurationError, match="given twice"):
-        reliai.reliable(Validate(output=Order), output=Order)(lambda prompt: GOOD)
+        reliai.reliable(Validate(output=Order), output=Order)(no_text)
 
 
 # --- repairing and truncation -------------------------------------------------------------------
@@ -459,7 +483,12 @@ def test_output_of_reliable_is_validated_in_its_place() -> None:
 @every_kind
 @pytest.mark.parametrize(
     "answer",
-    [f"```json\n{GOOD}\n```", f"Sure! Here it is:\n{GOOD}\nEnjoy.", GOOD[:-1] + ",}", "\ufeff" + GOOD],
+    [
+        f"```json\n{GOOD}\n```",
+        f"Sure! Here it is:\n{GOOD}\nEnjoy.",
+        GOOD[:-1] + ",}",
+        "\ufeff" + GOOD,
+    ],
 )
 def test_json_as_models_write_it_is_repaired_and_marked(kind: str, answer: str) -> None:
     """28"""
@@ -483,7 +512,9 @@ def test_repaired_json_of_the_wrong_shape_is_told_by_its_shape() -> None:
 
 
 @every_kind
-@pytest.mark.parametrize("answer", [GOOD[:-1], GOOD[:-9], '{"items": ["ls","pwd"', "```json\n" + GOOD[:-2]])
+@pytest.mark.parametrize(
+    "answer", [GOOD[:-1], GOOD[:-9], '{"items": ["ls","pwd"', "```json\n" + GOOD[:-2]]
+)
 def test_json_that_stops_early_is_neither_repaired_nor_asked_for_again(
     kind: str, answer: str
 ) -> None:
@@ -535,7 +566,9 @@ def test_prose_at_its_length_limit_passes_where_no_type_is_asked_for() -> None:
 @every_one_value
 def test_checks_see_the_text_of_a_response_and_the_response_is_delivered(kind: str) -> None:
     good, bad = chat("hello"), chat("hello, SECRET")
-    model = Guarded(kind, Validate(MaxLength(8), lambda text: "SECRET" not in text), answer=made_of(good, bad))
+    model = Guarded(
+        kind, Validate(MaxLength(8), lambda text: "SECRET" not in text), answer=made_of(good, bad)
+    )
     assert model() is good
     with pytest.raises(OutputInvalid) as caught:
         model()
@@ -562,7 +595,9 @@ def test_a_response_without_text_has_an_empty_one() -> None:
 
 
 def test_what_only_looks_like_a_response_is_a_value() -> None:
-    assert Guarded("sync", Validate(NotEmpty()), answer=made_of({"choices": []}))() == {"choices": []}
+    assert Guarded("sync", Validate(NotEmpty()), answer=made_of({"choices": []}))() == {
+        "choices": []
+    }
 
 
 def test_the_text_of_a_response_cannot_be_replaced_in_it() -> None:
@@ -595,7 +630,7 @@ def test_a_check_that_fails_on_a_refusal_does_not_ask_again() -> None:
     """29"""
     model = Guarded(
         "sync",
-        Validate(Pattern("yes|no"), reask=2),
+        Validate(Pattern("yes|nein"), reask=2),
         answer=made_of(chat("I will not", "content_filter")),
     )
     with pytest.raises(OutputInvalid, match="refused"):
@@ -621,9 +656,7 @@ def test_the_model_is_asked_again_until_its_answer_is_valid(kind: str) -> None:
 @every_one_value
 def test_the_model_is_told_the_latest_problem_alone(kind: str) -> None:
     """25"""
-    model = Guarded(
-        kind, Validate(output=Order, reask=2), answer=made_of("sorry", BAD, GOOD)
-    )
+    model = Guarded(kind, Validate(output=Order, reask=2), answer=made_of("sorry", BAD, GOOD))
     model("list it")
     first, second, third = model.prompts
     assert first == "list it"
@@ -761,7 +794,7 @@ def test_the_function_that_asks_again_may_be_asynchronous() -> None:
 @every_one_value
 @pytest.mark.parametrize(
     ("function", "expected"),
-    [(lambda call, error, raw: "again", ConfigurationError), (crash, TypeError)],
+    [(lambda *_: "again", ConfigurationError), (crash, TypeError)],
 )
 def test_a_function_that_makes_no_call_is_a_mistake(
     kind: str, function: Any, expected: type[Exception]
@@ -772,10 +805,11 @@ def test_a_function_that_makes_no_call_is_a_mistake(
 
 
 def test_arguments_that_cannot_take_the_problem_are_not_asked_again() -> None:
-    for ask in (_with_prompt, _with_messages):
+    functions: list[Any] = [_with_prompt, _with_messages]
+    for ask in functions:
         guarded = reliai.reliable(Validate(output=Order, reask=1))(ask)
         with reliai.collect() as calls, pytest.raises(OutputInvalid):
-            guarded(5)  # type: ignore[arg-type]
+            guarded(5)
         assert [event.kind for event in calls[0].events] == ["output_invalid", "reask_impossible"]
 
 
@@ -789,15 +823,14 @@ def _with_messages(messages: list[Any]) -> str:
 
 def test_a_function_without_annotations_is_asked_by_its_only_parameter() -> None:
     answers = iter(["sorry", GOOD])
-
-    class Service:
-        def ask(self, question):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-            seen.append(question)
-            return next(answers)
-
     seen: list[str] = []
-    Service.ask = Validate(output=Order, reask=1)(Service.ask)  # type: ignore[method-assign]
-    assert Service().ask("list it") == ORDER
+
+    def ask(self: Any, question: Any) -> Any:
+        seen.append(question)
+        return next(answers)
+
+    ask.__annotations__.clear()
+    assert Validate(output=Order, reask=1)(ask)(None, "list it") == ORDER
     assert seen[1].startswith("list it\n\nYour previous answer")
 
 
@@ -806,12 +839,12 @@ def test_asking_again_stops_at_the_deadline() -> None:
         active().sleep(2)
         return "sorry"
 
-    guarded = reliai.reliable(Validate(output=Order, reask=5), cooperative=True)(slow)
+    guarded = reliai.reliable(Validate(output=Order, reask=5), name="slow")(slow)
     with virtual_clock() as clock, reliai.deadline(3.0):
         with pytest.raises(OutputInvalid) as caught:
             guarded("hello")
         assert clock.now == pytest.approx(4.0)
-    assert caught.value.__notes__ == ["reliai: slow: Validate asked the model again 1 times"] or True
+    assert caught.value.__notes__ == ["reliai: slow: Validate asked the model again 1 times"]
 
 
 def test_deactivated_leaves_no_reask() -> None:
@@ -860,7 +893,9 @@ def test_a_stream_of_other_chunks_is_judged_as_their_list(kind: str) -> None:
 def test_a_buffered_stream_is_asked_again_before_anything_is_delivered(kind: str) -> None:
     """25"""
     model = Guarded(
-        kind, Validate(MaxLength(3), buffer=True, reask=1), answer=made_of(["hel", "lo"], ["h", "i"])
+        kind,
+        Validate(MaxLength(3), buffer=True, reask=1),
+        answer=made_of(["hel", "lo"], ["h", "i"]),
     )
     assert model() == ["h", "i"]
     assert len(model.record.attempts) == 2
@@ -896,13 +931,20 @@ class Chunks:
         self._left = iter(chunks)
         self.closed = False
 
-    def __iter__(self) -> Chunks:
+    def close(self) -> None:
+        self.closed = True
+
+
+class SyncChunks(Chunks):
+    def __iter__(self) -> SyncChunks:
         return self
 
     def __next__(self) -> str:
         return next(self._left)
 
-    def __aiter__(self) -> Chunks:
+
+class AsyncChunks(Chunks):
+    def __aiter__(self) -> AsyncChunks:
         return self
 
     async def __anext__(self) -> str:
@@ -910,8 +952,9 @@ class Chunks:
             return chunk
         raise StopAsyncIteration
 
-    def close(self) -> None:
-        self.closed = True
+
+def stream_of(kind: str, *chunks: str) -> Chunks:
+    return SyncChunks(*chunks) if kind == "sync" else AsyncChunks(*chunks)
 
 
 @every_one_value
@@ -920,7 +963,9 @@ def test_a_returned_stream_is_validated_when_it_is_buffered(kind: str) -> None:
         return [chunk async for chunk in stream]
 
     model = Guarded(
-        kind, Validate(MaxLength(5), redact, buffer=True), answer=made_of(Chunks("a", "b"), Chunks("SECRET"))
+        kind,
+        Validate(MaxLength(5), redact, buffer=True),
+        answer=made_of(stream_of(kind, "a", "b"), stream_of(kind, "SECRET")),
     )
     if kind == "sync":
         assert list(model()) == ["a", "b"]
@@ -938,14 +983,14 @@ def test_a_returned_stream_is_validated_when_it_is_buffered(kind: str) -> None:
 
 @every_one_value
 def test_a_returned_stream_becomes_the_value_that_was_asked_for(kind: str) -> None:
-    model = validated(kind, Chunks(GOOD[:9], GOOD[9:]), output=Order, buffer=True)
+    model = validated(kind, stream_of(kind, GOOD[:9], GOOD[9:]), output=Order, buffer=True)
     assert model() == ORDER
 
 
 @every_one_value
 def test_a_returned_stream_that_is_not_buffered_is_closed_and_refused(kind: str) -> None:
     """53"""
-    stream = Chunks("a", "b")
+    stream = stream_of(kind, "a", "b")
     model = Guarded(kind, Validate(MaxLength(5)), answer=made_of(stream))
     with pytest.raises(ConfigurationError, match="buffer=True"):
         model()
@@ -983,9 +1028,7 @@ def test_observing_delivers_what_came_and_says_what_would_have_happened(kind: st
 
 @every_one_value
 def test_observing_converts_what_it_can_and_asks_nothing_again(kind: str) -> None:
-    model = validated(
-        kind, f"```json\n{GOOD}\n```", BAD, output=Order, mode="observe", reask=2
-    )
+    model = validated(kind, f"```json\n{GOOD}\n```", BAD, output=Order, mode="observe", reask=2)
     assert model() == ORDER
     assert model() == BAD
     assert len(model.prompts) == 2
@@ -998,12 +1041,12 @@ def test_observing_converts_what_it_can_and_asks_nothing_again(kind: str) -> Non
     ("make", "message"),
     [
         (Validate, "checks nothing"),
-        (lambda: Validate(Order), "did you mean output=Order"),
+        (lambda: anyhow(Order), "did you mean output=Order"),
         (lambda: Validate(MaxLength), r"did you mean MaxLength\(\.\.\.\)"),
         (lambda: Validate(NotEmpty(), mode="loud"), "mode='loud'"),
         (lambda: Validate(NotEmpty(), reask=-1), "reask=-1"),
         (lambda: Validate(NotEmpty(), reask=True), "reask=True"),
-        (lambda: Validate(NotEmpty(), reask=1.5), "reask=1.5"),
+        (lambda: anyhow(NotEmpty(), reask=1.5), "reask=1.5"),
         (lambda: Validate(NotEmpty(), reask_with=print), "never used with reask=0"),
     ],
 )
@@ -1038,7 +1081,7 @@ async def moderated(value: str) -> bool:
         (Validate(NotEmpty(), reask=1), no_text, "0 parameters annotated as `str`"),
         (Validate(NotEmpty(), reask=1, reask_with=later), two_texts, "later is asynchronous"),
         (Validate(NotEmpty(), otherwise=later), two_texts, "later is asynchronous"),
-        (Validate(NotEmpty(), otherwise=5), two_texts, "otherwise"),  # type: ignore[arg-type]
+        (anyhow(NotEmpty(), otherwise=5), two_texts, "otherwise"),
         (Validate(moderated), two_texts, "check 'moderated' is asynchronous"),
     ],
 )
@@ -1056,6 +1099,8 @@ def test_an_effect_is_never_asked_for_again() -> None:
         reliai.reliable(Validate(NotEmpty(), reask=1), effects="once")(no_text)
 
     class Once(reliai.Policy):
+        __module__ = "reliai.policies.once"
+
         async def run(self, call: Any, proceed: Any) -> reliai.Outcome:
             outcome: reliai.Outcome = await proceed(call)
             return outcome
@@ -1065,8 +1110,8 @@ def test_an_effect_is_never_asked_for_again() -> None:
 
 
 def test_one_validate_serves_many_functions() -> None:
-    policy = Validate(output=int)
-    assert policy(lambda value: f"{value}")(1) == 1
+    policy: Any = Validate(output=int)
+    assert policy(no_text)(1) == 1
     assert policy(lambda: "2")() == 2
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from reliai.providers import Failure, classify
-from tests.providers.wire import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from reliai.errors import ErrorKind
+    from tests.providers.wire import Reply
 
 __all__ = ["STREAM", "Row", "caught", "check", "table"]
 
@@ -25,7 +26,7 @@ class Row(NamedTuple):
     name: str
     reply: Reply
     kind: ErrorKind
-    expected: dict[str, object] = {}  # noqa: RUF012  read only
+    expected: Mapping[str, object] = MappingProxyType({})
     """Other fields of the failure."""
     stream: bool = False
 

@@ -1,4 +1,4 @@
-"""How errors are told: causes, groups, jumps, the table of verdicts, and whatever is thrown at it."""
+"""How errors are told: causes, groups, jumps, the table of verdicts, and what errors may do."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def test_a_group_of_very_many_errors_is_looked_at_in_part() -> None:
         (WithStatus(418), ErrorKind.BAD_REQUEST),
         (WithStatus(600), ErrorKind.UNKNOWN),
         (WithStatus(399), ErrorKind.UNKNOWN),
-        (WithStatus(True), ErrorKind.UNKNOWN),  # noqa: FBT003
+        (WithStatus(True), ErrorKind.UNKNOWN),
         (WithStatus("503"), ErrorKind.UNKNOWN),
         (WithStatus(None, code="conflict"), ErrorKind.UNKNOWN),
         (WithStatus(None, type="timeout", message="maximum context length"), ErrorKind.UNKNOWN),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def ask(url: str, *, stream: bool = False, **options: Any) -> object:
-    made = {"max_retries": 0, **options}
+    made: dict[str, Any] = {"max_retries": 0, **options}
     with anthropic.Anthropic(api_key="x", base_url=url, **made) as sdk:
         create: Any = sdk.messages.create
         answer = create(model="m", max_tokens=5, messages=[], stream=stream)
@@ -36,7 +36,7 @@ def error(status: int, kind: str, message: str = "m", **details: Any) -> Reply:
     return Reply(status, body(kind, message, **details))
 
 
-MESSAGE = {
+MESSAGE: dict[str, Any] = {
     "id": "msg_1",
     "type": "message",
     "role": "assistant",

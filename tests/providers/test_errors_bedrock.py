@@ -22,7 +22,7 @@ botocore: Any = importlib.import_module("botocore.exceptions")
 config: Any = importlib.import_module("botocore.config")
 
 
-def ask(url: str, *, stream: bool = False, messages: object = ()) -> object:
+def ask(url: str, *, stream: bool = False, messages: Any = None) -> object:
     sdk = boto3.client(
         "bedrock-runtime",
         region_name="us-east-1",
@@ -34,7 +34,7 @@ def ask(url: str, *, stream: bool = False, messages: object = ()) -> object:
     try:
         if stream:
             return list(sdk.converse_stream(modelId="m", messages=[])["stream"])
-        return sdk.converse(modelId="m", messages=list(messages) if messages == () else messages)
+        return sdk.converse(modelId="m", messages=messages or [])
     finally:
         sdk.close()
 

@@ -27,7 +27,8 @@ class Answer(pydantic.BaseModel):
 
 
 def client(url: str, **options: Any) -> Any:
-    return openai.OpenAI(api_key="x", base_url=url, **{"max_retries": 0, **options})
+    made: dict[str, Any] = {"max_retries": 0, **options}
+    return openai.OpenAI(api_key="x", base_url=url, **made)
 
 
 def ask(url: str, *, stream: bool = False, **options: Any) -> object:

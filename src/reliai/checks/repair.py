@@ -45,9 +45,9 @@ def read_json(text: str) -> Reading:
     body = text.strip("\ufeff \t\r\n\xa0\u200b")
     if is_json(body):
         return Reading(body, repaired=True)
-    fenced = _FENCED_SCALAR.fullmatch(body)
-    if fenced and is_json(fenced[1]):
-        return Reading(fenced[1], repaired=True)
+    fenced = _unfenced(body)
+    if is_json(fenced):
+        return Reading(fenced, repaired=True)
     if _OPEN_STRING.fullmatch(body):
         return _TRUNCATED
     return _within(body)
@@ -60,6 +60,13 @@ def is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _unfenced(text: str) -> str:
+    """What one fence around the whole of a text holds; nothing when there is none."""
+    if not (text.startswith("```") and text.endswith("```")):
+        return ""
+    return text[3:-3].lstrip(_LANGUAGE).strip()
 
 
 def _within(text: str) -> Reading:
@@ -101,8 +108,8 @@ def _refuse(constant: str) -> None:
 
 
 _TRUNCATED = Reading(None, truncated=True, reason=CUT_OFF)
+_LANGUAGE = "jsonJSON5cC"
 _BRACKET = re.compile(r"[\[\]{}]")
-_FENCED_SCALAR = re.compile(r"```[\w+-]*\s+([^\[\]{}`]*?)\s*```")
 _OPEN_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+\\?', re.DOTALL)
 # Brackets of prose: "[see below]", "{name}". Quotes, colons and numbers would make them look meant.
 _ASIDE = re.compile(r"\[(?!\s*[-\d,])[^\[\]{}\"“”]*\]|\{(?!\s*,)[^\[\]{}\"“”:]*\}")

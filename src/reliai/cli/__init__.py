@@ -17,6 +17,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         from reliai.cli.missing import explain  # noqa: PLC0415
 
-        print(explain(error, "cli"), file=sys.stderr)
+        extra = "demo" if sys.argv[1:2] == ["demo"] else "cli"
+        print(explain(error, extra), file=sys.stderr)
         sys.exit(2)
     app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path  # noqa: TC003  typer reads the annotations
 from typing import Annotated, NoReturn
 
 import typer
@@ -49,7 +50,9 @@ def demo(
             "Its key comes from the environment; the faults are put in between."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+    numbers: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers into a file, as JSON.")
+    ] = None,
 ) -> None:
     """Two real models behind HTTP that fail on a schedule: called bare, then guarded."""
     try:
@@ -57,6 +60,8 @@ def demo(
         from reliai.cli.demo.setups import Unusable, setup_for  # noqa: PLC0415
     except ModuleNotFoundError as error:
         _leave(explain(error, "demo"))
+    if sys.stderr.isatty():
+        print("Getting the models ready …", file=sys.stderr)
     try:
         setup = setup_for(model, seed, quick=quick)
     except ModuleNotFoundError as error:
@@ -68,7 +73,7 @@ def demo(
         seconds=seconds or (16.0 if quick else setup.seconds),
         rate=rate or setup.rate,
         seed=seed,
-        as_json=as_json,
+        numbers=numbers,
     )
 
 

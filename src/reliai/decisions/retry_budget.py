@@ -40,7 +40,18 @@ class RetryBudget:
         True
     """
 
-    __slots__ = ("_lock", "_reserve", "_share", "_window", "min_per_second", "ratio", "ttl")
+    __slots__ = (
+        "_fold_at",
+        "_lock",
+        "_pending",
+        "_pending_since",
+        "_reserve",
+        "_share",
+        "_window",
+        "min_per_second",
+        "ratio",
+        "ttl",
+    )
 
     def __init__(self, ratio: float = 0.2, min_per_second: float = 1.0, ttl: float = 10.0) -> None:
         _at_least_zero("ratio", ratio, "retries for each first attempt")
@@ -59,11 +70,26 @@ class RetryBudget:
         self._lock = Lock()
         # Its calls are first attempts, its failures the retries they paid for.
         self._window = TimeWindow(ttl)
+        # First attempts of the present bucket wait here, so that paying in takes no lock.
+        self._pending = 0
+        self._pending_since = self._fold_at = -inf
 
     def deposit(self, now: float) -> None:
         """Pay in for a first attempt made at `now` (seconds of the monotonic clock)."""
+        if now < self._fold_at:
+            self._pending += 1
+            return
         with self._lock:
+            self._fold()
             self._window.record(now, False, False)  # noqa: FBT003
+            self._pending_since, self._fold_at = now, self._window.bucket_end
+
+    def _fold(self) -> None:
+        """Put the first attempts that wait into the bucket they were made in."""
+        pending = self._pending
+        if pending:
+            self._pending -= pending
+            self._window.add(self._pending_since, pending, 0, 0)
 
     def withdraw(self, now: float) -> bool:
         """Ask for one retry, before waiting for it; True: it is granted and paid."""
@@ -71,6 +97,7 @@ class RetryBudget:
             if self._left(now) < _ONE:
                 return False
             self._window.add(now, 0, 1, 0)
+            self._pending_since, self._fold_at = now, self._window.bucket_end
             return True
 
     def balance(self, now: float) -> float:
@@ -79,6 +106,7 @@ class RetryBudget:
             return self._left(now) / _ONE
 
     def _left(self, now: float) -> int:
+        self._fold()
         attempts, retries, _ = self._window.counts(now)
         return self._reserve + attempts * self._share - retries * _ONE
 

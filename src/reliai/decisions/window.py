@@ -47,6 +47,7 @@ class TimeWindow:
     __slots__ = (
         "_bucket",
         "_end",
+        "_floor",
         "_mark",
         "_origin",
         "_ring",
@@ -61,11 +62,12 @@ class TimeWindow:
         self.seconds = seconds
         self._width = seconds / _BUCKETS
         self._end = -inf  # when the present bucket ends; the first record starts one
+        self._floor = -inf
         self.clear()
 
     def record(self, now: float, failure: bool, slow: bool) -> None:  # noqa: FBT001  hot path
         """Count one call that ended at `now`."""
-        if now >= self._end:
+        if not self._floor <= now < self._end:
             self._advance(now)
         self.calls += 1
         if failure:
@@ -75,15 +77,20 @@ class TimeWindow:
 
     def add(self, now: float, calls: int, failures: int, slow: int) -> None:
         """Count several things at once; they need not belong to the same calls."""
-        if now >= self._end:
+        if not self._floor <= now < self._end:
             self._advance(now)
         self.calls += calls
         self.failures += failures
         self.slow += slow
 
+    @property
+    def bucket_end(self) -> float:
+        """When the present bucket ends; what is counted before then goes into it."""
+        return self._end
+
     def roll(self, now: float) -> None:
         """Forget what is older than the window at `now`."""
-        if now >= self._end:
+        if not self._floor <= now < self._end:
             self._advance(now)
             if self._is_empty():
                 self._end = -inf  # the next record starts a bucket
@@ -123,9 +130,11 @@ class TimeWindow:
         self._ring: list[tuple[int, int, int]] = [_NOTHING] * _BUCKETS
         self._origin = now - _SLACK * self._width
         self._end = self._origin + self._width
+        self._floor = self._origin - self.seconds
 
     def _advance(self, now: float) -> None:
-        if self._is_empty() or now - self._end >= self.seconds:
+        # Threads may come a little late; who is a whole window late goes by another clock.
+        if self._is_empty() or now < self._floor or now - self._end >= self.seconds:
             self._start(now)
             return
         ring = self._ring
@@ -140,6 +149,7 @@ class TimeWindow:
         self._mark = self.calls, self.failures, self.slow
         self._bucket = last
         self._end = self._origin + (last + 1) * self._width
+        self._floor = self._end - self._width - self.seconds
 
 
 class CountWindow:

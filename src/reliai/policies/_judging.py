@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from reliai._core import workers
 from reliai._core.limits import overrun, sooner
-from reliai._core.site import MAX_STRAGGLERS
 from reliai.checks.base import Replace, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reliai._core.call import Call, Limit
     from reliai.checks.base import Check
     from reliai.errors import CallTimeout
@@ -48,7 +45,7 @@ async def judge(call: Call, check: Check, value: object) -> bool | str | Replace
         Exception: what the check raised.
     """
     if check.asynchronous:
-        verdict = await _awaited(call, check, value)
+        verdict = await _awaited(call, check.timeout, check(value))
     elif check.timeout is None:
         verdict = check(value)
     else:
@@ -73,13 +70,13 @@ def verdict_of(check: Check, verdict: Any) -> bool | str | Replace | None:
     )
 
 
-async def _awaited(call: Call, check: Check, value: object) -> Any:
+async def _awaited(call: Call, seconds: float | None, verdict: Any) -> Any:
+    """The verdict that an awaitable gives within its time."""
     from reliai._core.aio import CancelledError, Timer  # noqa: PLC0415  imports asyncio
 
-    verdict: Any = check(value)
-    if check.timeout is None:
+    if seconds is None:
         return await verdict
-    limit = _limit(call, check.timeout)
+    limit = _limit(call, seconds)
     timer = Timer(limit[0] - call.clock.monotonic())
     try:
         return await verdict
@@ -96,38 +93,28 @@ async def _awaited(call: Call, check: Check, value: object) -> Any:
 
 async def _on_a_worker(call: Call, check: Check, value: object, seconds: float) -> Any:
     """Run a plain function where it can be left behind, and where it blocks no event loop."""
-    site = call._site  # noqa: SLF001  counts the threads left behind
-    if site.stragglers >= MAX_STRAGGLERS:
+    stragglers = call._target.stragglers  # noqa: SLF001  one bound for all of the function's
+    if stragglers.full:
         raise CheckOverrun
+    if call.runtime.asynchronous:
+        from reliai._core.aio import in_thread  # noqa: PLC0415  imports asyncio
+
+        return await _awaited(call, seconds, in_thread(stragglers, check, value))
     limit = _limit(call, seconds)
-    context = copy_context()
     worker = workers.acquire()
-    until = limit[0] - call.clock.monotonic()
-
-    def wait() -> tuple[Any, BaseException | None]:
-        try:
-            return worker.call(context, until, check, (value,))
-        except workers.Abandoned:
-            site.straggle(worker)
-            raise
-
     try:
-        verdict, error = await _off_the_loop(wait) if site.asynchronous else wait()
+        until = limit[0] - call.clock.monotonic()
+        verdict, error = worker.call(copy_context(), until, check, (value,))
     except workers.Abandoned:
+        stragglers.add(worker)
         raise _overrun(call, limit) from None
     workers.release(worker)
-    if error is not None:
-        try:
-            raise error
-        finally:
-            del error  # no cycle through the traceback
-    return verdict
-
-
-async def _off_the_loop(wait: Callable[[], Any]) -> Any:
-    import asyncio  # noqa: PLC0415  a synchronous program never needs it
-
-    return await asyncio.to_thread(wait)
+    if error is None:
+        return verdict
+    try:
+        raise error
+    finally:
+        del error  # no cycle through the traceback
 
 
 def _limit(call: Call, seconds: float) -> Limit:

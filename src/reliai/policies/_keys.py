@@ -37,13 +37,13 @@ def key_of(key: Any, what: str) -> Key | None:
         return lambda call: call.ambient.tenant
     if isinstance(key, str) and key.startswith(_ARGUMENT):
         name = key.removeprefix(_ARGUMENT)
-        return lambda call: call.arguments[name]  # type: ignore[no-any-return]
+        return lambda call: call.arguments[name]
     if isinstance(key, tuple) and key:
         parts = [part for part in (key_of(each, what) for each in key) if part is not None]
         if len(parts) == len(key):
             return lambda call: tuple(part(call) for part in parts)
     elif callable(key) and not isinstance(key, type):
-        return key
+        return key  # type: ignore[no-any-return]
     raise ConfigurationError(
         f"{what}={key!r} names no key; give 'subject', 'tenant', 'arg:NAME', a tuple of these, or "
         "a function of the call"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reliai._core.call import Call
 from reliai.checks.base import cut
@@ -23,7 +23,7 @@ RAW_LIMIT = 8_000
 """Characters of the model's own answer that it is shown again."""
 
 
-class Plan:
+class Plan(Protocol):
     """How a function is asked again. Every call is made from the first one, so nothing grows."""
 
     async def next_call(
@@ -34,10 +34,9 @@ class Plan:
         Raises:
             Exception: what a function of the user's raised.
         """
-        raise NotImplementedError(type(self).__name__)
 
 
-class _Messages(Plan):
+class _Messages:
     """Two messages more: what the model said, and what was wrong with it."""
 
     def __init__(self, parameter: str) -> None:
@@ -57,7 +56,7 @@ class _Messages(Plan):
         return call.with_arguments(**{self._parameter: [*messages, *more]})
 
 
-class _Suffix(Plan):
+class _Suffix:
     """The prompt with what was wrong behind it."""
 
     def __init__(self, parameter: str) -> None:
@@ -72,7 +71,7 @@ class _Suffix(Plan):
         return call.with_arguments(**{self._parameter: f"{prompt}\n\n{feedback(advice)}"})
 
 
-class _ByFunction(Plan):
+class _ByFunction:
     """As a function of the user's says."""
 
     def __init__(self, function: Callable[..., Any]) -> None:

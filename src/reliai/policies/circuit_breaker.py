@@ -141,6 +141,7 @@ class CircuitBreaker(Policy):
         bound = copy.copy(self)
         bound.name = f"{site.name}#{len(before) + 1}" if before else site.name
         bound._home = _Home(bound.name, self.settings)  # noqa: SLF001  the copy is ours
+        bound._bound = WeakSet()  # noqa: SLF001
         self._bound.add(bound)
         return bound
 
@@ -315,7 +316,7 @@ def _since_admitted(call: Call, started: float) -> float:
 
 def _record(call: Call, circuit: Circuit, permit: int, duration: float, outcome: Outcome) -> None:
     now = call.clock.monotonic()
-    failure = outcome.failure
+    failure = None if outcome.error is None else outcome.failure
     if failure is None:
         change = circuit.record(permit, now, _SUCCESS, duration)
     elif failure.kind is ErrorKind.RATE_LIMITED and failure.retry_after:

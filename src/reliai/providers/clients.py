@@ -10,7 +10,7 @@ import functools
 import sys
 from collections.abc import Mapping
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeGuard, TypeVar
 
 from reliai.providers.reading import amount, attribute, count, dig
 from reliai.providers.taxonomy import PROVIDERS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InnerClient", "inner_retries"]
 
+_T = TypeVar("_T")
 _DEEP: Final = 4  # a helper of a helper of the function, with its fields
 _MOST: Final = 500  # values looked at
 _STAINLESS: Final = frozenset({"SyncAPIClient", "AsyncAPIClient"})
@@ -53,7 +54,7 @@ def inner_retries(function: object) -> list[InnerClient]:
     module: list[InnerClient] = []
     try:
         for name, value in _reachable(function):
-            if isinstance(value, ModuleType):
+            if _is(value, ModuleType):
                 module = [_of_module(value)]
                 continue
             client = _client_behind(value)
@@ -62,6 +63,11 @@ def inner_retries(function: object) -> list[InnerClient]:
     except Exception:  # noqa: BLE001  a warning is not worth a failed import of the user's module
         return list(found.values())
     return list(found.values()) or module
+
+
+def _is(value: object, kind: type[_T]) -> TypeGuard[_T]:
+    """`isinstance`, but by the true type: it asks a value nothing, not even for its class."""
+    return issubclass(type(value), kind)
 
 
 def _reachable(function: object) -> Iterator[tuple[str, object]]:
@@ -79,14 +85,14 @@ def _reachable(function: object) -> Iterator[tuple[str, object]]:
 
 def _inside(name: str, value: object, *, first: bool) -> Iterator[tuple[str, object]]:
     """What a callable holds, by name."""
-    if isinstance(value, functools.partial):
+    if _is(value, functools.partial):
         yield name, value.func
         yield from (("an argument", each) for each in value.args)
         yield from value.keywords.items()
-    elif isinstance(value, MethodType):
+    elif _is(value, MethodType):
         yield name, value.__func__
         yield from _fields("self", value.__self__)
-    elif isinstance(value, FunctionType):
+    elif _is(value, FunctionType):
         if first or _is_users(value):
             yield from _of_function(value)
     elif first:
@@ -104,15 +110,15 @@ def _of_function(function: FunctionType) -> Iterator[tuple[str, object]]:
     code = function.__code__
     if _pins_retries(code):
         return
-    names = _names(code)
+    names = list(dict.fromkeys(name for each in _codes(code) for name in each.co_names))
     held = [
         (name, attribute(cell, "cell_contents"))  # an empty cell raises
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False)
     ]
     variables = function.__globals__
-    held += [(name, variables[name]) for name in names if name in variables]
+    held += [(name, variables[name]) for name in _globals_of(code) if name in variables]
     for name, value in held:
-        if not isinstance(value, ModuleType) or _is_used_as_client(value, names):
+        if not _is(value, ModuleType) or _is_used_as_client(value, names):
             yield name, value
         yield from ((f"{name}.{key}", each) for key, each in _named(value, names))
     yield from (("a default", each) for each in function.__defaults__ or ())
@@ -127,12 +133,22 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
     """The code of a function and of the functions written inside it."""
     yield code
     for each in code.co_consts:
-        if isinstance(each, CodeType):
+        if _is(each, CodeType):
             yield from _codes(each)
 
 
-def _names(code: CodeType) -> list[str]:
-    return list(dict.fromkeys(name for each in _codes(code) for name in each.co_names))
+def _globals_of(code: CodeType) -> list[str]:
+    """The global names the code reads; `co_names` has those of attributes among them."""
+    from dis import get_instructions  # noqa: PLC0415  decorating only
+
+    return list(
+        dict.fromkeys(
+            str(each.argval)
+            for inner in _codes(code)
+            for each in get_instructions(inner)
+            if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+        )
+    )
 
 
 def _pins_retries(code: CodeType) -> bool:
@@ -156,13 +172,13 @@ def _named(value: object, names: list[str]) -> Iterator[tuple[str, object]]:
     fields = attribute(value, "__dict__")
     if isinstance(fields, Mapping):
         for key in names:
-            if key in fields and not isinstance(fields[key], ModuleType):
+            if key in fields and not _is(fields[key], ModuleType):
                 yield key, fields[key]
 
 
 def _client_behind(value: object) -> object:
     """The client a value is, or belongs to: `client.chat.completions.create` leads to `client`."""
-    if isinstance(value, MethodType):
+    if _is(value, MethodType):
         value = value.__self__
     fields = attribute(value, "__dict__")
     held = (dig(fields, name) for name in _HOLDERS) if isinstance(fields, dict) else ()

@@ -45,7 +45,9 @@ class VirtualClock:
         self._numbers = itertools.count()
         self._busy = 0
         self._blocked = 0
+        self._drivers = 0
         self._closed = False
+        self._driven: list[tuple[Any, Any]] = []
         self._loops: list[Any] = []
         self._idle_loops: list[Any] = []
 
@@ -92,7 +94,7 @@ class VirtualClock:
 
     def _wait_until(self, until: float | None, lock: threading.Lock | None) -> bool:
         worker, loop = on_worker(), _running_loop()
-        with self._changed, self._waiter(until, loop):
+        with self._changed, self._waiter(until, loop, drives=not worker):
             self._blocked += worker
             try:
                 return self._turns(until, lock)
@@ -101,9 +103,13 @@ class VirtualClock:
                 self._changed.notify_all()
 
     @contextmanager
-    def _waiter(self, until: float | None, loop: Any) -> Iterator[None]:
-        """Somebody waits until a time (None: for something else); with the lock held."""
+    def _waiter(self, until: float | None, loop: Any, *, drives: bool = True) -> Iterator[None]:
+        """Somebody waits until a time (None: for something else); with the lock held.
+
+        A worker that was left behind drives nothing: time passes only for those who wait for it.
+        """
         number = next(self._numbers)
+        self._drivers += drives
         if until is not None:
             self._waiting[number] = until
         if loop is not None:
@@ -115,6 +121,7 @@ class VirtualClock:
             if loop is not None:
                 self._idle_loops.remove(loop)
             self._waiting.pop(number, None)
+            self._drivers -= drives
 
     def _turns(self, until: float | None, lock: threading.Lock | None) -> bool:
         while not self._closed:
@@ -127,14 +134,19 @@ class VirtualClock:
         return lock is None or lock.acquire(timeout=1.0)
 
     def _jump(self) -> bool:
-        """Go to the first time that is waited for, if nobody works before; with the lock held."""
+        """Go to the first time that is waited for, if nobody works before; with the lock held.
+
+        Returns:
+            Whether time has passed. Who is woken by that works, so there is no second jump before.
+        """
         works = any(
             loop.is_running() and not any(idle is loop for idle in self._idle_loops)
             for loop in self._loops
         )
-        if works or self._busy != self._blocked or not self._waiting:
+        first = min(self._waiting.values(), default=self.now)
+        if works or not self._drivers or self._busy != self._blocked or first <= self.now:
             return False
-        self.now = max(self.now, min(self._waiting.values()))
+        self.now = first
         self._changed.notify_all()
         return True
 
@@ -161,6 +173,7 @@ class VirtualClock:
         loop.time = lambda: base + self.now
         selector.select = self._selecting(loop, selector, selector.select)
         with self._changed:
+            self._driven.append((loop, selector))
             self._loops.append(loop)
 
     def _selecting(self, loop: Any, selector: Any, select: Callable[[float | None], Any]) -> Any:
@@ -198,9 +211,10 @@ class VirtualClock:
 
     def release(self) -> None:
         """Give event loops their own time back, and let sleepers go."""
-        for loop in self._loops:
+        for loop, selector in self._driven:
             loop.__dict__.pop("time", None)
-            loop._selector.__dict__.pop("select", None)  # noqa: SLF001  put there by drive
+            selector.__dict__.pop("select", None)
+        self._driven.clear()
         self._loops.clear()
         with self._changed:
             self._closed = True

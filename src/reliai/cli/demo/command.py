@@ -18,12 +18,16 @@ from reliai.cli.demo.timeline import timeline
 from reliai.testing import FaultServer, fault_server
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reliai.cli.demo.setup import Setup
 
 __all__ = ["run_demo"]
 
 
-def run_demo(setup: Setup, *, seconds: float, rate: float, seed: int, as_json: bool) -> None:
+def run_demo(
+    setup: Setup, *, seconds: float, rate: float, seed: int, numbers: Path | None = None
+) -> None:
     """Run the demo and print what came of it.
 
     Args:
@@ -31,9 +35,9 @@ def run_demo(setup: Setup, *, seconds: float, rate: float, seed: int, as_json: b
         seconds: length of the two runs together.
         rate: calls a second.
         seed: of the inputs and faults.
-        as_json: print the numbers as JSON and nothing else.
+        numbers: a file that gets the numbers, as JSON.
     """
-    console = Console(quiet=as_json, highlight=False)
+    console = Console(highlight=False)
     schedule = Schedule(seconds / 2, rate, setup.stall, setup.witness, seed)
     console.print(f"[bold]{setup.title}[/]\n")
     _explain(console, schedule)
@@ -43,15 +47,15 @@ def run_demo(setup: Setup, *, seconds: float, rate: float, seed: int, as_json: b
         run = _Run(setup, schedule, server, console, Load(setup, rate, schedule.seconds, seed))
         bare, _, _ = run.go("bare")
         guarded, deliveries, started_at = run.go("guarded")
-    if as_json:
-        numbers = {"bare": bare.to_dict(), "guarded": guarded.to_dict(), "promise": setup.promise}
-        print(json.dumps(numbers, indent=2))
-        return
+    if numbers is not None:
+        data = {"bare": bare.to_dict(), "guarded": guarded.to_dict(), "promise": setup.promise}
+        numbers.write_text(json.dumps(data, indent=2))
     records = [each.record for each in deliveries if each.record is not None]
     console.print()
     console.print(happenings(timeline(records, schedule, started_at)))
     console.print()
     console.print(comparison(bare, guarded, setup))
+    console.print(f"\nThe functions, decorators and all: {', '.join(setup.files)}", soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class _Run:
         with self.setup.connect(self.server.url, guarded):
             self.server.reset()
             started_at = time.time()
-            with Progress(self.console, title, self.schedule, self.load.moments()) as progress:
+            with Progress(self.console, title, self.schedule, self.load) as progress:
                 deliveries = self.load.run(progress, guarded=guarded)
         requests, promise = self.server.requests, self.setup.promise
         counted = score(deliveries, requests, self.schedule, promise, started_at)

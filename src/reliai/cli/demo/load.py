@@ -50,6 +50,16 @@ class Delivery:
         """Whether a fallback answered."""
         return self.record is not None and self.record.status == "degraded"
 
+    def verdict(self, promise: float) -> str:
+        """One of good, degraded, failed, late (after `promise` seconds), or the fault."""
+        if self.error is not None:
+            return "failed"
+        if self.judged.fault is not None:
+            return self.judged.fault
+        if self.latency > promise:
+            return "late"
+        return "degraded" if self.degraded else "good"
+
 
 @dataclass(frozen=True, slots=True)
 class Load:

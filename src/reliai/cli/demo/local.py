@@ -44,6 +44,7 @@ def local(seed: int) -> Setup:
             StreamJob("docs", docs.answer, models.QUESTIONS, witness, docs.first_line),
         ],
         _connect,
+        [str(digits.__file__), str(docs.__file__)],
         right="digits read correctly",
     )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from reliai.cli.demo.load import Delivery
+    from reliai.cli.demo.load import Delivery, Load
     from reliai.cli.demo.phases import Phase, Schedule
 
 __all__ = ["Progress"]
@@ -31,12 +31,10 @@ class Progress:
         console: where to write.
         title: "bare" or "guarded".
         schedule: the phases.
-        moments: when the calls are due, in seconds after the start.
+        load: the calls that will be made.
     """
 
-    def __init__(
-        self, console: Console, title: str, schedule: Schedule, moments: list[float]
-    ) -> None:
+    def __init__(self, console: Console, title: str, schedule: Schedule, load: Load) -> None:
         self._console = console
         self._title = title
         self._schedule = schedule
@@ -46,7 +44,8 @@ class Progress:
         self._live: Live | None = None
         self._started = 0.0
         self._said = 0
-        self._expected = Counter(schedule.at(due).name for due in moments)
+        self._expected = Counter(schedule.at(due).name for due in load.moments())
+        self._promise = load.setup.promise
 
     def __enter__(self) -> Self:
         self._started = time.monotonic()
@@ -69,10 +68,8 @@ class Progress:
 
     def __call__(self, delivery: Delivery) -> None:
         """Count a call that has ended."""
-        if delivery.error is not None or delivery.judged.fault is not None:
-            mark = "bad"
-        else:
-            mark = "degraded" if delivery.degraded else "good"
+        verdict = delivery.verdict(self._promise)
+        mark = verdict if verdict in _MARKS else "bad"
         with self._lock:
             self._marks.append(mark)
             self._by_phase[self._schedule.at(delivery.due).name].append(mark)

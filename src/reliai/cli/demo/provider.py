@@ -7,13 +7,14 @@ that server asks of the provider.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from reliai.cli.demo.jobs import Job, StreamJob, StructuredJob
 from reliai.cli.demo.setup import Setup
 from reliai.cli.demo.sources import example
 from reliai.cli.demo.witness import Witness
+from reliai.providers.classify import classify
 from reliai.testing import Status
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def provider(spec: str, *, stalls: bool = True) -> Setup:
         witness,
         _jobs(functions, witness),
         lambda url, guarded: _connected(functions, vendor, url, guarded=guarded),
+        [str(functions.__file__)],
         rate=1.5,
         promise=40.0,
         stall=10.0 if stalls else 0.0,
@@ -104,10 +106,9 @@ def _openai(client: Any) -> Callable[[dict[str, Any]], Any]:
         return event.choices[0].delta.content if event.choices else None
 
     def ask(request: dict[str, Any]) -> Any:
-        given = _chosen(request, "model", "messages", "stream")
-        reply = client.chat.completions.create(**given)
+        reply = client.chat.completions.create(**_chosen(request, "model", "messages", "stream"))
         if request.get("stream"):
-            return (piece for event in reply if (piece := text(event)))
+            return _pieces(reply, text)
         return reply.choices[0].message.content or ""
 
     return _passing_errors_on(ask)
@@ -121,7 +122,7 @@ def _anthropic(client: Any) -> Callable[[dict[str, Any]], Any]:
         given = _chosen(request, "model", "messages", "stream", "system", "max_tokens")
         reply = client.messages.create(**given)
         if request.get("stream"):
-            return (piece for event in reply if (piece := text(event)))
+            return _pieces(reply, text)
         return "".join(block.text for block in reply.content if block.type == "text")
 
     return _passing_errors_on(ask)
@@ -134,6 +135,15 @@ def _chosen(request: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: request[name] for name in names if name in request}
 
 
+def _pieces(stream: Any, text: Callable[[Any], str | None]) -> Iterator[str]:
+    """The text of a stream; when the reader leaves, the provider is told to stop."""
+    with closing(stream):
+        for event in stream:
+            piece = text(event)
+            if piece:
+                yield piece
+
+
 def _passing_errors_on(ask: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
     """The provider's own refusals reach the demo's caller with their status."""
 
@@ -141,7 +151,9 @@ def _passing_errors_on(ask: Callable[[dict[str, Any]], Any]) -> Callable[[dict[s
         try:
             return ask(request)
         except Exception as error:  # noqa: BLE001  whatever SDK raised it
-            status = getattr(error, "status_code", None) or 503
-            return Status(status, message=str(error)[:300])
+            failure = classify(error)
+            return Status(
+                failure.status or 503, message=str(error)[:300], retry_after=failure.retry_after
+            )
 
     return passed_on

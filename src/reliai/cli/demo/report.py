@@ -63,7 +63,9 @@ def happenings(lines: Iterable[Line]) -> Table:
     return table
 
 
-def _seconds(value: float) -> str:
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "-"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
 
 

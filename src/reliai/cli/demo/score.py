@@ -33,7 +33,7 @@ class Score:
         mixed: delivered streams that are not the beginning of exactly one attempt.
         errors: how many of each type of error.
         right: share of right answers among the valid ones of the job where that is known.
-        p50, p99: latency of the answers, from the moment each call was due; of errors none.
+        p50, p99: latency of the answers, from the moment each call was due; None: no answer.
         wire_per_call: requests the server saw for each call, outside the outage.
         wire_in_outage: the same during the outage.
         opened: from the begin of the outage to the circuit's opening, for each job.
@@ -49,8 +49,8 @@ class Score:
     mixed: int
     errors: dict[str, int]
     right: float | None
-    p50: float
-    p99: float
+    p50: float | None
+    p99: float | None
     wire_per_call: float
     wire_in_outage: float
     opened: dict[str, float]
@@ -82,7 +82,7 @@ def score(
         promise: seconds within which an answer is of use.
         started_at: Unix seconds of the start.
     """
-    verdicts = Counter(_verdict(delivery, promise) for delivery in deliveries)
+    verdicts = Counter(delivery.verdict(promise) for delivery in deliveries)
     latencies = sorted(d.latency for d in deliveries if d.error is None)
     begin, end = schedule.span(OUTAGE)
     calls_in_outage = sum(begin <= delivery.due < end for delivery in deliveries)
@@ -109,19 +109,9 @@ def score(
     )
 
 
-def _verdict(delivery: Delivery, promise: float) -> str:
-    if delivery.error is not None:
-        return "failed"
-    if delivery.judged.fault is not None:
-        return delivery.judged.fault
-    if delivery.latency > promise:
-        return "late"
-    return "degraded" if delivery.degraded else "good"
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
     """The nearest-rank quantile: a latency that was measured."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
 def _changes(deliveries: Iterable[Delivery], started_at: float) -> list[tuple[float, str, str]]:

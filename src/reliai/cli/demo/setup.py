@@ -25,6 +25,7 @@ class Setup:
         jobs: what is asked.
         connect: makes the functions ask the server at an address, inside its block; told whether
             they are to run guarded.
+        files: where the functions are written.
         rate: calls a second.
         workers: how many calls can be under way.
         promise: seconds within which an answer is of use.
@@ -38,6 +39,7 @@ class Setup:
     witness: Witness
     jobs: list[Job]
     connect: Callable[[str, bool], AbstractContextManager[None]]
+    files: list[str]
     rate: float = 25.0
     workers: int = 32
     promise: float = 3.0
