@@ -26,7 +26,7 @@ client = Anthropic(
     reliai.Timeout(40),
     reliai.Fallback(first_line),
     reliai.Retry(3),
-    reliai.CircuitBreaker("anthropic", consecutive=5, open_for=2),
+    reliai.CircuitBreaker("anthropic", consecutive=5, open_for=2, max_open_for=4),
     reliai.Timeout(first_chunk=8, idle=4),
     name="docs",
 )
@@ -47,7 +47,7 @@ def answer(question: str) -> Iterator[str]:
     reliai.Fallback(by_keyword),
     reliai.Validate(output=Topic, reask=1),  # told once what was wrong with its answer
     reliai.Retry(3),
-    reliai.CircuitBreaker("anthropic", consecutive=5, open_for=2),
+    reliai.CircuitBreaker("anthropic", consecutive=5, open_for=2, max_open_for=4),
     reliai.Timeout(8),
     name="topic",
 )

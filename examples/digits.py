@@ -36,7 +36,7 @@ def nearest_centroid(pixels: list[int]) -> Digit:
     reliai.Timeout(2.5),  # the whole call; a share is kept for the fallback
     reliai.Fallback(nearest_centroid),
     reliai.Retry(3),
-    reliai.CircuitBreaker(consecutive=5, open_for=0.5),  # seconds here, because the demo is short
+    reliai.CircuitBreaker(consecutive=5, open_for=0.5, max_open_for=1),  # short, as the demo is
     reliai.Timeout(0.8),  # one attempt
     output=Digit,  # nothing else is ever returned
     name="digits",

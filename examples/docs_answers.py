@@ -29,7 +29,7 @@ def _share(word: str, topic: str) -> float:
     reliai.Timeout(2.5),  # the whole call; a share is kept for the fallback
     reliai.Fallback(first_line),
     reliai.Retry(3),
-    reliai.CircuitBreaker(consecutive=5, open_for=0.5),  # seconds here, because the demo is short
+    reliai.CircuitBreaker(consecutive=5, open_for=0.5, max_open_for=1),  # short, as the demo is
     reliai.Timeout(first_chunk=0.8, idle=0.5),  # one attempt
     name="docs",
 )

@@ -9,6 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reliai._configure import configure as configure
+    from reliai._configure import flush as flush
+    from reliai._configure import report as report
+    from reliai._configure import shutdown as shutdown
     from reliai._core.ambient import collect as collect
     from reliai._core.ambient import context as context
     from reliai._core.ambient import current_call as current_call
@@ -17,8 +21,8 @@ if TYPE_CHECKING:
     from reliai._core.ambient import mode as mode
     from reliai._core.ambient import remaining as remaining
     from reliai._core.call import Call as Call
+    from reliai._core.decorator import Policy as Policy
     from reliai._core.outcome import Outcome as Outcome
-    from reliai._core.policy import Policy as Policy
     from reliai._core.record import CallRecord as CallRecord
     from reliai._core.stream import Stream as Stream
     from reliai.checks import Check as Check
@@ -29,10 +33,6 @@ if TYPE_CHECKING:
     from reliai.checks import Replace as Replace
     from reliai.checks import Schema as Schema
     from reliai.checks import check as check
-    from reliai.configure import configure as configure
-    from reliai.configure import flush as flush
-    from reliai.configure import report as report
-    from reliai.configure import shutdown as shutdown
     from reliai.decisions.retry_budget import RetryBudget as RetryBudget
     from reliai.errors import AmbiguousOutcome as AmbiguousOutcome
     from reliai.errors import BudgetExceeded as BudgetExceeded
@@ -82,7 +82,7 @@ _MODULES = {
     ),
     "reliai._core.call": ("Call",),
     "reliai._core.outcome": ("Outcome",),
-    "reliai._core.policy": ("Policy",),
+    "reliai._core.decorator": ("Policy",),
     "reliai._core.record": ("CallRecord",),
     "reliai._core.stream": ("Stream",),
     "reliai.checks": (
@@ -95,7 +95,7 @@ _MODULES = {
         "Schema",
         "check",
     ),
-    "reliai.configure": ("configure", "flush", "report", "shutdown"),
+    "reliai._configure": ("configure", "flush", "report", "shutdown"),
     "reliai.decisions.retry_budget": ("RetryBudget",),
     "reliai.errors": (
         "AmbiguousOutcome",

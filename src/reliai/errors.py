@@ -199,17 +199,19 @@ _LIMITS = {
 
 
 class CircuitOpen(ReliaiError):
-    """The circuit is open, so the model was not called.
+    """The circuit is open, so the model was not called."""
 
-    Attributes:
-        name: the circuit.
-        retry_after: seconds until it may let a probe through; None while an operator isolates it.
-    """
+    # Made by the thousand while a circuit is open: only the arguments are kept, nothing is worded.
 
-    def __init__(self, name: str, retry_after: float | None = None) -> None:
-        super().__init__(name, retry_after)
-        self.name = name
-        self.retry_after = retry_after
+    @property
+    def name(self) -> str:
+        """The circuit."""
+        return str(self.args[0])
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds until it may let a probe through; None while an operator isolates it."""
+        return self.args[1] if len(self.args) > 1 else None
 
     def __str__(self) -> str:
         if self.retry_after is None:

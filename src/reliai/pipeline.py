@@ -281,10 +281,11 @@ def execute(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Outco
         ConfigurationError: when the function is not guarded, or is asynchronous.
     """
     bound = _guarded(function, "execute")
-    if bound.site.asynchronous:
+    if bound.asynchronous:
         message = f"{bound.site.name} is asynchronous; use `await reliai.aexecute(…)`"
         raise ConfigurationError(message)
-    return cast("Outcome", bound.execute(_with_self(function, args), kwargs))
+    outcome: Outcome = bound.execute(_with_self(function, args), kwargs)
+    return outcome
 
 
 async def aexecute(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Outcome:
@@ -294,14 +295,20 @@ async def aexecute(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -
         ConfigurationError: when the function is not guarded, or is synchronous.
     """
     bound = _guarded(function, "aexecute")
-    if not bound.site.asynchronous:
+    if not bound.asynchronous:
         message = f"{bound.site.name} is synchronous; use `reliai.execute(…)`"
         raise ConfigurationError(message)
-    return cast("Outcome", await bound.execute(_with_self(function, args), kwargs))
+    outcome: Outcome = await bound.execute(_with_self(function, args), kwargs)
+    return outcome
 
 
 def _guarded(function: Any, what: str) -> Bound:
-    bound = bound_of(function)
+    try:
+        bound: Bound | None = function.__reliai__
+    except AttributeError:
+        bound = None
+    if bound is None or bound.wrapper is not function:
+        bound = bound_of(function)
     if bound is None:
         name = getattr(function, "__qualname__", repr(function))
         message = (

@@ -101,6 +101,12 @@ def test_not_empty_wants_something_to_see(value: object, *, passes: bool) -> Non
     assert (NotEmpty()(value) is None) is passes
 
 
+def test_every_blank_character_is_known() -> None:
+    blank = "".join(chr(code) for code in range(0x110000) if chr(code).isspace())
+    assert NotEmpty()(blank) == "it is empty"
+    assert NotEmpty()(blank + "x" + blank) is None
+
+
 @pytest.mark.parametrize(
     ("allowed", "value", "passes"),
     [

@@ -75,9 +75,7 @@ class Guarded:
             return self.function(prompt)
         if self.kind == "async":
             return asyncio.run(self.function(prompt))
-        if self.kind == "generator":
-            return list(self.function(prompt))
-        return asyncio.run(_chunks(self.function(prompt)))
+        return delivered(self.function(prompt))
 
     @property
     def events(self) -> list[str]:
@@ -88,6 +86,11 @@ class Guarded:
         """The attributes of the only event of a kind in the last call."""
         (found,) = [event for event in self.record.events if event.kind == kind]
         return dict(found.attributes)
+
+
+def delivered(stream: Any) -> list[Any]:
+    """The chunks of a stream of either kind."""
+    return asyncio.run(_chunks(stream)) if hasattr(stream, "__aiter__") else list(stream)
 
 
 async def _chunks(stream: Any) -> list[Any]:

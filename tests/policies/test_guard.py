@@ -479,6 +479,37 @@ def test_a_guarded_call_that_times_out_within_a_check_is_a_crash_of_the_check() 
     assert model.event("check_bypassed")["error"] == "CallTimeout"
 
 
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_cancellation_during_a_check_goes_through(*, blocking: bool) -> None:
+    """8"""
+
+    async def cancelled() -> None:
+        loop, started = asyncio.get_running_loop(), asyncio.Event()
+
+        def block(value: str) -> None:
+            loop.call_soon_threadsafe(started.set)
+            active().sleep(30)
+
+        async def suspend(value: str) -> None:
+            started.set()
+            await asyncio.sleep(30)
+
+        @reliai.reliable(Guard(prompt=reliai.check(block if blocking else suspend, timeout=60)))
+        async def ask(prompt: str) -> str:
+            return prompt
+
+        task = asyncio.ensure_future(ask("hello"))
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with virtual_clock(), reliai.collect() as calls:
+        asyncio.run(cancelled())
+    assert calls[0].status == "cancelled"
+    assert calls[0].events == ()
+
+
 @every_one_value
 def test_threads_left_behind_are_bounded(kind: str) -> None:
     """22"""

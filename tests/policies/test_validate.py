@@ -25,12 +25,13 @@ from reliai import (
 )
 from reliai._core.record import CheckResult
 from reliai.clock import active
-from reliai.testing import virtual_clock
+from reliai.testing import ScriptedModel, Stall, virtual_clock
 from tests.policies._guarded import (
     ONE_VALUE,
     STREAMS,
     Guarded,
     as_delivered,
+    delivered,
     every_kind,
     every_one_value,
     every_stream,
@@ -560,6 +561,28 @@ def test_prose_at_its_length_limit_passes_where_no_type_is_asked_for() -> None:
     assert Guarded("sync", Validate(NotEmpty()), answer=made_of(answer))() is answer
 
 
+@every_one_value
+def test_what_the_record_knows_of_the_end_holds_for_text_too(kind: str) -> None:
+    """27"""
+
+    def cut_off(prompt: str) -> str:
+        call = reliai.current_call()
+        assert call is not None
+        call._record.finish_reason = "length"
+        return GOOD[:-2] + "}"
+
+    with pytest.raises(OutputTruncated, match="length limit"):
+        Guarded(kind, Validate(output=Order), answer=cut_off)()
+
+
+@every_one_value
+def test_a_models_own_error_comes_out_as_itself(kind: str) -> None:
+    model = validated(kind, ConnectionError("down"), output=Order, reask=2)
+    with pytest.raises(ConnectionError, match="down"):
+        model()
+    assert model.events == []
+
+
 # --- provider responses ---------------------------------------------------------------------------
 
 
@@ -917,6 +940,20 @@ def test_a_buffered_stream_that_breaks_off_comes_out_as_its_error(kind: str) -> 
 
 
 @every_stream
+def test_a_buffered_stream_that_stalls_is_a_failure_like_any_other(kind: str) -> None:
+    model = ScriptedModel([["he", Stall(30)]], repeat_last=True).streaming
+    ask = model if kind == "generator" else model.asynchronous
+    policies = (Validate(NotEmpty(), buffer=True), reliai.Timeout(idle=2))
+    with virtual_clock() as clock:
+        with pytest.raises(reliai.CallTimeout) as caught:
+            delivered(reliai.reliable(*policies)(ask)("hello"))
+        assert caught.value.layer == "idle"
+        assert clock.now == pytest.approx(2.0)
+        fallback = reliai.reliable(reliai.Fallback("plan B"), *policies)(ask)
+        assert delivered(fallback("hello")) == ["plan B"]
+
+
+@every_stream
 def test_a_stream_that_is_not_collected_cannot_be_validated(kind: str) -> None:
     """53"""
     for policy in (Validate(MaxLength(3)), Validate(output=Order)):
@@ -1119,6 +1156,8 @@ def test_a_validate_tells_its_settings() -> None:
     described = Validate(MaxLength(5), output=Order, reask=2, otherwise=print).describe()
     assert described["checks"][0]["characters"] == 5
     assert described["output"] == "Order"
+    assert Validate(output=list[int]).describe()["output"] == "list[int]"
+    assert Validate(NotEmpty()).describe()["output"] is None
     assert (described["reask"], described["repair"], described["buffer"]) == (2, True, False)
     assert (described["otherwise"], described["mode"]) == ("print", "enforce")
     assert Validate(NotEmpty(), reask=1).repeats

@@ -91,7 +91,8 @@ def test_a_stream_interrupted_by_a_mistake_is_not_a_mistake_itself() -> None:
 def test_an_ambiguous_outcome_has_the_kind_of_its_cause_and_goes_nowhere() -> None:
     failure = classify(caused(errors.AmbiguousOutcome("?"), TimeoutError()))
     assert failure.kind is ErrorKind.TIMEOUT
-    assert failure.verdict == Verdict(retry=False, fall_back=False, breaker=NONE)
+    learn = errors.BreakerVerdict.FAILURE
+    assert failure.verdict == Verdict(retry=False, fall_back=False, breaker=learn)
     assert not failure.in_stream
 
 

@@ -23,5 +23,6 @@ def test_dir_lists_names_before_they_are_loaded() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="'reliai.testing' has no attribute 'nonsense'"):
-        _ = testing.nonsense
+    name = "nonsense"
+    with pytest.raises(AttributeError, match=r"'reliai\.testing' has no attribute 'nonsense'"):
+        getattr(testing, name)

@@ -214,7 +214,8 @@ def nearest_deadline() -> float | None:
     """When the code running here must be done, by the monotonic clock; None for no limit."""
     call = current.get()
     outer = ambient.get().deadline
-    inner = None if call is None else call.bound
+    ended = call is None or call._record.ended  # noqa: SLF001  a task may outlive its call
+    inner = None if call is None or ended else call.bound
     if inner is None or outer is None:
         return outer if inner is None else inner
     return min(inner, outer)

@@ -16,7 +16,7 @@ from reliai._core.attempts import (
     begin_attempt,
     first_chunk_limit,
 )
-from reliai._core.leaf import too_many
+from reliai._core.leaf import faulty, too_many
 from reliai._core.limits import nearest, overrun
 from reliai._core.opening import opened_stream
 from reliai._core.outcome import Outcome
@@ -42,7 +42,7 @@ def async_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot pa
     blocking = not target.kind.startswith("async")
     streaming = site.streaming
 
-    async def leaf(call: Call) -> Outcome:  # noqa: C901
+    async def leaf(call: Call) -> Outcome:  # noqa: C901, PLR0911
         now = call.clock.monotonic()
         limit = None
         if call.deadline is not None or call.attempt_limit is not None or call.cut is not None:
@@ -53,9 +53,8 @@ def async_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot pa
             return Outcome(error=too_many(call))
         attempt = begin_attempt(call, now)
         if generator:
-            return await _open(
-                call, attempt, lambda: _as_async(call, function(*call.args, **call.kwargs))
-            )
+            made = faulty(call, function)
+            return await _open(call, attempt, lambda: made(*call.args, **call.kwargs))
         run = _watched(call, function) if call.watched else function
         token = None if current.get() is call else current.set(call)
         timer = None if limit is None else Timer(limit[0] - now)
@@ -106,8 +105,7 @@ def _in_thread(target: Target) -> Callable[..., Awaitable[Any]]:
 
 
 def _watched(call: Call, function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    if call.ambient.leaf_filter is not None:
-        function = call.ambient.leaf_filter(call, function)
+    function = faulty(call, function)
     hooks = call.hooks
     if not hooks.activating:
         return function
@@ -122,7 +120,7 @@ def _watched(call: Call, function: Callable[..., Any]) -> Callable[..., Awaitabl
 async def _received(call: Call, attempt: Attempt, value: Any) -> Outcome:
     # An iterator that need not be awaited is data here.
     if call._site.streaming or (opaque_stream(value) and hasattr(value, "__aiter__")):  # noqa: SLF001
-        return await _open(call, attempt, lambda: _as_async(call, value))
+        return await _open(call, attempt, lambda: value)
     attempt_succeeded(call, attempt)
     note_response(call, attempt, value)
     return Outcome(value)
@@ -185,12 +183,11 @@ async def _open(call: Call, attempt: Attempt, source: Callable[[], Any]) -> Outc
 async def _first_chunk(
     call: Call, context: Context, source: Callable[[], Any], opened: list[Any]
 ) -> Any:
-    if call.ambient.leaf_filter is not None:
-        source = call.ambient.leaf_filter(call, source)
     with call.hooks.activation(call):
         stream = context.run(source)
         if inspect.isawaitable(stream):
             stream = await InContext(context, stream)
+        stream = _as_async(call, stream)
         opened.append(stream)
         iterator = stream.__aiter__()
         opened.append(iterator)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from reliai._core.limits import nearest, overrun
 from reliai._core.outcome import Outcome
 from reliai._core.record import Attempt, ErrorInfo
-from reliai.errors import AmbiguousOutcome, CallTimeout, ErrorKind
+from reliai.errors import AmbiguousOutcome, CallTimeout, ErrorKind, verdicts
+from reliai.providers.failure import Failure
 
 if TYPE_CHECKING:
     from reliai._core.call import Call, Limit
@@ -64,6 +65,8 @@ def attempt_failed(call: Call, attempt: Attempt, error: BaseException) -> Outcom
     attempt.duration = call.clock.monotonic() - attempt.began
     own = _own_timeout(call, attempt, error)
     outcome = Outcome(error=error if own is None else own)
+    if isinstance(error, CallTimeout) and own is None:
+        _judge_nested(outcome, error)
     failure = outcome.failure
     kind = ErrorKind.UNKNOWN if failure is None else failure.kind
     if not isinstance(error, Exception):
@@ -80,6 +83,16 @@ def attempt_failed(call: Call, attempt: Attempt, error: BaseException) -> Outcom
     ):
         return Outcome(error=_ambiguous(call, outcome.error or error))
     return outcome
+
+
+def _judge_nested(outcome: Outcome, error: CallTimeout) -> None:
+    """A limit that a guarded call inside ran into is an ordinary timeout of this attempt.
+
+    It was raised by the function, so it has a traceback; a limit of this call's own was not.
+    """
+    if error.__traceback__ is None or error.layer == "inherited":
+        return
+    outcome._failure = Failure(ErrorKind.TIMEOUT, verdict=verdicts[ErrorKind.TIMEOUT])  # noqa: SLF001
 
 
 def _own_timeout(call: Call, attempt: Attempt, error: BaseException) -> CallTimeout | None:

@@ -64,6 +64,7 @@ class Bound(NamedTuple):
     options: Options
     execute: Callable[..., Any]
     wrapper: Callable[..., Any]
+    asynchronous: bool
 
 
 def bound_of(function: Any) -> Bound | None:
@@ -127,7 +128,7 @@ def _bind(function: Callable[..., Any], policies: tuple[Policy, ...], options: O
             "return": options.output,
         }
         made.__signature__ = site.signature.replace(return_annotation=options.output)  # type: ignore[attr-defined]
-    bound = Bound(site, policies, options, executor(site), made)
+    bound = Bound(site, policies, options, executor(site), made, site.asynchronous)
     made.__reliai__ = bound  # type: ignore[attr-defined]
     return bound
 

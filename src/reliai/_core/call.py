@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reliai._core.outcome import Outcome
 from reliai._core.record import CheckResult, Event
-from reliai._core.target import Target
+from reliai._core.target import Target  # noqa: TC001  made in `named`
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -231,9 +231,7 @@ class Call:
     def at(self, site: Site, owner: object = None) -> Call:
         """The same call, served by another guarded function: of `owner`, when it is a method."""
         args = self.args if owner is None else (owner, *self.args)
-        return self._copy(
-            _site=site, _target=site.target, _arguments=None, args=args, bound=None
-        )
+        return self._copy(_site=site, _target=site.target, _arguments=None, args=args, bound=None)
 
     def given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """The same call with other arguments."""
@@ -262,7 +260,7 @@ class Call:
         if record.duration is not None:
             return
         events = record._events  # noqa: SLF001  the record is the call's own
-        if not isinstance(events, list):
+        if events is None:
             events = record._events = []  # noqa: SLF001
         if len(events) >= MAX_EVENTS:
             last = events[-1]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reliai.errors import ReliaiWarning
 
-__all__ = ["note", "warn", "warn_once"]
+__all__ = ["follow", "note", "warn", "warn_once"]
 
 _HERE = str(Path(__file__).parent.parent)
 
@@ -20,6 +20,13 @@ def note(error: BaseException, text: str) -> None:
     """Add a note to an error; one that takes none, such as a frozen dataclass, goes without."""
     with suppress(Exception):
         error.add_note(text)
+
+
+def follow(error: BaseException, earlier: BaseException | None) -> None:
+    """Say of an error what it came after, unless it says so itself."""
+    with suppress(Exception):
+        if error.__context__ is None and error is not earlier:
+            error.__context__ = earlier
 
 
 def warn(message: str) -> None:

@@ -8,8 +8,8 @@ from reliai import clock
 from reliai._core import stream
 from reliai._core.ambient import NOWHERE, ambient, current
 from reliai._core.call import Call
-from reliai._core.observers import deliver
-from reliai._core.record import CallRecord, ErrorInfo, Refusal
+from reliai._core.delivery import deliver
+from reliai._core.record import CallRecord, ErrorInfo
 from reliai._core.settings import settings
 from reliai.errors import CircuitOpen, ConfigurationError, ErrorKind
 
@@ -35,13 +35,14 @@ def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     record._ambient = here  # noqa: SLF001
     record._identity = settings.identity  # noqa: SLF001
     record._attempts = []  # noqa: SLF001
+    record._events = None  # noqa: SLF001
     record._id = _take_id(here.call_ids) if here.call_ids else None  # noqa: SLF001
     call = Call(site, args, kwargs, record, here, time, time.monotonic())
     parent = current.get()
     if parent is not None:
         record._parent = parent._record  # noqa: SLF001
         call.parent = parent
-        if parent.bound is not None:
+        if parent.bound is not None and parent._record.duration is None:  # noqa: SLF001
             _inherit(call, parent.bound)
     if here is not NOWHERE:
         if here.deadline is not None:
@@ -65,6 +66,8 @@ def restart(call: Call) -> None:
     """Count time from now on: a stream's call starts when it is first asked for a chunk."""
     call.started = call.clock.monotonic()
     call._record.started_at = call.clock.time()  # noqa: SLF001  the engine's own
+    call.hooks = hooks = call._site.hooks()  # noqa: SLF001  observers may have come since
+    call.watched = call.ambient.leaf_filter is not None or hooks.watching
     announce(call)
 
 
@@ -106,7 +109,7 @@ def finish(call: Call, outcome: Outcome) -> None:
 def _fail(record: CallRecord, outcome: Outcome, error: BaseException) -> None:
     if type(error) is CircuitOpen:  # often, and fast: its words can wait
         record.status = "rejected"
-        record._error = Refusal("rejected", CircuitOpen, error.args)  # noqa: SLF001
+        record._error = ("rejected", CircuitOpen, error.args)  # noqa: SLF001  the engine's own
         return
     failure = outcome.failure
     kind = ErrorKind.UNKNOWN if failure is None else failure.kind
@@ -151,10 +154,7 @@ def suspended(coroutine: Coroutine[Any, Any, Any]) -> Outcome:
     """The outcome when a policy waits for an event loop in a synchronous call."""
     from reliai._core.outcome import Outcome  # noqa: PLC0415  off the hot path
 
-    inner: Any = coroutine
-    while getattr(inner, "cr_await", None) is not None and hasattr(inner.cr_await, "cr_code"):
-        inner = inner.cr_await
-    name = getattr(inner, "__qualname__", repr(inner))
+    name = _suspending(coroutine)
     coroutine.close()
     return Outcome(
         error=ConfigurationError(
@@ -162,3 +162,15 @@ def suspended(coroutine: Coroutine[Any, Any, Any]) -> Outcome:
             "synchronous; await only proceed(call) and call.runtime, or guard an `async def` one"
         )
     )
+
+
+def _suspending(coroutine: Any) -> str:
+    """The name of the innermost policy of a coroutine that waits."""
+    from reliai._core.policy import Middleware  # noqa: PLC0415  off the hot path
+
+    chain = [coroutine]
+    while hasattr(inner := getattr(chain[-1], "cr_await", None), "cr_code"):
+        chain.append(inner)
+    ours = [n for n, each in enumerate(chain) if each.cr_code is Middleware.run.__code__]
+    policy = chain[ours[-1] + 1] if ours and ours[-1] + 1 < len(chain) else chain[-1]
+    return getattr(policy, "__qualname__", repr(policy))

@@ -12,7 +12,7 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from reliai._core.observers import complain, deliver
+from reliai._core.delivery import complain, deliver
 from reliai._core.settings import settings
 from reliai._core.stream import settle_abandoned
 

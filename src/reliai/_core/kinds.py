@@ -54,7 +54,7 @@ def _body(function: Any) -> Any:
 
 
 def _promises(function: Any, names: re.Pattern[str], method: str) -> bool:
-    """Whether the annotated result is a class with `method`; of one not to be found, by its name."""
+    """Whether the annotated result is a class with `method`; an unknown one goes by its name."""
     annotation = getattr(function, "__annotations__", {}).get("return")
     named = _named(function, annotation) if isinstance(annotation, str) else annotation
     if named is None:

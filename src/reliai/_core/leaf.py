@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from reliai._core.site import Site
     from reliai._core.target import Target
 
-__all__ = ["sync_leaf", "too_many", "watched"]
+__all__ = ["faulty", "sync_leaf", "too_many", "watched"]
 
 
 def sync_leaf(site: Site, target: Target) -> Proceed:
     """One attempt of a function or generator function, in the caller's thread or on a worker."""
-    return _generator_leaf(site, target) if target.kind == "generator" else _plain_leaf(site, target)
+    return (
+        _generator_leaf(site, target) if target.kind == "generator" else _plain_leaf(site, target)
+    )
 
 
 def _plain_leaf(site: Site, target: Target) -> Proceed:
@@ -74,12 +76,12 @@ def _generator_leaf(site: Site, target: Target) -> Proceed:
         if site.threaded and target.stragglers.full:
             return Outcome(error=too_many(call))
         attempt = begin_attempt(call, now)
-        return open_generator(call, attempt, _faulty(call, function))
+        return open_generator(call, attempt, faulty(call, function))
 
     return leaf
 
 
-def _faulty(call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
+def faulty(call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` with the faults that a test injects."""
     leaf_filter = call.ambient.leaf_filter
     return function if leaf_filter is None else leaf_filter(call, function)
@@ -87,7 +89,7 @@ def _faulty(call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def watched(call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` with injected faults, and inside what observers make current."""
-    return call.hooks.activated(call, _faulty(call, function))
+    return call.hooks.activated(call, faulty(call, function))
 
 
 def _on_worker(target: Target, call: Call, limit: Limit) -> Outcome:
@@ -125,7 +127,7 @@ def _on_worker(target: Target, call: Call, limit: Limit) -> Outcome:
 def too_many(call: Call) -> BulkheadFull:
     """The refusal to start one more thread for a function that never ends."""
     return BulkheadFull(
-        f"{call.target} of {call.name} has left {MAX_STRAGGLERS} threads behind that still run after their time "
-        "limit; no more are started until one ends. Give its client a time limit of its own, "
+        f"{call.target} of {call.name} has left {MAX_STRAGGLERS} threads behind that still run "
+        "after their time limit; no more are started until one ends. Give its client a time limit of its own, "
         "from reliai.remaining()"
     )

@@ -7,10 +7,10 @@ never changes a call; what it missed is counted and said once.
 
 from __future__ import annotations
 
-import logging
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from reliai._core.delivery import deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.record import Attempt, CallRecord, Event
 
-__all__ = ["Hooks", "Observer", "deliver"]
+__all__ = ["Hooks", "Observer"]
 
 Observer: TypeAlias = object
 """Any object with some of the methods of `EveryObserver`."""
@@ -145,29 +145,3 @@ def _leaving(observer: Observer, manager: AbstractContextManager[object]) -> Cal
         return False
 
     return leave
-
-
-_complained: set[int] = set()
-
-
-def deliver(observer: Observer, method: Callable[..., object], *args: Any) -> bool:
-    """Call an observer's method; say whether it went well. Complains once for each observer."""
-    try:
-        method(*args)
-    except Exception:  # noqa: BLE001  an observer never changes a call
-        where = getattr(method, "__name__", "a callback").lstrip("_")
-        complain(observer, "raised in %s; calls go on, what it missed is counted", where)
-        return False
-    return True
-
-
-def complain(observer: Observer, message: str, *args: object) -> None:
-    """Log, once for each observer, that it failed."""
-    if id(observer) in _complained:
-        return
-    _complained.add(id(observer))
-    text = message % args if args else message
-    name = type(observer).__qualname__
-    logging.getLogger("reliai").warning("observer %s %s", name, text, exc_info=sys.exc_info())
-
-

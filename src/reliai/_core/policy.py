@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from reliai._core.outcome import Outcome
 from reliai.errors import ConfigurationError
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from reliai._core.site import Site
 
 __all__ = ["Middleware", "Policy", "as_policy"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Policy:
@@ -50,12 +47,6 @@ class Policy:
     def describe(self) -> dict[str, Any]:
         """The settings as plain data, defaults included."""
         return {name: plain(value) for name, value in vars(self).items() if name[0] != "_"}
-
-    def __call__(self, function: Callable[P, R], /) -> Callable[P, R]:
-        """Guard `function` with this policy alone, or around the policies it already has."""
-        from reliai._core.binding import guard  # noqa: PLC0415  a pipeline binds policies
-
-        return cast("Callable[P, R]", guard(function, (self,)))
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.describe().items())

@@ -7,9 +7,10 @@ never set gives its default when it is read, and ids and names are put into word
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from reliai._core import ids
+from reliai._core.record_schema import RECORD_FIELDS, RECORD_SCHEMA, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from reliai._core.site import Site
 
 __all__ = ["SCHEMA_VERSION", "Attempt", "CallRecord", "CheckResult", "ErrorInfo", "Event"]
-
-SCHEMA_VERSION = 1
 
 MESSAGE_LIMIT = 500
 """Characters of an error's message that a record keeps."""
@@ -39,17 +38,8 @@ class ErrorInfo(NamedTuple):
         return cls(str(kind), _type_name(error), _message(error))
 
 
-class Refusal(NamedTuple):
-    """One of reliai's own errors, put into words only when somebody reads the record."""
-
-    kind: str
-    type: type[BaseException]
-    args: tuple[Any, ...]
-
-    def info(self) -> ErrorInfo:
-        """The words."""
-        return ErrorInfo.of(self.type(*self.args), self.kind)
-
+Refusal: TypeAlias = tuple[str, type[BaseException], tuple[Any, ...]]
+"""One of reliai's own errors: kind, type and arguments, put into words when somebody reads it."""
 
 _drawing = Lock()
 """Held while an id is drawn, so that two readers see the same one."""
@@ -230,7 +220,7 @@ class CallRecord:
     _identity: Identity
     _parent: CallRecord | str | None
     _attempts: list[Attempt]
-    _events: list[tuple[str, float, dict[str, Any]]]
+    _events: list[tuple[str, float, dict[str, Any]]] | None
     _error: ErrorInfo | Refusal | None
     _asked: tuple[object, ...]
     _exhausted: int
@@ -293,13 +283,16 @@ class CallRecord:
     @property
     def events(self) -> tuple[Event, ...]:
         """What the policies did, in order."""
-        return tuple(Event._make(event) for event in self._events)
+        return tuple(Event._make(event) for event in self._events or ())
 
     @property
     def error(self) -> ErrorInfo | None:
         """What the caller got, when that was an error."""
         error = self._error
-        return error.info() if isinstance(error, Refusal) else error
+        if error is None or isinstance(error, ErrorInfo):
+            return error
+        kind, error_type, args = error
+        return ErrorInfo.of(error_type(*args), kind)
 
     @property
     def parent_id(self) -> str | None:
@@ -360,7 +353,7 @@ class CallRecord:
         fields["attempts"] = [attempt.to_dict() for attempt in self._attempts]
         fields["events"] = [
             {"kind": kind, "at": at, "attributes": dict(attributes)}
-            for kind, at, attributes in self._events
+            for kind, at, attributes in self._events or ()
         ]
         fields["checks"] = [check._asdict() for check in self.checks]
         fields["values"] = dict(self.values)
@@ -369,53 +362,12 @@ class CallRecord:
     @staticmethod
     def json_schema() -> dict[str, Any]:
         """The JSON Schema (draft 2020-12) of what `to_dict` gives."""
-        from reliai._core.record_schema import RECORD_SCHEMA  # noqa: PLC0415  rarely asked for
-
         return RECORD_SCHEMA
 
     def __repr__(self) -> str:
         return f"<CallRecord {self.id} {self.name}: {self.status or 'running'}>"
 
 
-RECORD_FIELDS = (
-    "id",
-    "name",
-    "started_at",
-    "duration",
-    "status",
-    "error",
-    "attempts",
-    "events",
-    "target",
-    "variant",
-    "model_requested",
-    "model_served",
-    "provider",
-    "finish_reason",
-    "input_tokens",
-    "output_tokens",
-    "usage_state",
-    "cost_usd",
-    "wasted_usd",
-    "time_to_first_chunk",
-    "chunks",
-    "inputs",
-    "output",
-    "values",
-    "checks",
-    "subject",
-    "session",
-    "tenant",
-    "run_id",
-    "tags",
-    "parent_id",
-    "trace_id",
-    "span_id",
-    "fingerprint",
-    "service",
-    "release",
-    "environment",
-)
 _DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(RECORD_FIELDS),
     "usage_state": "unknown",
@@ -423,7 +375,6 @@ _DEFAULTS: dict[str, Any] = {
     "values": {},
     "_error": None,
     "_asked": (),
-    "_events": (),
     "_exhausted": 0,
     "_parent": None,
 }

@@ -4,9 +4,49 @@ from __future__ import annotations
 
 from typing import Any
 
-from reliai._core.record import RECORD_FIELDS, SCHEMA_VERSION
+__all__ = ["RECORD_FIELDS", "RECORD_SCHEMA", "SCHEMA_VERSION"]
 
-__all__ = ["RECORD_SCHEMA"]
+SCHEMA_VERSION = 1
+
+RECORD_FIELDS = (
+    "id",
+    "name",
+    "started_at",
+    "duration",
+    "status",
+    "error",
+    "attempts",
+    "events",
+    "target",
+    "variant",
+    "model_requested",
+    "model_served",
+    "provider",
+    "finish_reason",
+    "input_tokens",
+    "output_tokens",
+    "usage_state",
+    "cost_usd",
+    "wasted_usd",
+    "time_to_first_chunk",
+    "chunks",
+    "inputs",
+    "output",
+    "values",
+    "checks",
+    "subject",
+    "session",
+    "tenant",
+    "run_id",
+    "tags",
+    "parent_id",
+    "trace_id",
+    "span_id",
+    "fingerprint",
+    "service",
+    "release",
+    "environment",
+)
 
 
 def _maybe(kind: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.complaints import note
+from reliai._core.delivery import deliver
 from reliai._core.limits import overrun, sooner
-from reliai._core.observers import deliver
 from reliai._core.outcome import Outcome
 from reliai.errors import StreamInterrupted
 

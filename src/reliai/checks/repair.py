@@ -66,7 +66,7 @@ def _unfenced(text: str) -> str:
     """What one fence around the whole of a text holds; nothing when there is none."""
     if not (text.startswith("```") and text.endswith("```")):
         return ""
-    return text[3:-3].lstrip(_LANGUAGE).strip()
+    return _LANGUAGE.sub("", text[3:-3], count=1).strip()
 
 
 def _within(text: str) -> Reading:
@@ -108,7 +108,7 @@ def _refuse(constant: str) -> None:
 
 
 _TRUNCATED = Reading(None, truncated=True, reason=CUT_OFF)
-_LANGUAGE = "jsonJSON5cC"
+_LANGUAGE = re.compile(r"\A(?:json\w*)?", re.IGNORECASE)
 _BRACKET = re.compile(r"[\[\]{}]")
 _OPEN_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+\\?', re.DOTALL)
 # Brackets of prose: "[see below]", "{name}". Quotes, colons and numbers would make them look meant.

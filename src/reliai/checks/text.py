@@ -13,8 +13,11 @@ __all__ = ["MaxLength", "NotEmpty", "Pattern"]
 
 _Regex: TypeAlias = "str | re.Pattern[str]"
 
-_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
-"""Characters that print nothing and that `str.strip` leaves in place."""
+_BLANK = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"  # what `str.isspace` calls blank
+    "\u200b\u200c\u200d\u2060\ufeff"  # what prints nothing at all
+)
 
 
 def not_text(value: object) -> str:
@@ -121,7 +124,7 @@ class NotEmpty(Check):
 
 def _is_empty(value: Any) -> bool:
     if isinstance(value, str):
-        return not value.strip() or all(c.isspace() or c in _INVISIBLE for c in value)
+        return not value.strip(_BLANK)
     if value is None:
         return True
     try:

@@ -122,6 +122,18 @@ class Circuit:
             self._probes.out[self._serial] = now
             return Admission(self._serial, None, change)
 
+    def refusal(self, now: float) -> float:
+        """Refuse a call during a break; what an open circuit answers nearly always.
+
+        Returns:
+            Seconds left of the break, or 0.0 when `admit` has to decide.
+        """
+        with self._lock:
+            if self.state == "open" and now < self._break_ends:
+                self._rejected += 1
+                return self._break_ends - now
+        return 0.0
+
     def record(
         self, permit: int, now: float, verdict: BreakerVerdict, duration: float = 0.0
     ) -> Change | None:

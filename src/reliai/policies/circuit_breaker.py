@@ -14,8 +14,9 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from reliai import clock
 from reliai._core.complaints import warn, warn_once
+from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
-from reliai._core.policy import Policy, plain
+from reliai._core.policy import plain
 from reliai.decisions.circuit import Circuit, CircuitSettings, Detector, Snapshot, State
 from reliai.decisions.registry import CircuitGroup, Registry, gravest, together
 from reliai.errors import BreakerVerdict, CircuitOpen, ConfigurationError, ErrorKind
@@ -156,17 +157,18 @@ class CircuitBreaker(Policy):
         circuit = self._circuit(call)
         permit = circuit.permit
         if not permit:
-            admission = circuit.admit(call.clock.monotonic())
+            now = call.clock.monotonic()
+            wait = circuit.refusal(now)
+            if wait:
+                refused = self._refused(call, circuit, wait)
+                return await proceed(call) if refused is None else refused
+            admission = circuit.admit(now)
             if admission.change is not None:
                 _say(call, circuit, admission.change)
             permit = admission.permit
             if not permit:
-                wait = admission.retry_after
-                if call.observes(self):
-                    call.emit("circuit_would_reject", circuit=circuit.label, retry_after=wait)
-                    return await proceed(call)
-                call.emit("circuit_rejected", circuit=circuit.label, retry_after=wait)
-                return Outcome(error=CircuitOpen(circuit.label, wait))
+                refused = self._refused(call, circuit, admission.retry_after)
+                return await proceed(call) if refused is None else refused
         timed = circuit.settings.slow_call is not None
         started = call.clock.monotonic() if timed else 0.0
         # From here on `call.settle` in so many words: a coroutine and a closure fewer a call.
@@ -178,9 +180,21 @@ class CircuitBreaker(Policy):
         duration = _since_admitted(call, started) if timed else 0.0
         if outcome.streaming:  # how long it takes from here on is its consumer's affair
             outcome.value.on_end(partial(_record, call, circuit, permit, duration))
+        elif outcome.error is None:
+            change = circuit.record(permit, call.clock.monotonic(), _SUCCESS, duration)
+            if change is not None:
+                _say(call, circuit, change)
         else:
             _record(call, circuit, permit, duration, outcome)
         return outcome
+
+    def _refused(self, call: Call, circuit: Circuit, wait: float | None) -> Outcome | None:
+        """The refusal; None when it is only to be said."""
+        if call.mode == "observe" or self.mode == "observe":
+            call.emit("circuit_would_reject", circuit=circuit.label, retry_after=wait)
+            return None
+        call.emit("circuit_rejected", circuit=circuit.label, retry_after=wait)
+        return Outcome(error=CircuitOpen(circuit.label, wait))
 
     def _circuit(self, call: Call) -> Circuit:
         home = self._home

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reliai._core.binding import bound_of, new_target
 from reliai._core.call import checked_parameter
-from reliai._core.complaints import note
+from reliai._core.complaints import follow, note
+from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
-from reliai._core.policy import Policy, plain
+from reliai._core.policy import plain
 from reliai.errors import ConfigurationError, ErrorKind, ReliaiError
 from reliai.policies._conditions import error_kinds
 
@@ -226,8 +227,7 @@ def _failed(call: Call, first: Outcome, last: Outcome, tried: list[str]) -> Outc
     """The last target's error, with the function's own behind it."""
     if not tried or last.error is None or last.error is first.error:
         return first
-    if last.error.__context__ is None:
-        last.error.__context__ = first.error
+    follow(last.error, first.error)
     note(
         last.error,
         f"reliai: {call.name}: Fallback asked {', '.join(tried)} after "

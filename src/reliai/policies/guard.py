@@ -6,8 +6,9 @@ import copy
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from reliai._core.call import checked_parameter
+from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
-from reliai._core.policy import Policy, plain
+from reliai._core.policy import plain
 from reliai.checks.base import Check, Replace, as_check, as_checks
 from reliai.errors import ConfigurationError, GuardRejected
 from reliai.policies._callbacks import answer_instead, checked_function, checked_mode, ready

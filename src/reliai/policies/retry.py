@@ -9,9 +9,9 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.chance import chance
-from reliai._core.complaints import note, warn, warn_once
+from reliai._core.complaints import follow, note, warn, warn_once
+from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
-from reliai._core.policy import Policy
 from reliai.decisions.backoff import Stop, full_jitter, next_delay
 from reliai.decisions.retry_budget import RetryBudget
 from reliai.errors import (
@@ -121,8 +121,7 @@ class Retry(Policy):
         try:
             return await self._try_again(call, proceed, outcome)
         except Exception as error:  # noqa: BLE001  by `on` or `wait`: a mistake of the user's
-            if error.__context__ is None and error is not outcome.error:
-                error.__context__ = outcome.error
+            follow(error, outcome.error)
             return Outcome(error=error)
 
     async def _try_again(self, call: Call, proceed: Proceed, outcome: Outcome) -> Outcome:

@@ -6,7 +6,7 @@ import copy
 import math
 from typing import TYPE_CHECKING, Any
 
-from reliai._core.policy import Policy
+from reliai._core.decorator import Policy
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
-from reliai._core.policy import Policy, plain
+from reliai._core.policy import plain
 from reliai._core.record import ErrorInfo
+from reliai.checks._types import type_name
 from reliai.checks.base import as_check
-from reliai.errors import ConfigurationError, ErrorKind, OutputInvalid, OutputTruncated
+from reliai.errors import (
+    ConfigurationError,
+    ErrorKind,
+    OutputInvalid,
+    OutputTruncated,
+    StreamInterrupted,
+)
 from reliai.policies._answers import Answer, answer_of, close_unread, collect, replay
 from reliai.policies._callbacks import answer_instead, checked_function, checked_mode, ready
 from reliai.policies._examining import Accepted, Examiner
@@ -93,7 +101,8 @@ class Validate(Policy):
         return self.reask > 0
 
     def describe(self) -> dict[str, Any]:
-        given = {"output": plain(self.output), "buffer": self.buffer, "repair": self.repair}
+        output = None if self.output is None else type_name(self.output)
+        given = {"output": output, "buffer": self.buffer, "repair": self.repair}
         asked = {"reask": self.reask, "reask_with": plain(self.reask_with)}
         checks = [check.describe() for check in self.checks]
         rest = {"otherwise": plain(self.otherwise), "mode": self.mode}
@@ -186,7 +195,10 @@ class Validate(Policy):
         """The outcome to deliver, or what is wrong with the answer."""
         try:
             answer = await self._answer(call, outcome)
-        except Exception as error:  # noqa: BLE001  the stream failed before anyone saw it
+        except StreamInterrupted as cut:
+            # Nobody has seen a chunk of it, so it is a failure like any other.
+            return Outcome(error=cut.__cause__ or cut)
+        except Exception as error:  # noqa: BLE001  the same
             return Outcome(error=error)
         observing = call.observes(self)
         found = await self._examiner.examine(call, answer, first, known, observing=observing)

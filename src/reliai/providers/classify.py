@@ -7,6 +7,7 @@ bodies they carry; when an error says nothing, its causes are asked. `classify` 
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from reliai import clock
@@ -14,7 +15,7 @@ from reliai.errors import ErrorKind, ReliaiError, Verdict, verdicts
 from reliai.providers.evidence import Evidence, status_in
 from reliai.providers.failure import NOTHING, Failure
 from reliai.providers.judging import judge, was_in_stream, was_sent
-from reliai.providers.links import chain, members
+from reliai.providers.links import alone, chain, members
 from reliai.providers.ours import read_ours
 from reliai.providers.taxonomy import KINDS, Rank
 from reliai.providers.traits import Special, Traits, settled, traits_of
@@ -38,26 +39,15 @@ def classify(error: BaseException, now: float | None = None) -> Failure:
             default the time of reliai's clock.
     """
     known = settled.get(type(error))
-    if known is not None and _alone(error):
+    if known is not None and alone(error):
         return _with_verdict(known)
     try:
         found = _classify(error, now)
-        if traits_of(type(error)).fixed and _alone(error):
+        if traits_of(type(error)).fixed and alone(error):
             settled[type(error)] = found
     except Exception:  # noqa: BLE001  whatever an error's own attributes do, the call must go on
         return _with_verdict(Failure(_UNKNOWN))
     return found
-
-
-def _alone(error: BaseException) -> bool:
-    """Nothing was put on the error, and nothing lies behind it."""
-    return (
-        error.__context__ is None
-        and error.__cause__ is None
-        and not error.__dict__
-        and not (error.args and isinstance(error.args[0], BaseException))
-        and not (len(error.args) > 1 and isinstance(error.args[1], BaseException))
-    )
 
 
 def _with_verdict(failure: Failure) -> Failure:
@@ -69,33 +59,44 @@ def _with_verdict(failure: Failure) -> Failure:
 
 
 def _classify(error: BaseException, now: float | None) -> Failure:
-    for each in members(error):
-        special = traits_of(type(each)).special
-        if special is Special.CANCELLED:
-            return _with_verdict(Failure(ErrorKind.CANCELLED))
-        if special in _JUMPS:
-            return _JUMPS[special]
-    first = None
-    for each in chain(error):
-        ours = (
-            read_ours(each, partial(classify, now=now)) if isinstance(each, ReliaiError) else None
-        )
-        if ours is not None:
-            return ours
-        traits = traits_of(type(each))
-        if traits.special in _NO_FAILURES:
-            continue  # behind another error a jump or a cancellation is not what failed
-        found = _read(each, traits, now)
-        if found.kind is not _UNKNOWN:
+    # a refusal of our own comes first: an open circuit refuses by the thousand
+    if not isinstance(error, ReliaiError):
+        for each in members(error) if isinstance(error, BaseExceptionGroup) else (error,):
+            special = traits_of(type(each)).special
+            if special is Special.CANCELLED:
+                return _with_verdict(Failure(ErrorKind.CANCELLED))
+            if special in _JUMPS:
+                return _JUMPS[special]
+    first, settles = _look_at(error, now)
+    if settles:
+        return first
+    for each in islice(chain(error), 1, None):
+        found, settles = _look_at(each, now)
+        if settles:
             return found
-        first = first or found
-    return first or _with_verdict(Failure(_UNKNOWN))
+    return first
+
+
+def _look_at(error: BaseException, now: float | None) -> tuple[Failure, bool]:
+    """What one error says, its causes left aside, and whether these need not be asked."""
+    if isinstance(error, ReliaiError):
+        ours = read_ours(error, partial(classify, now=now))
+        if ours is not None:
+            return ours, True
+    traits = traits_of(type(error))
+    if traits.special in _NO_FAILURES:
+        # behind another error a jump or a cancellation is not what failed
+        return _with_verdict(Failure(_UNKNOWN)), False
+    found = _read(error, traits, now)
+    return found, found.kind is not _UNKNOWN
 
 
 def _read(error: BaseException, traits: Traits, now: float | None) -> Failure:
     evidence = Evidence(error)
     codes: list[str] = []
     rank = judge(error, evidence, traits, codes)
+    if rank is Rank.NOTHING and traits.sent is None and not codes:
+        return _with_verdict(Failure(_UNKNOWN))
     sure = rank <= Rank.SURE_MALFORMED  # the status of such an error means nothing
     status = None if sure else evidence.status or next(filter(None, map(status_in, codes)), None)
     in_stream = was_in_stream(error, evidence, traits, rank)

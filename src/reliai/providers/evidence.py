@@ -108,7 +108,8 @@ class Evidence:
 
     def retry_after(self, now: Callable[[], float]) -> float | None:
         """Seconds the provider asked to wait, or None."""
-        headers = headers_of(self._error, self._response)
+        answered = self.status is not None or self.began_well or self._response is not None
+        headers = headers_of(self._error, self._response) if answered else None
         return read_retry_after(self._error, headers, self._body, now)
 
 

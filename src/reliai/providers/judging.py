@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reliai.providers.evidence import status_in
-from reliai.providers.links import direct_causes
+from reliai.providers.links import alone, direct_causes
 from reliai.providers.reading import attribute, count, word
 from reliai.providers.taxonomy import (
     BARE_STREAM_ERRORS,
@@ -105,7 +105,7 @@ def was_sent(error: BaseException, traits: Traits) -> bool | None:
     ones, when it repeats by itself, the last error tells nothing.
     """
     sent = _told(error, traits)
-    if sent is None:
+    if sent is None and not alone(error):
         causes = direct_causes(error)
         told = (_told(each, traits_of(type(each))) for each in causes)
         sent = next((each for each in told if each is not None), None)

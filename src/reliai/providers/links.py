@@ -10,7 +10,7 @@ from reliai.providers.reading import attribute, dig
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["chain", "direct_causes", "members"]
+__all__ = ["alone", "chain", "direct_causes", "members"]
 
 _MOST = 16
 
@@ -22,6 +22,17 @@ def chain(error: BaseException) -> Iterator[BaseException]:
     urllib3 keep, and an error handed to another as an argument, as requests does.
     """
     return islice(_walk(error, with_context=True), _MOST)
+
+
+def alone(error: BaseException) -> bool:
+    """Nothing was put on the error, and nothing lies behind it."""
+    return (
+        error.__context__ is None
+        and error.__cause__ is None
+        and not error.__dict__
+        and not (error.args and isinstance(error.args[0], BaseException))
+        and not (len(error.args) > 1 and isinstance(error.args[1], BaseException))
+    )
 
 
 def direct_causes(error: BaseException) -> Iterator[BaseException]:

@@ -40,11 +40,12 @@ def read_ours(error: ReliaiError, classify: Callable[[BaseException], Failure]) 
         error: the error.
         classify: asked about the cause of the errors that only pass one on.
     """
-    if isinstance(error, (AmbiguousOutcome, StreamInterrupted)):
-        return _passed_on(error, classify)
-    for types, read in _READERS:
-        if isinstance(error, types):
+    for each in type(error).__mro__:
+        read = _READERS.get(each)
+        if read is not None:
             return read(error)
+        if each in _PASSED_ON:
+            return _passed_on(error, classify)
     return None
 
 
@@ -88,26 +89,27 @@ def _misused(_error: Any) -> Failure:
     return Failure(ErrorKind.UNKNOWN, verdict=NOTHING, programming=True)
 
 
-_READERS: Final[
-    tuple[tuple[type[ReliaiError] | tuple[type[ReliaiError], ...], Callable[[Any], Failure]], ...]
-] = (
-    (CallTimeout, _time_limit),
-    (OutputTruncated, _truncated),
-    (OutputInvalid, _invalid),
-    ((CircuitOpen, RateLimited, BulkheadFull), _refused),
-    ((GuardRejected, BudgetExceeded), _forbidden),
-    ((ConfigurationError, GateFailed), _misused),
-)
+_READERS: Final[dict[type, Callable[[Any], Failure]]] = {
+    CallTimeout: _time_limit,
+    OutputTruncated: _truncated,
+    OutputInvalid: _invalid,
+    CircuitOpen: _refused,
+    RateLimited: _refused,
+    BulkheadFull: _refused,
+    GuardRejected: _forbidden,
+    BudgetExceeded: _forbidden,
+    ConfigurationError: _misused,
+    GateFailed: _misused,
+}
+_PASSED_ON: Final = (AmbiguousOutcome, StreamInterrupted)
 
 
-def _passed_on(
-    error: AmbiguousOutcome | StreamInterrupted, classify: Callable[[BaseException], Failure]
-) -> Failure:
+def _passed_on(error: ReliaiError, classify: Callable[[BaseException], Failure]) -> Failure:
     """The cause tells the kind; nothing is repeated, for something was delivered or may be done."""
     cause = _behind(error)
     found = Failure(ErrorKind.UNKNOWN) if cause is None else classify(cause)
     interrupted = isinstance(error, StreamInterrupted)
-    learn = found.verdict.breaker if interrupted else BreakerVerdict.NONE
+    learn = BreakerVerdict.NONE if cause is None else found.verdict.breaker
     return found._replace(
         in_stream=interrupted or found.in_stream,
         sent=True if interrupted else found.sent,
@@ -121,7 +123,7 @@ def _behind(error: BaseException) -> BaseException | None:
     """What errors that only pass one on came from; None when they go in a circle."""
     for _ in range(_MOST):
         cause = error.__cause__
-        if not isinstance(cause, (AmbiguousOutcome, StreamInterrupted)):
+        if not isinstance(cause, _PASSED_ON):
             return cause
         error = cause
     return None

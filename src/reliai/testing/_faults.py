@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.ambient import surroundings
-from reliai._core.policy import Policy
+from reliai._core.decorator import Policy
 from reliai.errors import ConfigurationError
 from reliai.testing._errors import is_error
 from reliai.testing._injection import ErrorLike, Fault, faulty

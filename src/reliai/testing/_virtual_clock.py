@@ -47,8 +47,8 @@ class VirtualClock:
         self._blocked = 0
         self._drivers = 0
         self._closed = False
-        self._driven: list[tuple[Any, Any]] = []
-        self._loops: list[Any] = []
+        self._locks: list[threading.Lock] = []
+        self._driven: list[tuple[Any, Any, Callable[[float], Any]]] = []
         self._idle_loops: list[Any] = []
 
     def time(self) -> float:
@@ -96,10 +96,13 @@ class VirtualClock:
         worker, loop = on_worker(), _running_loop()
         with self._changed, self._waiter(until, loop, drives=not worker):
             self._blocked += worker
+            self._locks += [] if lock is None else [lock]
             try:
                 return self._turns(until, lock)
             finally:
                 self._blocked -= worker
+                if lock is not None:
+                    self._locks.remove(lock)
                 self._changed.notify_all()
 
     @contextmanager
@@ -139,16 +142,22 @@ class VirtualClock:
         Returns:
             Whether time has passed. Who is woken by that works, so there is no second jump before.
         """
-        works = any(
-            loop.is_running() and not any(idle is loop for idle in self._idle_loops)
-            for loop in self._loops
-        )
         first = min(self._waiting.values(), default=self.now)
-        if works or not self._drivers or self._busy != self._blocked or first <= self.now:
+        if first <= self.now or not self._drivers or self._busy != self._blocked or self._works():
             return False
         self.now = first
         self._changed.notify_all()
         return True
+
+    def _works(self) -> bool:
+        """Whether an event loop runs, or somebody waits no longer and has not noticed yet."""
+        if not all(lock.locked() for lock in self._locks):
+            return True
+        idle = [id(loop) for loop in self._idle_loops]
+        return any(
+            loop.is_running() and (id(loop) not in idle or select(0))
+            for loop, _, select in self._driven
+        )
 
     def call_later(self, loop: Any, seconds: float, callback: Callable[[], None]) -> Any:
         """A timer of an event loop, in virtual time."""
@@ -161,7 +170,7 @@ class VirtualClock:
         Raises:
             RuntimeError: when it is not one of asyncio's own.
         """
-        if any(driven is loop for driven in self._loops):
+        if any(driven is loop for driven, _, _ in self._driven):
             return
         selector = getattr(loop, "_selector", None)
         if selector is None:
@@ -171,10 +180,10 @@ class VirtualClock:
             raise RuntimeError(message)
         base = loop.time() - self.now
         loop.time = lambda: base + self.now
-        selector.select = self._selecting(loop, selector, selector.select)
+        select = selector.select
+        selector.select = self._selecting(loop, selector, select)
         with self._changed:
-            self._driven.append((loop, selector))
-            self._loops.append(loop)
+            self._driven.append((loop, selector, select))
 
     def _selecting(self, loop: Any, selector: Any, select: Callable[[float | None], Any]) -> Any:
         def idle(timeout: float | None = None) -> Any:
@@ -211,11 +220,10 @@ class VirtualClock:
 
     def release(self) -> None:
         """Give event loops their own time back, and let sleepers go."""
-        for loop, selector in self._driven:
+        for loop, selector, _ in self._driven:
             loop.__dict__.pop("time", None)
             selector.__dict__.pop("select", None)
         self._driven.clear()
-        self._loops.clear()
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -64,8 +64,8 @@ def _phases(stall: float) -> tuple[Phase, ...]:
     return (
         Phase("healthy", 0.08, "every request is answered", [None]),
         Phase(OUTAGE, 0.19, "every request gets 503", [Status(503)]),
-        Phase("recovery", 0.11, "every request is answered again", [None]),
-        Phase("brownout", 0.17, "30 % get 5xx, others are slow", broken + slow * 2 + [None] * 8),
+        Phase("recovery", 0.15, "every request is answered again", [None]),
+        Phase("brownout", 0.15, "30 % get 5xx, others are slow", broken + slow * 2 + [None] * 8),
         Phase("rate limit", 0.13, "429 above a quota, Retry-After: 1", ["quota"]),
         Phase(
             "stalls, cuts",
@@ -76,7 +76,7 @@ def _phases(stall: float) -> tuple[Phase, ...]:
         ),
         Phase(
             "malformed",
-            0.13,
+            0.12,
             "HTML for JSON, half answers, wrong values",
             [
                 *[Malformed("html"), Malformed("truncated"), Truncated()] * 2,
@@ -86,7 +86,7 @@ def _phases(stall: float) -> tuple[Phase, ...]:
             ],
             [*[Malformed("html"), Malformed("json"), Malformed("empty")] * 2, *[None] * 12],
         ),
-        Phase("healthy again", 0.05, "every request is answered", [None]),
+        Phase("healthy again", 0.04, "every request is answered", [None]),
     )
 
 

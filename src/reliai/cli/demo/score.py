@@ -104,8 +104,9 @@ def score(
         p99=_quantile(latencies, 0.99),
         wire_per_call=(len(arrivals) - wire_in_outage) / max(1, len(deliveries) - calls_in_outage),
         wire_in_outage=wire_in_outage / max(1, calls_in_outage),
-        opened=_first(changes, "circuit_opened", begin, end),
-        recovered=_first(changes, "circuit_closed", end, schedule.seconds),
+        opened=_first(changes, "circuit_opened", begin, begin),
+        # the server's clock starts a moment before ours, so a circuit may close just before `end`
+        recovered=_first(changes, "circuit_closed", begin, end),
     )
 
 
@@ -126,10 +127,11 @@ def _changes(deliveries: Iterable[Delivery], started_at: float) -> list[tuple[fl
 
 
 def _first(
-    changes: Iterable[tuple[float, str, str]], kind: str, begin: float, end: float
+    changes: Iterable[tuple[float, str, str]], kind: str, after: float, since: float
 ) -> dict[str, float]:
+    """By job, when the first change of a kind came, counted from `since`."""
     found: dict[str, float] = {}
     for at, job, what in changes:
-        if what == kind and begin <= at < end:
-            found.setdefault(job, at - begin)
+        if what == kind and at >= after:
+            found.setdefault(job, max(0.0, at - since))
     return found

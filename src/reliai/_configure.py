@@ -94,7 +94,7 @@ def shutdown(timeout: float = 2.0) -> bool:
     Returns:
         Whether all that was recorded was taken in time.
     """
-    from reliai._core.observers import deliver  # noqa: PLC0415
+    from reliai._core.delivery import deliver  # noqa: PLC0415
 
     emptied = flush(timeout)
     observers, settings.observers = settings.observers, ()

@@ -1,0 +1,35 @@
+"""Calling an observer, whose failure never changes a call."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["complain", "deliver"]
+
+_complained: set[int] = set()
+
+
+def deliver(observer: object, method: Callable[..., object], *args: Any) -> bool:
+    """Call an observer's method; say whether it went well. Complains once for each observer."""
+    try:
+        method(*args)
+    except Exception:  # noqa: BLE001  an observer never changes a call
+        where = getattr(method, "__name__", "a callback").lstrip("_")
+        complain(observer, "raised in %s; calls go on, what it missed is counted", where)
+        return False
+    return True
+
+
+def complain(observer: object, message: str, *args: object) -> None:
+    """Log, once for each observer, that it failed."""
+    if id(observer) in _complained:
+        return
+    _complained.add(id(observer))
+    text = message % args if args else message
+    name = type(observer).__qualname__
+    logging.getLogger("reliai").warning("observer %s %s", name, text, exc_info=sys.exc_info())
