@@ -132,8 +132,8 @@ def test_remaining_of_the_last_attempt_is_what_the_whole_call_leaves() -> None:
     with virtual_clock() as clock, pytest.raises(reliai.CallTimeout) as caught:
         ask()
     assert left == [2, 2]
-    assert clock.now == 5 or clock.now == 4 + 1
-    assert caught.value.layer in {"attempt", "total"}
+    assert clock.now == 5
+    assert caught.value.layer == "total", "two limits at one time: the outer one is told"
 
 
 def test_remaining_never_goes_below_zero() -> None:
@@ -234,9 +234,7 @@ def test_call_inside_inherits_the_limit_of_the_attempt_around_it() -> None:
     assert (caught.value.layer, caught.value.name) == ("attempt", "outer")
     outside = next(record for record in seen if record.name == "outer")
     assert len(outside.attempts) == 3, "the limit of its own attempt is retried"
-    assert {attempt.error.type for attempt in outside.attempts if attempt.error} == {
-        "reliai.errors.CallTimeout"
-    } or True
+    assert {attempt.error and attempt.error.kind for attempt in outside.attempts} == {"timeout"}
 
 
 def test_inner_async_call_that_runs_into_the_limit_of_the_outer_one_is_the_outer_ones() -> None:
@@ -341,7 +339,7 @@ def test_limit_for_the_first_chunk_is_not_inherited_by_later_steps() -> None:
         yield helper()
 
     with virtual_clock():
-        assert list(stream()) == ["5", "None", "helped"] or list(stream())[0] == "5.0"
+        assert list(stream()) == ["5.0", "None", "helped"]
 
 
 def test_call_made_after_its_parent_has_ended_inherits_no_deadline() -> None:

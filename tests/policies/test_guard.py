@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -521,6 +523,45 @@ def test_threads_left_behind_are_bounded(kind: str) -> None:
     with pytest.raises(GuardRejected, match="did not finish"):
         model("hello")
     assert asked == []
+
+
+@every_one_value
+@pytest.mark.parametrize("timeout", [None, 5.0])
+def test_a_crash_leaves_no_cycle_behind(kind: str, timeout: float | None) -> None:
+    crashes: list[weakref.ref[Exception]] = []
+
+    class Crash(Exception):
+        pass
+
+    def crashing(value: str) -> bool:
+        error = Crash(value)
+        crashes.append(weakref.ref(error))
+        try:
+            raise error
+        finally:
+            del error
+
+    @reliai.reliable(Guard(prompt=reliai.check(crashing, timeout=timeout)))
+    def ask(prompt: str) -> str:
+        return prompt
+
+    @reliai.reliable(Guard(prompt=reliai.check(crashing, timeout=timeout)))
+    async def ask_async(prompt: str) -> str:
+        return prompt
+
+    gc.collect()
+    gc.disable()
+    try:
+        outcome = (
+            reliai.execute(ask, "hello")
+            if kind == "sync"
+            else asyncio.run(reliai.aexecute(ask_async, "hello"))
+        )
+        assert isinstance(outcome.error, GuardRejected)
+        del outcome
+        assert crashes[0]() is None
+    finally:
+        gc.enable()
 
 
 # --- otherwise --------------------------------------------------------------------------------

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import json
 import pickle
+import weakref
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
@@ -303,6 +305,45 @@ def test_an_asynchronous_check_is_awaited() -> None:
     assert model("hello") == "hello"
     with pytest.raises(OutputInvalid, match="moderated"):
         model("rude")
+
+
+@every_one_value
+@pytest.mark.parametrize("timeout", [None, 5.0])
+def test_a_crash_leaves_no_cycle_behind(kind: str, timeout: float | None) -> None:
+    crashes: list[weakref.ref[Exception]] = []
+
+    class Crash(Exception):
+        pass
+
+    def crashing(value: str) -> bool:
+        error = Crash(value)
+        crashes.append(weakref.ref(error))
+        try:
+            raise error
+        finally:
+            del error
+
+    @reliai.reliable(Validate(reliai.check(crashing, timeout=timeout)))
+    def ask(prompt: str) -> str:
+        return prompt
+
+    @reliai.reliable(Validate(reliai.check(crashing, timeout=timeout)))
+    async def ask_async(prompt: str) -> str:
+        return prompt
+
+    gc.collect()
+    gc.disable()
+    try:
+        outcome = (
+            reliai.execute(ask, "hello")
+            if kind == "sync"
+            else asyncio.run(reliai.aexecute(ask_async, "hello"))
+        )
+        assert isinstance(outcome.error, OutputInvalid)
+        del outcome
+        assert crashes[0]() is None
+    finally:
+        gc.enable()
 
 
 # --- output= ------------------------------------------------------------------------------------

@@ -149,6 +149,14 @@ def test_a_registered_type_is_a_jump_with_all_derived_from_it() -> None:
     assert after[0].verdict == NOWHERE
 
 
+def test_a_registered_refusal_of_our_own_family_is_a_jump() -> None:
+    class Stop(errors.ReliaiError):
+        pass
+
+    control_flow(Stop)
+    assert classify(Stop()).control_flow
+
+
 @pytest.mark.parametrize("wrong", ["TimeoutError", ValueError("x"), int])
 def test_what_is_no_exception_class_cannot_be_registered(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="takes exception classes, not"):
@@ -360,6 +368,12 @@ class Odd(dict[str, object]):
         return True
 
 
+def test_a_request_that_breaks_when_read_proves_nothing_else() -> None:
+    error = ConnectionRefusedError()
+    vars(error)["request"] = WithStatus(None, headers=Odd(x=1))
+    assert classify(error).sent is False
+
+
 class Lie(str):
     """A string whose methods raise."""
 
@@ -373,7 +387,8 @@ class Lie(str):
     "error",
     [
         Hostile(),
-        WithStatus(500, body=Odd(x=1), response=Odd(x=1), headers=Odd(x=1)),
+        WithStatus(500, body=Odd(x=1), response=Odd(x=1)),
+        WithStatus(500, body=Odd(x=1), headers=Odd(x=1)),
         WithStatus(500, code=Lie("x"), message=Lie("m")),
         WithStatus(500, headers={1: 2, "Retry-After": b"\xff"}),
         WithStatus(500, body={"error": {"details": [None, 1, {"reason": 3}]}}),
@@ -381,7 +396,7 @@ class Lie(str):
         WithStatus(500, request=WithStatus(1, headers=Odd(x=1))),
         OSError(object(), "m"),
     ],
-    ids=[str(number) for number in range(8)],
+    ids=[str(number) for number in range(9)],
 )
 def test_whatever_its_attributes_do_an_error_is_told(error: Exception) -> None:
     assert classify(error).kind in (ErrorKind.UNKNOWN, ErrorKind.SERVER)

@@ -309,6 +309,37 @@ def test_no_property_of_an_object_is_read() -> None:
     assert vars(lazy) == {}
 
 
+class Secretive(type):
+    """A class that will not say its name."""
+
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        raise RuntimeError
+
+
+def test_a_class_that_will_not_say_its_name_stops_the_search_only() -> None:
+    nameless = Secretive("x", (), {})()
+
+    def ask() -> Any:
+        return client, nameless
+
+    assert found(ask) in ([], [OPENAI])
+
+
+def test_a_client_behind_very_many_helpers_is_missed() -> None:
+    def wrapped(inner: Callable[[], Any]) -> Callable[[], Any]:
+        return lambda: inner()  # noqa: PLW0108  a function of its own
+
+    def ask() -> Any:
+        return client.chat
+
+    function = ask
+    for _ in range(3):
+        function = wrapped(function)
+    assert found(function) == [OPENAI]
+    assert found(wrapped(wrapped(function))) == []
+
+
 def test_functions_that_call_each_other_end() -> None:
     def one() -> Any:
         return two()

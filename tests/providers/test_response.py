@@ -115,6 +115,26 @@ def test_litellm_tells_provider_and_cost_beside_the_answer() -> None:
     assert (response.provider, response.cost_usd) == ("groq", 0.5)
 
 
+def test_a_tool_call_without_a_name_is_none() -> None:
+    nameless = chat("tool_calls", tool_calls=[{"id": "t1"}, CALL, 3])
+    for value in (
+        nameless,
+        responses({"type": "function_call", "call_id": "t1"}, FUNCTION),
+        message({"type": "tool_use", "id": "t1"}, USED),
+        candidate({"functionCall": {"id": "t1"}}, {"functionCall": {"name": "look"}}),
+        converse({"toolUse": {"toolUseId": "t1"}}, {"toolUse": {"name": "look"}}),
+        {"kind": "response", "parts": [{"part_kind": "tool-call"}, TOLD]},
+        {"response_metadata": {}, "type": "ai", "tool_calls": [{}, {"name": "look"}]},
+        {"finish_reason": "TOOL_CALL", "message": {"role": "assistant", "tool_calls": [{}, CALL]}},
+    ):
+        response = read_response(value)
+        assert response is not None
+        assert [each.name for each in response.tool_calls] == ["look"]
+
+
+TOLD = {"part_kind": "tool-call", "tool_name": "look"}
+
+
 def test_a_parsed_chat_completion_holds_what_was_built() -> None:
     parsed = chat(content="{}")
     parsed["choices"][0]["message"]["parsed"] = {"number": 3}
@@ -653,6 +673,29 @@ def test_a_value_that_breaks_when_read_is_no_answer(made: type) -> None:
     value = made()
     assert looks_like_response(value)
     assert read_response(value) is None
+
+
+def test_many_types_made_at_run_time_are_not_all_remembered() -> None:
+    from reliai.providers.response import _types
+
+    for number in range(1100):
+        looks_like_response(type(f"Type{number}", (), {})())
+    assert len(_types) <= 1024
+
+
+def test_a_proxy_around_an_answer_is_worth_a_look() -> None:
+    class Proxy:
+        __wrapped__ = None
+
+    class Plain:
+        def __init__(self) -> None:
+            self.choices = [SimpleNamespace(message=SimpleNamespace(content="hi"))]
+
+    assert looks_like_response(Proxy())
+    assert looks_like_response(Plain())
+    response = read_response(Plain())
+    assert response is not None
+    assert response.text == "hi"
 
 
 def test_an_answer_survives_a_trip_through_json() -> None:

@@ -7,7 +7,6 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reliai import clock
 from reliai._core import workers
 
 if TYPE_CHECKING:
@@ -16,50 +15,11 @@ if TYPE_CHECKING:
 
     from reliai._core.target import Stragglers
 
-__all__ = ["CancelledError", "InContext", "Timer", "in_thread"]
+__all__ = ["CancelledError", "InContext", "in_thread"]
 
 T = TypeVar("T")
 
 CancelledError = asyncio.CancelledError
-
-
-class Timer:
-    """Cancels the current task when time runs out, as `asyncio.timeout` does, for less.
-
-    Use: make one, await something, and in `except CancelledError` ask `expired()` whether it was
-    this timer and nothing else that cancelled; call `stop()` in `finally`.
-    """
-
-    __slots__ = ("_before", "_handle", "_task", "fired")
-
-    def __init__(self, seconds: float) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            message = "a deadline needs a running asyncio task to act on"
-            raise RuntimeError(message)
-        self._task: asyncio.Task[Any] | None = task
-        self._before = task.cancelling()
-        self.fired = False
-        loop = asyncio.get_running_loop()
-        self._handle = clock.active().call_later(loop, max(0.0, seconds), self._fire)
-
-    def _fire(self) -> None:
-        task = self._task
-        if task is not None:
-            self.fired = True
-            task.cancel()
-
-    def expired(self) -> bool:
-        """Whether the cancellation that arrived is this timer's own; a caller's own one wins."""
-        task, self._task = self._task, None
-        return self.fired and task is not None and task.uncancel() <= self._before
-
-    def stop(self) -> None:
-        """Disarm, and take back a cancellation nobody asked `expired()` about."""
-        self._handle.cancel()
-        task, self._task = self._task, None
-        if self.fired and task is not None:
-            task.uncancel()
 
 
 async def in_thread(

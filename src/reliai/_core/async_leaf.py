@@ -7,7 +7,8 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from reliai._core.aio import CancelledError, InContext, Timer, in_thread
+from reliai._core.aio import CancelledError, InContext, in_thread
+from reliai._core.alarm import Timer
 from reliai._core.ambient import current
 from reliai._core.async_stream import AsyncStream, closed
 from reliai._core.attempts import (

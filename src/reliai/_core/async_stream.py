@@ -7,7 +7,8 @@ import inspect
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from reliai._core.aio import CancelledError, InContext, Timer
+from reliai._core.aio import CancelledError, InContext
+from reliai._core.alarm import Timer
 from reliai._core.outcome import StreamOutcome
 from reliai._core.stream import NOTHING, Stream, abandon
 

@@ -138,6 +138,9 @@ def _terminal(call: Call) -> Any:
 
 
 def _link(policy: Policy, proceed: Proceed) -> Proceed:
+    link: Callable[[Proceed], Proceed] | None = getattr(policy, "link", None)
+    if link is not None:
+        return link(proceed)
     run = policy.run
 
     def enter(call: Call) -> Any:

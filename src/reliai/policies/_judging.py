@@ -72,7 +72,8 @@ def verdict_of(check: Check, verdict: Any) -> bool | str | Replace | None:
 
 async def _awaited(call: Call, seconds: float | None, verdict: Any) -> Any:
     """The verdict that an awaitable gives within its time."""
-    from reliai._core.aio import CancelledError, Timer  # noqa: PLC0415  imports asyncio
+    from reliai._core.aio import CancelledError  # noqa: PLC0415  imports asyncio
+    from reliai._core.alarm import Timer  # noqa: PLC0415  the same
 
     if seconds is None:
         return await verdict

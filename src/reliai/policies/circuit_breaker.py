@@ -151,10 +151,14 @@ class CircuitBreaker(Policy):
         given = {"name": self.name, **settings, "key": self.key, "mode": self.mode}
         return {name: plain(value) for name, value in given.items()}
 
-    async def run(self, call: Call, proceed: Proceed) -> Outcome:
+    async def run(self, call: Call, proceed: Proceed) -> Outcome:  # noqa: C901  the hot path
         if call.deactivated is not None:
             return await proceed(call)
-        circuit = self._circuit(call)
+        home = self._home
+        if home is not None and home.clock is call.clock and self._key is None and call.primary:
+            circuit = home.group.default
+        else:
+            circuit = self._circuit(call)
         permit = circuit.permit
         if not permit:
             now = call.clock.monotonic()

@@ -121,20 +121,18 @@ class Fallback(Policy):
         if call.deadline is None or not self.reserve:
             outcome = await proceed(call)
         else:
-            outcome = await self._proceed_with_less_time(call, proceed)
+            outer = call.cut
+            until = call.deadline if outer is None else min(call.deadline, outer[0])
+            now = call.clock.monotonic()
+            seconds = max(0.0, until - now) * (1 - self.reserve)
+            call.cut = (now + seconds, "reserve", seconds)
+            outcome = await proceed(call)
+            call.cut = outer
         if outcome.error is None:
             return outcome
         if self._in_vain(call, outcome):
             return outcome
         return await self._fall_back(call, proceed, outcome, kept)
-
-    async def _proceed_with_less_time(self, call: Call, proceed: Proceed) -> Outcome:
-        left = call.remaining() or 0.0
-        seconds = left * (1 - self.reserve)
-        outer, call.cut = call.cut, (call.clock.monotonic() + seconds, "reserve", seconds)
-        outcome = await proceed(call)
-        call.cut = outer
-        return outcome
 
     async def _fall_back(
         self, call: Call, proceed: Proceed, first: Outcome, kept: _Arguments | None

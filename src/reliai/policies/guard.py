@@ -15,7 +15,7 @@ from reliai.policies._callbacks import answer_instead, checked_function, checked
 from reliai.policies._judging import MISSING, CheckOverrun, broken, reason_of, verdict_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from reliai._core.call import Call, Proceed
     from reliai._core.site import Site
@@ -104,26 +104,36 @@ class Guard(Policy):
         return bool(self.checks) and self.parameters is None
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
-        if not self._quick:
-            return await self._look(call, proceed, self._all_steps(call), 0)
-        # The path of nearly every call. What does not simply pass is gone into by `_look`.
-        args, kwargs = call.args, call.kwargs
-        given = len(args)
-        index = 0
-        for check, name, position, default, text_only in self._steps:
-            value = args[position] if position < given else kwargs.get(name, default)
-            if value is MISSING or (text_only and not isinstance(value, str)):
+        return await self._look(call, proceed, self._all_steps(call), 0)
+
+    def link(self, proceed: Proceed) -> Proceed:
+        """`run` for the engine: a call that simply passes goes on without a coroutine of ours."""
+        steps, look = self._steps, self._look
+
+        def enter(call: Call) -> Awaitable[Outcome]:
+            # The path of nearly every call. What does not simply pass is gone into by `_look`.
+            args, kwargs = call.args, call.kwargs
+            given = len(args)
+            index = 0
+            for check, name, position, default, text_only in steps:
+                value = args[position] if position < given else kwargs.get(name, default)
+                if value is MISSING or (text_only and not isinstance(value, str)):
+                    index += 1
+                    continue
+                verdict: Any
+                try:
+                    verdict = check(value)
+                except Exception as error:  # noqa: BLE001  a check's fault is not the call's
+                    verdict = error
+                if verdict is not None and verdict is not True:
+                    return look(call, proceed, steps, index, verdict)
                 index += 1
-                continue
-            verdict: Any
-            try:
-                verdict = check(value)
-            except Exception as error:  # noqa: BLE001  a check's fault is not the call's
-                verdict = error
-            if verdict is not None and verdict is not True:
-                return await self._look(call, proceed, self._steps, index, verdict)
-            index += 1
-        return await proceed(call)
+            return proceed(call)
+
+        def enter_slowly(call: Call) -> Awaitable[Outcome]:
+            return self.run(call, proceed)
+
+        return enter if self._quick else enter_slowly
 
     def _all_steps(self, call: Call) -> tuple[_Step, ...]:
         """The steps, with those for the arguments that `*args` and `**kwargs` took in."""

@@ -211,7 +211,8 @@ class Retry(Policy):
         call.emit("retry", attempt=made, wait=seconds, error=kind)
         if outcome.error is None:
             await _discard(call, outcome.value)
-        await call.runtime.sleep(seconds)
+        if seconds > 0:
+            await call.runtime.sleep(seconds)
         call.waited = seconds
 
     def _given_up(self, call: Call, outcome: Outcome, made: int, stop: str) -> Outcome:

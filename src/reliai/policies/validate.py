@@ -155,7 +155,10 @@ class Validate(Policy):
             except Exception as error:  # noqa: BLE001  a check's fault is not the call's
                 known = error
             if known is not None and known is not True:
-                return await self._settle(call, proceed, outcome, first, known)
+                try:
+                    return await self._settle(call, proceed, outcome, first, known)
+                finally:
+                    del known  # no cycle through the traceback of a crash
         return outcome if self._quick else await self._settle(call, proceed, outcome)
 
     async def _settle(

@@ -27,7 +27,6 @@ _JUMPS: Final = {
     Special.CONTROL_FLOW: Failure(ErrorKind.UNKNOWN, control_flow=True),
     Special.PROGRAMMING: Failure(ErrorKind.UNKNOWN, programming=True),
 }
-_NO_FAILURES: Final = frozenset({Special.CANCELLED, *_JUMPS})
 
 
 def classify(error: BaseException, now: float | None = None) -> Failure:
@@ -59,14 +58,12 @@ def _with_verdict(failure: Failure) -> Failure:
 
 
 def _classify(error: BaseException, now: float | None) -> Failure:
-    # a refusal of our own comes first: an open circuit refuses by the thousand
-    if not isinstance(error, ReliaiError):
-        for each in members(error) if isinstance(error, BaseExceptionGroup) else (error,):
-            special = traits_of(type(each)).special
-            if special is Special.CANCELLED:
-                return _with_verdict(Failure(ErrorKind.CANCELLED))
-            if special in _JUMPS:
-                return _JUMPS[special]
+    for each in members(error) if isinstance(error, BaseExceptionGroup) else (error,):
+        special = traits_of(type(each)).special
+        if special is Special.CANCELLED:
+            return _with_verdict(Failure(ErrorKind.CANCELLED))
+        if special is not Special.NONE:
+            return _JUMPS[special]
     first, settles = _look_at(error, now)
     if settles:
         return first
@@ -84,7 +81,7 @@ def _look_at(error: BaseException, now: float | None) -> tuple[Failure, bool]:
         if ours is not None:
             return ours, True
     traits = traits_of(type(error))
-    if traits.special in _NO_FAILURES:
+    if traits.special is not Special.NONE:
         # behind another error a jump or a cancellation is not what failed
         return _with_verdict(Failure(_UNKNOWN)), False
     found = _read(error, traits, now)

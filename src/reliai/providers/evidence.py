@@ -37,9 +37,9 @@ class Evidence:
 
     def _read_status(self) -> int | None:
         error, response = self._error, self._response
-        if isinstance(response, dict):
-            return fault(dig(response, "ResponseMetadata", "HTTPStatusCode"))
         said = attribute(error, "status_code")
+        if said is None and isinstance(response, dict):  # botocore
+            said = dig(response, "ResponseMetadata", "HTTPStatusCode")
         if (found := fault(said)) is not None:
             return found
         answered = attribute(response, "status_code") if said is None else said
@@ -68,7 +68,7 @@ class Evidence:
             _add_codes(found, body)
             # mistral wraps an error inside a stream in the event it came with
             for inner in (body.get("error"), body.get("data"), dig(body, "data", "error")):
-                if isinstance(inner, dict):
+                if type(inner) is dict:
                     _add_codes(found, inner)
         return found
 
@@ -92,7 +92,9 @@ class Evidence:
         """The decoded body of the answer: a mapping or a string, or None."""
         if not self._body_read:
             self._body_read = True
-            self._body = self._read_body()
+            body = self._read_body()
+            # JSON gives no other types; a class of somebody's own could break when it is read
+            self._body = body if type(body) in (dict, str) else None
         return self._body
 
     def _read_body(self) -> object:

@@ -7,7 +7,7 @@ import errno
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from reliai.errors import ConfigurationError, ReliaiError
+from reliai.errors import ConfigurationError
 from reliai.providers.taxonomy import (
     BARE_STREAM_ERRORS,
     NAMES,
@@ -38,7 +38,6 @@ class Special(Enum):
 
     CANCELLED = "cancelled"
     CONTROL_FLOW = "control flow"
-    OURS = "ours"
     PROGRAMMING = "programming"
     NONE = "none"
 
@@ -171,8 +170,6 @@ def _special(kind: type[BaseException], names: list[str]) -> Special:
         return Special.CONTROL_FLOW
     if not issubclass(kind, Exception) or "asyncio.CancelledError" in names:
         return Special.CANCELLED
-    if issubclass(kind, ReliaiError):
-        return Special.OURS
     for name in names:
         if name in _NOT_CANCELLATIONS:
             break

@@ -49,7 +49,8 @@ class VirtualClock:
         self._closed = False
         self._locks: list[threading.Lock] = []
         self._driven: list[tuple[Any, Any, Callable[[float], Any]]] = []
-        self._idle_loops: list[Any] = []
+        self._sleeping: list[Any] = []
+        self._selecting: list[Any] = []
 
     def time(self) -> float:
         """Virtual Unix time."""
@@ -94,7 +95,7 @@ class VirtualClock:
 
     def _wait_until(self, until: float | None, lock: threading.Lock | None) -> bool:
         worker, loop = on_worker(), _running_loop()
-        with self._changed, self._waiter(until, loop, drives=not worker):
+        with self._changed, self._waiter(until, loop, self._sleeping, drives=not worker):
             self._blocked += worker
             self._locks += [] if lock is None else [lock]
             try:
@@ -106,7 +107,9 @@ class VirtualClock:
                 self._changed.notify_all()
 
     @contextmanager
-    def _waiter(self, until: float | None, loop: Any, *, drives: bool = True) -> Iterator[None]:
+    def _waiter(
+        self, until: float | None, loop: Any, loops: list[Any], *, drives: bool = True
+    ) -> Iterator[None]:
         """Somebody waits until a time (None: for something else); with the lock held.
 
         A worker that was left behind drives nothing: time passes only for those who wait for it.
@@ -116,13 +119,13 @@ class VirtualClock:
         if until is not None:
             self._waiting[number] = until
         if loop is not None:
-            self._idle_loops.append(loop)
+            loops.append(loop)
         self._changed.notify_all()
         try:
             yield
         finally:
             if loop is not None:
-                self._idle_loops.remove(loop)
+                loops.remove(loop)
             self._waiting.pop(number, None)
             self._drivers -= drives
 
@@ -153,11 +156,13 @@ class VirtualClock:
         """Whether an event loop runs, or somebody waits no longer and has not noticed yet."""
         if not all(lock.locked() for lock in self._locks):
             return True
-        idle = [id(loop) for loop in self._idle_loops]
-        return any(
-            loop.is_running() and (id(loop) not in idle or select(0))
-            for loop, _, select in self._driven
-        )
+        for loop, _, select in self._driven:
+            if loop in self._selecting:
+                if select(0):
+                    return True
+            elif loop.is_running() and loop not in self._sleeping:
+                return True
+        return False
 
     def call_later(self, loop: Any, seconds: float, callback: Callable[[], None]) -> Any:
         """A timer of an event loop, in virtual time."""
@@ -181,11 +186,11 @@ class VirtualClock:
         base = loop.time() - self.now
         loop.time = lambda: base + self.now
         select = selector.select
-        selector.select = self._selecting(loop, selector, select)
+        selector.select = self._jumping(loop, selector, select)
         with self._changed:
             self._driven.append((loop, selector, select))
 
-    def _selecting(self, loop: Any, selector: Any, select: Callable[[float | None], Any]) -> Any:
+    def _jumping(self, loop: Any, selector: Any, select: Callable[[float | None], Any]) -> Any:
         def idle(timeout: float | None = None) -> Any:
             """Instead of waiting for the next timer, go to its time when nobody works before."""
             if timeout is not None and timeout <= 0:
@@ -196,7 +201,7 @@ class VirtualClock:
                 return ready
             until = None if timeout is None else self.now + timeout
             with self._changed:
-                waiter = self._waiter(until, loop)
+                waiter = self._waiter(until, loop, self._selecting)
                 waiter.__enter__()
             try:
                 return self._idle(until, select)

@@ -23,7 +23,7 @@ from reliai.testing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["OUTAGE", "Phase", "Schedule"]
 
@@ -127,21 +127,19 @@ class Schedule:
 
     def span(self, name: str) -> tuple[float, float]:
         """The begin and the end of a phase, in seconds after the start of the run."""
-        begin = 0.0
-        for phase in self.phases:
-            end = begin + phase.share * self.seconds
-            if phase.name == name:
-                return begin, end
-            begin = end
-        raise KeyError(name)
+        return next((begin, end) for phase, begin, end in self._spans() if phase.name == name)
 
     def at(self, elapsed: float) -> Phase:
         """The phase so many seconds after the start; the last one for ever."""
+        found = (phase for phase, _, end in self._spans() if elapsed < end)
+        return next(found, self.phases[-1])
+
+    def _spans(self) -> Iterator[tuple[Phase, float, float]]:
+        begin = 0.0
         for phase in self.phases:
-            elapsed -= phase.share * self.seconds
-            if elapsed < 0:
-                return phase
-        return self.phases[-1]
+            end = begin + phase.share * self.seconds
+            yield phase, begin, end
+            begin = end
 
     def __call__(self, elapsed: float, request: ReceivedRequest) -> object:
         """What a request gets in place of, or before, its answer."""
