@@ -56,7 +56,7 @@ def test_the_same_seed_deals_the_same_faults_again() -> None:
 
 
 def test_streams_are_cut_after_their_first_words_only_now_and_then() -> None:
-    cuts = Counter(dealt(schedule(), "stalls, cuts", 210, stream=True))
+    cuts = Counter(dealt(schedule(), "stalls, cuts", 250, stream=True))
     assert cuts[Cut(after=3)] == 10
 
 

@@ -178,7 +178,9 @@ def test_the_table_shows_both_runs_side_by_side() -> None:
 
 def test_the_share_of_right_answers_is_shown_where_it_is_known() -> None:
     known = counted([delivery(right=True)])
-    assert "digits read correctly" in shown(comparison(known, known, setup("digits read correctly")))
+    assert "digits read correctly" in shown(
+        comparison(known, known, setup("digits read correctly"))
+    )
 
 
 def test_the_timeline_names_each_phase_once() -> None:

@@ -152,7 +152,10 @@ class Shop:
 
 
 def test_one_layer_of_retries_is_well(tmp_path: Path) -> None:
-    body = INNER + "\n@reliai.Timeout(30)\ndef outer(question: str) -> str:\n    return inner(question)\n"
+    body = (
+        INNER
+        + "\n@reliai.Timeout(30)\ndef outer(question: str) -> str:\n    return inner(question)\n"
+    )
     assert problems(application(tmp_path, body)) == []
 
 
@@ -185,7 +188,9 @@ def test_what_runs_inside_policies_is_not_noted(guard: str, tmp_path: Path) -> N
 
 
 def test_a_caller_of_guarded_functions_is_not_noted(tmp_path: Path) -> None:
-    assert notes(application(tmp_path, GUARDED + "\ndef main():\n    print(answer('why?'))\n")) == []
+    assert (
+        notes(application(tmp_path, GUARDED + "\ndef main():\n    print(answer('why?'))\n")) == []
+    )
 
 
 # --- what is looked at -------------------------------------------------------------------------
@@ -198,9 +203,7 @@ def test_modules_of_the_same_folder_are_looked_at_too(tmp_path: Path) -> None:
     assert found.startswith("doctor_answers.py:6 answer")
 
 
-def test_a_package_is_looked_at_as_a_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_package_is_looked_at_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "doctor_shop"
     package.mkdir()
     application(package, retries=2, name="answers.py")

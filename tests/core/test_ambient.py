@@ -261,7 +261,7 @@ def test_mode_is_read_from_the_environment() -> None:
     code = "import reliai; print(reliai._core.settings.settings.mode)"
     for mode, expected in (("observe", "observe"), ("", "enforce"), ("nonsense", None)):
         done = subprocess.run(
-            [sys.executable, "-c", "import reliai.configure\n" + code],
+            [sys.executable, "-c", "import reliai._configure\n" + code],
             env={
                 **os.environ,
                 "RELIAI_MODE": mode,

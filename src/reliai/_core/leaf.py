@@ -128,6 +128,6 @@ def too_many(call: Call) -> BulkheadFull:
     """The refusal to start one more thread for a function that never ends."""
     return BulkheadFull(
         f"{call.target} of {call.name} has left {MAX_STRAGGLERS} threads behind that still run "
-        "after their time limit; no more are started until one ends. Give its client a time limit of its own, "
-        "from reliai.remaining()"
+        "after their time limit; no more are started until one ends. Give its client a time "
+        "limit of its own, from reliai.remaining()"
     )

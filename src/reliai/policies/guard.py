@@ -120,11 +120,12 @@ class Guard(Policy):
                 if value is MISSING or (text_only and not isinstance(value, str)):
                     index += 1
                     continue
-                verdict: Any
                 try:
                     verdict = check(value)
-                except Exception as error:  # noqa: BLE001  a check's fault is not the call's
-                    verdict = error
+                except Exception:  # noqa: BLE001  a check's fault is not the call's
+                    # Asked again in a coroutine, whose frame lets go of its caller's: the frame of
+                    # a plain function would make a cycle of the error and the outcome.
+                    return look(call, proceed, steps, index)
                 if verdict is not None and verdict is not True:
                     return look(call, proceed, steps, index, verdict)
                 index += 1

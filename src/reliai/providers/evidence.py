@@ -84,8 +84,8 @@ class Evidence:
             attribute(self._error, "message"),
             dig(self._error, "args", 0),
         ):
-            if isinstance(found, str) and found:
-                return found[:_MOST_TEXT].lower()
+            if isinstance(found, str) and (plain := str.__str__(found)):
+                return plain[:_MOST_TEXT].lower()
         return ""
 
     def body(self) -> object:
@@ -128,8 +128,8 @@ def status_in(code: str) -> int | None:
 
 
 def _add(found: list[str], value: object) -> None:
-    if isinstance(value, str) and value:
-        found.append(value)
+    if isinstance(value, str) and (plain := str.__str__(value)):  # enumerations are strings too
+        found.append(plain)
 
 
 def _add_codes(found: list[str], body: dict[object, object]) -> None:
