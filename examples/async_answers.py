@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from openai import AsyncOpenAI
 
 import reliai
-from local_models import QUESTIONS, serve
+from docs_answers import QUESTIONS
+from local_models import serve
 from reliai.testing import Latency, Stall, Status
 
 client = AsyncOpenAI(api_key="no key", base_url="http://127.0.0.1/v1", max_retries=0)

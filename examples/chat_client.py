@@ -87,9 +87,10 @@ def _post(
 
 
 if __name__ == "__main__":
-    from local_models import QUESTIONS, serve, unseen_digits
+    from local_models import serve, unseen_digits
 
     with serve():
         pixels, shown = unseen_digits()[0]
         print(f"a handwritten {shown}:", chat(json.dumps(pixels), model="digits"))
-        print(QUESTIONS[0], "".join(chat_stream(QUESTIONS[0], model="python-docs")), sep="\n")
+        question = "How does the with statement work?"
+        print(question, "".join(chat_stream(question, model="python-docs")), sep="\n")

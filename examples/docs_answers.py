@@ -11,6 +11,21 @@ from pydoc_data.topics import topics
 import reliai
 from chat_client import chat_stream
 
+QUESTIONS = (
+    "How does the with statement work?",
+    "What is a lambda expression?",
+    "When does the finally clause run?",
+    "What does yield do in a generator?",
+    "What does nonlocal do?",
+    "How are comparisons chained?",
+    "What happens to the else clause of a loop after break?",
+    "How does a for statement iterate over a sequence?",
+    "Which objects are considered false?",
+    "How does an augmented assignment differ from a normal one?",
+    "What does the pass statement do?",
+    "How does an await expression suspend a coroutine?",
+)
+
 
 def first_line(question: str) -> Iterator[str]:
     """The first sentence on the topic, from the index in this process: less, and always there."""
@@ -38,7 +53,7 @@ def answer(question: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    from local_models import QUESTIONS, serve
+    from local_models import serve
     from reliai.testing import Cut, InStreamError, Stall, Status
 
     trouble = [None, Stall(5), InStreamError("overloaded"), Cut(), Status(401), Cut(after=2)]

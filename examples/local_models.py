@@ -54,20 +54,6 @@ def unseen_digits() -> list[tuple[list[int], int]]:
 
 # --- questions about Python --------------------------------------------------------------------
 
-QUESTIONS = (
-    "How does the with statement work?",
-    "What is a lambda expression?",
-    "When does the finally clause run?",
-    "What does yield do in a generator?",
-    "What does nonlocal do?",
-    "How are comparisons chained?",
-    "What happens to the else clause of a loop after break?",
-    "How does a for statement iterate over a sequence?",
-    "Which objects are considered false?",
-    "How does an augmented assignment differ from a normal one?",
-    "What does the pass statement do?",
-    "How does an await expression suspend a coroutine?",
-)
 NO_TOPIC = "a an and are can do does how i in is it my of the there to what when which why".split()
 LENGTHS = range(120, 700)
 """Characters of a passage that can stand alone as an answer."""
@@ -132,4 +118,5 @@ def serve(seed: int = 0, chunk_delay: float = 0.005, **faults: Any) -> Iterator[
 if __name__ == "__main__":
     pixels, shown = unseen_digits()[0]
     print(f"a handwritten {shown}: {read_digit(pixels)}")
-    print(QUESTIONS[0], *answer(QUESTIONS[0], random.Random(1)), sep="\n")
+    question = "How does the with statement work?"
+    print(question, *answer(question, random.Random(1)), sep="\n")

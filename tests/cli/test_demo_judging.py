@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel, Field
 
 from reliai.cli.demo.jobs import Fault, StreamJob, StructuredJob
 from reliai.cli.demo.witness import Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Digit(BaseModel):
@@ -116,7 +118,7 @@ def test_a_fallback_must_have_said_what_it_says() -> None:
     job = told(ONE)
     judge = job.judge
     assert judge("why?", ["See chapter 1."], ended=True, degraded=True).fault is None
-    assert judge("why?", ONE[:1] + ["See chapter 1."], ended=True, degraded=True).fault == "mixed"
+    assert judge("why?", [ONE[0], "See chapter 1."], ended=True, degraded=True).fault == "mixed"
 
 
 def test_pieces_that_came_before_an_error_are_kept() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from typing import Any
@@ -30,7 +31,7 @@ def test_the_phases_fill_the_run_without_a_gap() -> None:
     ends = [made.span(phase.name) for phase in made.phases]
     assert ends[0][0] == 0
     assert ends[-1][1] == pytest.approx(100)
-    assert all(a[1] == b[0] for a, b in zip(ends, ends[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(ends))
 
 
 def test_the_last_phase_goes_on_for_stragglers() -> None:

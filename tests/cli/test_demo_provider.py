@@ -32,7 +32,7 @@ def test_the_provider_answers_what_the_faults_let_through(
     with fault_server(model=provider) as server:
         done = command(
             *["demo", "--model", f"{vendor}:large", "--quick"],
-            *["--seconds", "8", "--rate", "6", "--json", str(numbers)],
+            *["--seconds", "5", "--rate", "8", "--json", str(numbers)],
             OPENAI_API_KEY="a key",
             OPENAI_BASE_URL=server.url + "/v1",
             ANTHROPIC_API_KEY="a key",
@@ -47,7 +47,7 @@ def test_the_provider_answers_what_the_faults_let_through(
     assert any(request.stream for request in asked)
     assert guarded["invalid"] == 0
     assert guarded["mixed"] == 0
-    assert guarded["failed"] <= 1  # a stream cut after its first words stays cut
+    assert guarded["failed"] <= 1, guarded  # a stream cut after its first words stays cut
     assert bare["failed"] + bare["invalid"] > guarded["failed"]
     assert f"{vendor}_sdk.py" in done.stdout
 

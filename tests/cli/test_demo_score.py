@@ -163,9 +163,9 @@ def setup(right: str | None = None) -> Setup:
 
 
 def shown(what: Any) -> str:
-    console = Console(file=io.StringIO(), width=100)
-    console.print(what)
-    return console.file.getvalue()  # type: ignore[attr-defined]
+    out = io.StringIO()
+    Console(file=out, width=100).print(what)
+    return out.getvalue()
 
 
 def test_the_table_shows_both_runs_side_by_side() -> None:

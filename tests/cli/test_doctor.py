@@ -1,4 +1,4 @@
-"""`reliai doctor`: each thing that will hurt is found once, and nothing is found where all is well."""
+"""`reliai doctor`: what will hurt is found, each thing once; where all is well nothing is."""
 
 from __future__ import annotations
 
@@ -178,9 +178,8 @@ def test_a_client_used_without_policies_is_noted(tmp_path: Path) -> None:
     "guard",
     [
         "@reliai.Timeout(3)\ndef answer(text: str) -> str:\n    return summary(text)",
-        "@reliai.Fallback(summary)\n@reliai.Timeout(3)\ndef answer(text: str) -> str:\n    return text",
-        '@reliai.Fallback(on={"quota": summary})\n@reliai.Timeout(3)\n'
-        "def answer(text: str) -> str:\n    return text",
+        "@reliai.Fallback(summary)\n@reliai.Timeout(3)\ndef answer(text: str): return text",
+        '@reliai.Fallback(on={"quota": summary})\n@reliai.Timeout(3)\ndef answer(t: str): return t',
     ],
 )
 def test_what_runs_inside_policies_is_not_noted(guard: str, tmp_path: Path) -> None:

@@ -284,3 +284,28 @@ def test_guarded_coroutine_with_a_plain_target_in_a_thread_keeps_to_its_limit() 
             asyncio.run(ask())
         assert clock.now == pytest.approx(10)
     assert caught.value.layer == "total"
+
+
+def test_limit_that_was_not_needed_lets_no_time_pass() -> None:
+    """Its timer still stands in the loop when the call is over."""
+
+    @reliai.Timeout(30)
+    async def ask() -> str:
+        return "a"
+
+    async def main(clock: Any) -> None:
+        async with asyncio.timeout(1000):
+            assert await ask() == "a"
+            happens = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            clock.busy(1)  # a thread works on it
+            threading.Timer(0.005, loop.call_soon_threadsafe, (happens.set,)).start()
+            await happens.wait()
+            clock.busy(-1)
+        assert clock.now == 0
+        await ask()
+        await asyncio.sleep(5)
+        assert clock.now == pytest.approx(5)
+
+    with virtual_clock() as clock:
+        asyncio.run(main(clock))

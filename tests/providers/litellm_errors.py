@@ -6,15 +6,17 @@ packages that the rest of the tests do not, so it runs apart from them.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import json
 import sys
 from typing import Any
 
-import litellm
-
 from reliai.providers import classify, looks_like_response, read_response
 from tests.providers.rows import caught
 from tests.providers.wire import Reply, refused_url, serving
+
+litellm: Any = importlib.import_module("litellm")  # types must be right where it is missing too
 
 TOLD = {"id": "1", "object": "chat.completion", "created": 1, "model": "gpt-4o"}
 SAID = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hi"}}
@@ -24,7 +26,8 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
 def ask(url: str) -> object:
     say = [{"role": "user", "content": "x"}]
     key = {"api_key": "x", "api_base": url, "max_retries": 0}
-    return litellm.completion(model="openai/gpt-4o", messages=say, **key)
+    answer: object = litellm.completion(model="openai/gpt-4o", messages=say, **key)
+    return answer
 
 
 def made(name: str, **fields: Any) -> Exception:
@@ -53,7 +56,7 @@ def main() -> None:
         for status, code in json.loads(sys.argv[1]):
             body = {"error": {"message": "m", "type": "t", "code": code}}
             place = wire.place(Reply(status, body, {"retry-after": "3"}))
-            errors[f"{status} {code}"] = caught(lambda at=place: ask(at))
+            errors[f"{status} {code}"] = caught(functools.partial(ask, place))
         errors["refused"] = caught(lambda: ask(refused_url()))
         answer = ask(wire.place(Reply(200, {**TOLD, "choices": [SAID], "usage": USAGE})))
     for name, error in errors.items():

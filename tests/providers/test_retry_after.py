@@ -124,7 +124,11 @@ def test_a_delay_in_a_body_that_cannot_be_read_is_ignored(details: object) -> No
     assert wait(body={"error": {"details": details}}) is None
 
 
-@pytest.mark.parametrize("value", [float("nan"), -1, "abc", True, [], {}, wait, b"1"], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), -1, "abc", True, [], {}, wait, b"1"],
+    ids=[str(number) for number in range(8)],
+)
 def test_an_attribute_that_cannot_be_read_is_ignored(value: object) -> None:
     assert wait(retry_after=value) is None
 

@@ -47,6 +47,24 @@ class Alarm:
             heapify(self._heap)
             self._stopped = 0
 
+    def tidy(self) -> bool:
+        """Forget stopped timers that are next; whether the loop need no longer wake up for them.
+
+        Waking up for nothing costs little in real time, but virtual time must not pass for it.
+        """
+        heap = self._heap
+        while heap and not heap[0][2].waits:
+            heappop(heap)
+            self._stopped -= 1
+        first = heap[0][0] if heap else inf
+        if self._handle is None or first == self._next:
+            return False
+        self._handle.cancel()
+        self._handle, self._next = None, inf
+        if heap:
+            self._arm(first)
+        return True
+
     def _arm(self, when: float) -> None:
         if self._handle is not None:
             self._handle.cancel()

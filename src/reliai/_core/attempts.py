@@ -34,7 +34,7 @@ _TRANSIENT = {
 def begin_attempt(call: Call, now: float) -> Attempt:
     """Put a new attempt, which reaches the function `now`, on the record."""
     record = call._record  # noqa: SLF001  the engine fills the record
-    attempts = record._attempts  # noqa: SLF001
+    attempts = record._attempts = record.written_attempts()  # noqa: SLF001
     attempt = Attempt()
     attempt.began = now
     attempt.number = len(attempts) + 1

@@ -126,7 +126,7 @@ class Call:
     @property
     def attempt(self) -> int:
         """Number of the current attempt, from 1, over all retries, reasks and targets."""
-        return max(1, len(self._record._attempts))  # noqa: SLF001  the record is the call's own
+        return max(1, len(self._record.written_attempts()))
 
     @property
     def admitted_at(self) -> float:
@@ -134,7 +134,7 @@ class Call:
 
         Durations that judge a provider start here: waiting in our own queues is not charged to it.
         """
-        attempts = self._record._attempts  # noqa: SLF001  the record is the call's own
+        attempts = self._record.written_attempts()
         return attempts[-1].began if attempts else self.started
 
     @property
@@ -148,7 +148,7 @@ class Call:
 
     def current_attempt(self) -> Attempt:
         """The record of the current attempt."""
-        return self._record._attempts[-1]  # noqa: SLF001  the record is the call's own
+        return self._record.written_attempts()[-1]
 
     @property
     def tags(self) -> Mapping[str, str]:
@@ -239,7 +239,7 @@ class Call:
 
     def answered_by(self, target: str) -> None:
         """Put on the record who gave the answer, when it was not the function called last."""
-        self._record.target = target
+        self._record._target = target  # noqa: SLF001  the record is the call's own
 
     def named(self, target: str) -> Call:
         """The same call of the same function, under another target's name."""

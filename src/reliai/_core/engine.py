@@ -34,10 +34,11 @@ def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     record._site = site  # noqa: SLF001  the engine fills the record
     record._ambient = here  # noqa: SLF001
     record._identity = settings.identity  # noqa: SLF001
-    record._attempts = []  # noqa: SLF001
+    record._attempts = record._began = None  # noqa: SLF001
     record._events = None  # noqa: SLF001
     record._id = _take_id(here.call_ids) if here.call_ids else None  # noqa: SLF001
-    call = Call(site, args, kwargs, record, here, time, time.monotonic())
+    record._started = now = time.monotonic()  # noqa: SLF001
+    call = Call(site, args, kwargs, record, here, time, now)
     parent = current.get()
     if parent is not None:
         record._parent = parent._record  # noqa: SLF001
@@ -64,7 +65,7 @@ def announce(call: Call) -> None:
 
 def restart(call: Call) -> None:
     """Count time from now on: a stream's call starts when it is first asked for a chunk."""
-    call.started = call.clock.monotonic()
+    call.started = call._record._started = call.clock.monotonic()  # noqa: SLF001
     call._record.started_at = call.clock.time()  # noqa: SLF001  the engine's own
     call.hooks = hooks = call._site.hooks()  # noqa: SLF001  observers may have come since
     call.watched = call.ambient.leaf_filter is not None or hooks.watching
@@ -97,8 +98,8 @@ def finish(call: Call, outcome: Outcome) -> None:
     if call._site.measure is not None:  # noqa: SLF001
         _measure(call, outcome)
     outcome._record = record  # noqa: SLF001
-    if record._attempts and not outcome.degraded:  # noqa: SLF001
-        record.target = record._attempts[-1].target  # noqa: SLF001
+    if record._target is not None and not outcome.degraded:  # noqa: SLF001
+        record._target = None  # noqa: SLF001  a stand-in's answer was not the last word
     record.duration = call.clock.monotonic() - call.started
     settings.recent.append(record)
     hooks = call.hooks

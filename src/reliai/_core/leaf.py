@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reliai._core import workers
 from reliai._core.ambient import current
-from reliai._core.attempts import attempt_failed, attempt_limit, begin_attempt
+from reliai._core.attempts import attempt_failed, attempt_limit, attempt_succeeded, begin_attempt
 from reliai._core.limits import nearest, overrun
 from reliai._core.opening import open_generator, received
 from reliai._core.outcome import Outcome
@@ -32,8 +32,8 @@ def sync_leaf(site: Site, target: Target) -> Proceed:
     )
 
 
-def _plain_leaf(site: Site, target: Target) -> Proceed:
-    function, streaming = target.function, site.streaming
+def _plain_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot path, in one piece
+    function, streaming, primary = target.function, site.streaming, target.primary
 
     async def leaf(call: Call) -> Outcome:
         now = call.clock.monotonic()
@@ -43,24 +43,32 @@ def _plain_leaf(site: Site, target: Target) -> Proceed:
                 return Outcome(error=overrun(call, limit))
             if site.threaded:
                 return _on_worker(target, call, limit)
-        attempt = begin_attempt(call, now)
-        run = watched(call, function) if call.watched else function
+        record = call._record  # noqa: SLF001  the engine fills the record
+        if primary and record._began is None and not call.watched:  # noqa: SLF001
+            # Of a first attempt that succeeds, two numbers say all; see `written_attempts`.
+            record._began = now  # noqa: SLF001
+            run = function
+        else:
+            begin_attempt(call, now)
+            run = watched(call, function)
         token = None if current.get() is call else current.set(call)
         try:
             value = run(*call.args, **call.kwargs)
         except Exception as error:  # noqa: BLE001  becomes an outcome
-            return attempt_failed(call, attempt, error)
+            return attempt_failed(call, call.current_attempt(), error)
         except BaseException as error:
-            attempt_failed(call, attempt, error)
+            attempt_failed(call, call.current_attempt(), error)
             raise
         finally:
             if token is not None:
                 current.reset(token)
-        if type(value) in PLAIN and not streaming:
-            attempt.status = "success"
-            attempt.duration = call.clock.monotonic() - now
-            return Outcome(value)
-        return received(call, attempt, value, copy_context(), None)
+        if type(value) not in PLAIN or streaming:
+            return received(call, call.current_attempt(), value, copy_context(), None)
+        if record._attempts is None:  # noqa: SLF001
+            record._spent = call.clock.monotonic() - now  # noqa: SLF001
+        else:
+            attempt_succeeded(call, call.current_attempt())
+        return Outcome(value)
 
     return leaf
 

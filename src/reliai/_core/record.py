@@ -183,6 +183,7 @@ class CallRecord:
         "_ambient",
         "_asked",
         "_attempts",
+        "_began",
         "_error",
         "_events",
         "_exhausted",
@@ -190,6 +191,9 @@ class CallRecord:
         "_identity",
         "_parent",
         "_site",
+        "_spent",
+        "_started",
+        "_target",
         "checks",
         "chunks",
         "cost_usd",
@@ -205,7 +209,6 @@ class CallRecord:
         "span_id",
         "started_at",
         "status",
-        "target",
         "time_to_first_chunk",
         "trace_id",
         "usage_state",
@@ -219,7 +222,11 @@ class CallRecord:
     _ambient: Ambient
     _identity: Identity
     _parent: CallRecord | str | None
-    _attempts: list[Attempt]
+    _attempts: list[Attempt] | None
+    _began: float | None
+    _spent: float | None
+    _started: float
+    _target: str | None
     _events: list[tuple[str, float, dict[str, Any]]] | None
     _error: ErrorInfo | Refusal | None
     _asked: tuple[object, ...]
@@ -228,7 +235,6 @@ class CallRecord:
     started_at: float
     duration: float | None
     status: str | None
-    target: str | None
     variant: str | None
     model_requested: str | None
     model_served: str | None
@@ -278,7 +284,31 @@ class CallRecord:
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """The attempts, in the order they started."""
-        return tuple(self._attempts)
+        return tuple(self.written_attempts())
+
+    def written_attempts(self) -> list[Attempt]:
+        """The attempts, written out: of a first one that succeeds only two numbers are kept."""
+        if self._attempts is not None:
+            return self._attempts
+        if self._began is None:
+            return []
+        first = Attempt()
+        first.number = 1
+        first.target = self._site.target.name
+        first.began = self._began
+        first.started_at = self.started_at + (self._began - self._started)
+        first.duration = self._spent
+        first.status = None if self._spent is None else "success"
+        self._attempts = [first]
+        return self._attempts
+
+    @property
+    def target(self) -> str | None:
+        """The function that gave the answer, or was called last."""
+        if self._target is not None:
+            return self._target
+        attempts = self.written_attempts()
+        return attempts[-1].target if attempts else None
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -350,7 +380,7 @@ class CallRecord:
         fields: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
         fields.update((name, getattr(self, name)) for name in RECORD_FIELDS)
         fields["error"] = None if self.error is None else self.error._asdict()
-        fields["attempts"] = [attempt.to_dict() for attempt in self._attempts]
+        fields["attempts"] = [attempt.to_dict() for attempt in self.written_attempts()]
         fields["events"] = [
             {"kind": kind, "at": at, "attributes": dict(attributes)}
             for kind, at, attributes in self._events or ()
@@ -374,11 +404,12 @@ _DEFAULTS: dict[str, Any] = {
     "checks": (),
     "values": {},
     "_error": None,
+    "_spent": None,
+    "_target": None,
     "_asked": (),
     "_exhausted": 0,
     "_parent": None,
 }
-for _derived in ("id", "name", "error", "attempts", "events", "subject", "session", "tenant"):
-    del _DEFAULTS[_derived]
-for _derived in ("run_id", "tags", "parent_id", "fingerprint", "service", "release", "environment"):
-    del _DEFAULTS[_derived]
+for _name, _member in vars(CallRecord).items():
+    if isinstance(_member, property):
+        _DEFAULTS.pop(_name, None)

@@ -295,7 +295,7 @@ def _error(call: Call, problem: Problem, answer: Answer) -> OutputInvalid:
 
 def _mark_attempt(call: Call, error: OutputInvalid) -> None:
     """Put on the record that the last attempt gave nothing that could be used."""
-    if call._record._attempts:  # noqa: SLF001  a stand-in's plain value has no attempt
+    if call._record.written_attempts():  # noqa: SLF001  a stand-in's plain value has no attempt
         attempt = call.current_attempt()
         attempt.status = "error"
         attempt.error = ErrorInfo.of(error, ErrorKind.INVALID_OUTPUT)

@@ -195,6 +195,9 @@ class VirtualClock:
             """Instead of waiting for the next timer, go to its time when nobody works before."""
             if timeout is not None and timeout <= 0:
                 return select(timeout)
+            alarm = getattr(loop, "_reliai_alarm", None)
+            if alarm is not None and alarm.tidy():
+                return select(0)
             # One descriptor is the loop's own; with others, something real may be on its way.
             ready = select(_GRACE if len(selector.get_map()) > 1 else 0)
             if ready or self._closed:

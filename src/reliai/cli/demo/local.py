@@ -41,7 +41,7 @@ def local(seed: int) -> Setup:
                 field="digit",
                 truth=lambda pixels: shown[tuple(pixels)],
             ),
-            StreamJob("docs", docs.answer, models.QUESTIONS, witness, docs.first_line),
+            StreamJob("docs", docs.answer, docs.QUESTIONS, witness, docs.first_line),
         ],
         _connect,
         [str(digits.__file__), str(docs.__file__)],

@@ -67,7 +67,7 @@ def provider(spec: str, *, stalls: bool = True) -> Setup:
 
 
 def _jobs(functions: ModuleType, witness: Witness) -> list[Job]:
-    questions, labels = example("local_models").QUESTIONS, example("labels")
+    questions, labels = example("docs_answers").QUESTIONS, example("labels")
     return [
         StructuredJob(
             name="topic",
