@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from reliai.providers import read_response as read_response
     from reliai.stats import Cusum as Cusum
 
+    __version__: str
+
 _MODULES = {
     "reliai._core.ambient": (
         "collect",

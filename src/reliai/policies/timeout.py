@@ -10,6 +10,8 @@ from reliai._core.decorator import Policy
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reliai._core.call import Call, Proceed
     from reliai._core.outcome import Outcome
     from reliai._core.site import Site
@@ -130,7 +132,7 @@ def _lesser(seconds: float, outer: float | None) -> float:
 
 
 def _layer(site: Site) -> str:
-    def repeats(policies: tuple[Policy, ...]) -> bool:
+    def repeats(policies: Iterable[object]) -> bool:
         return any(getattr(policy, "repeats", False) for policy in policies)
 
     return "attempt" if repeats(site.outside()) and not repeats(site.inside()) else "total"

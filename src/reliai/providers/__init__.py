@@ -4,7 +4,7 @@ Floor 1: imports only reliai.errors and reliai.clock.
 """
 
 from reliai.providers.answer import Response, ToolCall
-from reliai.providers.classify import classify
+from reliai.providers.classification import classify
 from reliai.providers.clients import InnerClient, inner_retries
 from reliai.providers.failure import Failure
 from reliai.providers.response import looks_like_response, read_response

@@ -276,4 +276,4 @@ def _every_loop_driven(made: VirtualClock) -> Iterator[None]:
     try:
         yield
     finally:
-        BaseEventLoop.run_forever = run_forever  # type: ignore[method-assign, assignment]
+        BaseEventLoop.run_forever = run_forever  # type: ignore[method-assign]

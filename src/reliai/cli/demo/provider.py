@@ -14,7 +14,7 @@ from reliai.cli.demo.jobs import Job, StreamJob, StructuredJob
 from reliai.cli.demo.setup import Setup
 from reliai.cli.demo.sources import example
 from reliai.cli.demo.witness import Witness
-from reliai.providers.classify import classify
+from reliai.providers import classify
 from reliai.testing import Status
 
 if TYPE_CHECKING:
