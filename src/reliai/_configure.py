@@ -6,6 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
+from reliai._core.observers import checked_observers
 from reliai._core.settings import checked_mode, settings
 from reliai.errors import ConfigurationError
 
@@ -49,32 +50,20 @@ def configure(
     if state is not None:
         message = f"configure(state={state!r}): shared state is not available in this version"
         raise ConfigurationError(message)
-    chosen = settings.observers if observers is None else _checked(tuple(observers))
+    chosen = settings.observers
+    if observers is not None:
+        chosen = checked_observers("configure", observers)
     if records is not None and records not in chosen:
-        chosen = (*chosen, *_checked((records,)))
-    if mode is not None:
-        settings.mode = checked_mode(mode)
+        chosen = (*chosen, *checked_observers("configure", (records,)))
+    new_mode = settings.mode if mode is None else checked_mode(mode)
+    if flush_on_sigterm:
+        _flush_on_sigterm()
+    settings.mode = new_mode
     settings.observers = chosen
     changes = {"service": service, "environment": environment, "release": release}
     settings.identity = settings.identity._replace(
         **{name: value for name, value in changes.items() if value is not None}
     )
-    if flush_on_sigterm:
-        _flush_on_sigterm()
-
-
-_METHODS = ("on_start", "on_event", "on_end", "activate")
-
-
-def _checked(observers: tuple[Observer, ...]) -> tuple[Observer, ...]:
-    for observer in observers:
-        if isinstance(observer, type):
-            message = f"observer {observer.__name__} is a class; pass an object of it"
-            raise ConfigurationError(message)
-        if not any(callable(getattr(observer, method, None)) for method in _METHODS):
-            message = f"observer {observer!r} has none of {', '.join(_METHODS)}"
-            raise ConfigurationError(message)
-    return observers
 
 
 def flush(timeout: float = 2.0) -> bool:

@@ -9,6 +9,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from reliai._core.binding import Bound, Options, bound_of, guard
+from reliai._core.observers import checked_observers
 from reliai._core.policy import as_policy
 from reliai.errors import ConfigurationError
 from reliai.pipeline_check import findings
@@ -102,9 +103,16 @@ class Pipeline:
             "effects": options["effects"] or "none",
             "cooperative": bool(options["cooperative"]),
             "policies": [
-                {"policy": type(policy).__name__, **policy.describe()} for policy in self.policies
+                {"policy": type(policy).__name__, **policy.describe(), **self._place(index)}
+                for index, policy in enumerate(self.policies)
             ],
         }
+
+    def _place(self, index: int) -> dict[str, str]:
+        """What binding to a function will make of a Timeout that stands here."""
+        if not isinstance(self.policies[index], Timeout):
+            return {}
+        return {"layer": "total" if _rank(self.policies, index) == 40 else "attempt"}
 
     def check(self) -> list[str]:
         """What is probably not meant: inverted order, nested retries, timeouts that do not fit."""
@@ -188,7 +196,7 @@ def _options(facts: Mapping[str, Any]) -> Options:
         message = f"reliable() takes no {', '.join(sorted(unknown))}; it takes: {known}"
         raise ConfigurationError(message)
     given = dict(facts)
-    given["observers"] = tuple(given.get("observers") or ())
+    given["observers"] = checked_observers("reliable", given.get("observers", ()))
     return Options(**given)
 
 

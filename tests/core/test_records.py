@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import jsonschema
 import pytest
 
 import reliai
+from reliai import clock
 from reliai.testing import Latency, ScriptedModel, records, virtual_clock
 from tests.core._kinds import each_stream, every_kind, of_kind, outcome_of, read, record_of
 
@@ -53,14 +55,6 @@ def test_success_is_recorded_in_full() -> None:
         return str(model(prompt))
 
     model = ScriptedModel([Latency(1, ConnectionError("down")), Latency(3, "a")])
-
-    def fail(*_: Any) -> Any:
-        from reliai import clock
-
-        clock.active().sleep(1)
-        raise ConnectionError("down")
-
-    model = ScriptedModel([fail, Latency(3, "a")])
     with virtual_clock(), reliai.context(subject="u", session="s", tenant="t"):
         record = record_of(ask, "sync", "x")
     data = valid(record)
@@ -179,11 +173,9 @@ def test_record_does_not_change_after_the_end(kind: str) -> None:
 
 
 def test_event_of_a_straggler_does_not_reach_the_record() -> None:
-    import threading
-
     go, gone = threading.Event(), threading.Event()
 
-    @reliai.Timeout(5)
+    @reliai.Timeout(0.002)
     def ask() -> None:
         go.wait(10)
         call = reliai.current_call()
@@ -191,15 +183,8 @@ def test_event_of_a_straggler_does_not_reach_the_record() -> None:
         call.emit("late")
         gone.set()
 
-    with records() as seen:
-        from reliai import clock
-
-        with virtual_clock() as time:
-            time.busy(-1)  # the function waits for a real event, and is not counted as work
-            with pytest.raises(reliai.CallTimeout):
-                ask()
-            time.busy(1)
-        assert clock.active() is not time
+    with records() as seen, pytest.raises(reliai.CallTimeout):
+        ask()
     go.set()
     assert gone.wait(10)
     assert seen[0].events == ()
@@ -209,16 +194,14 @@ def test_event_of_a_straggler_does_not_reach_the_record() -> None:
 def test_events_carry_their_time_since_the_start() -> None:
     @reliai.reliable()
     def ask() -> None:
-        from reliai import clock
-
         call = reliai.current_call()
         assert call is not None
         call.emit("looked", count=1)
         clock.active().sleep(2)
         call.emit("found", count=2, kind="word", self="allowed")
 
-    with virtual_clock() as clock:
-        clock.advance(100)
+    with virtual_clock() as time:
+        time.advance(100)
         record = record_of(ask, "sync")
     assert record.events == (
         ("looked", 0, {"count": 1}),
@@ -398,8 +381,6 @@ def test_report_looks_back_on_256_calls() -> None:
 def test_report_shows_usage_and_long_durations() -> None:
     @reliai.reliable(name="ask")
     def ask() -> Any:
-        from reliai import clock
-
         clock.active().sleep(12)
         return {
             "object": "chat.completion",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reliai.errors import verdicts
+from reliai.providers.traits import _registered, forget_types
 from tests.providers.wire import serving
 
 if TYPE_CHECKING:
@@ -18,3 +20,15 @@ if TYPE_CHECKING:
 def wire() -> Iterator[Wire]:
     with serving() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def kept_tables() -> Iterator[None]:
+    """Put back the table of verdicts and the registered types."""
+    table, types = dict(verdicts), set(_registered)
+    yield
+    verdicts.clear()
+    verdicts.update(table)
+    _registered.clear()
+    _registered.update(types)
+    forget_types()

@@ -15,9 +15,18 @@ if TYPE_CHECKING:
     from reliai.errors import ErrorKind
     from tests.providers.wire import Reply
 
-__all__ = ["STREAM", "Row", "caught", "check", "table"]
+__all__ = ["STREAM", "Row", "WithStatus", "caught", "check", "table"]
 
 STREAM = {"content-type": "text/event-stream"}
+
+
+class WithStatus(Exception):
+    """An error of a library nobody knows."""
+
+    def __init__(self, status_code: object, **more: object) -> None:
+        super().__init__("m")
+        self.status_code = status_code
+        vars(self).update(more)
 
 
 class Row(NamedTuple):

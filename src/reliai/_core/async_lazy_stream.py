@@ -49,7 +49,8 @@ class AsyncLazyStream:
         context.run(current.set, call)
         restart(call)
         try:
-            outcome: Outcome = await InContext(context, call._site.serve(call))  # noqa: SLF001
+            served = context.run(call._site.serve, call)  # noqa: SLF001  the engine's own
+            outcome: Outcome = await InContext(context, served)
         except BaseException as error:
             self._closed = True
             finish_cancelled(call, error)

@@ -184,18 +184,26 @@ async def _open(call: Call, attempt: Attempt, source: Callable[[], Any]) -> Outc
 async def _first_chunk(
     call: Call, context: Context, source: Callable[[], Any], opened: list[Any]
 ) -> Any:
-    with call.hooks.activation(call):
-        stream = context.run(source)
-        if inspect.isawaitable(stream):
-            stream = await InContext(context, stream)
-        stream = _as_async(call, stream)
-        opened.append(stream)
-        iterator = stream.__aiter__()
-        opened.append(iterator)
-        try:
-            return await InContext(context, iterator.__anext__())
-        except StopAsyncIteration:
-            return NOTHING
+    if call.hooks.activating:
+        with call.hooks.activation_in(context, call):
+            return await _step_to_first(call, context, source, opened)
+    return await _step_to_first(call, context, source, opened)
+
+
+async def _step_to_first(
+    call: Call, context: Context, source: Callable[[], Any], opened: list[Any]
+) -> Any:
+    stream = context.run(source)
+    if inspect.isawaitable(stream):
+        stream = await InContext(context, stream)
+    stream = _as_async(call, stream)
+    opened.append(stream)
+    iterator = stream.__aiter__()
+    opened.append(iterator)
+    try:
+        return await InContext(context, iterator.__anext__())
+    except StopAsyncIteration:
+        return NOTHING
 
 
 async def _close_opened(context: Context, opened: list[Any]) -> None:

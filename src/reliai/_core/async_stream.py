@@ -108,7 +108,7 @@ class AsyncStream(Stream):
     async def _awaited(self, awaitable: Awaitable[Any], limit: Limit | None) -> Any:
         hooks = self._call.hooks
         if hooks.activating:
-            with hooks.activation(self._call):
+            with hooks.activation_in(self._context, self._call):
                 return await self._bounded(awaitable, limit)
         return await self._bounded(awaitable, limit)
 

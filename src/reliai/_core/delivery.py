@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ def complain(observer: object, message: str, *args: object) -> None:
     if id(observer) in _complained:
         return
     _complained.add(id(observer))
+    with suppress(TypeError):  # it takes no weak reference
+        # Another object may get its id when it is gone.
+        weakref.finalize(observer, _complained.discard, id(observer)).atexit = False
     text = message % args if args else message
     name = type(observer).__qualname__
     logging.getLogger("reliai").warning("observer %s %s", name, text, exc_info=sys.exc_info())

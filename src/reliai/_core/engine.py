@@ -9,6 +9,7 @@ from reliai._core import stream
 from reliai._core.ambient import NOWHERE, ambient, current
 from reliai._core.call import Call
 from reliai._core.delivery import deliver
+from reliai._core.outcome import Outcome
 from reliai._core.record import CallRecord, ErrorInfo
 from reliai._core.settings import settings
 from reliai.errors import CircuitOpen, ConfigurationError, ErrorKind
@@ -16,10 +17,9 @@ from reliai.errors import CircuitOpen, ConfigurationError, ErrorKind
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from reliai._core.outcome import Outcome
     from reliai._core.site import Site
 
-__all__ = ["announce", "finish", "finish_cancelled", "restart", "run_now", "start"]
+__all__ = ["announce", "finish", "finish_cancelled", "restart", "serve_now", "start", "suspended"]
 
 
 def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -136,25 +136,24 @@ def _measure(call: Call, outcome: Outcome) -> None:
 
 def finish_cancelled(call: Call, error: BaseException) -> None:
     """End the record of a call that a cancellation or an interrupt passed through."""
-    from reliai._core.outcome import Outcome  # noqa: PLC0415  off the hot path
-
     finish(call, Outcome(error=error))
 
 
-def run_now(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """Finish a coroutine that never suspends; one that does is a failure that names it."""
+def serve_now(call: Call) -> Outcome:
+    """Serve a synchronous call; a policy that suspends is a failure that names it."""
+    served: Any = call._site.serve(call)  # noqa: SLF001  the engine's own
+    if type(served) is Outcome:
+        return served
     try:
-        coroutine.send(None)
+        served.send(None)
     except StopIteration as stop:
         outcome: Outcome = stop.value
         return outcome
-    return suspended(coroutine)
+    return suspended(served)
 
 
 def suspended(coroutine: Coroutine[Any, Any, Any]) -> Outcome:
     """The outcome when a policy waits for an event loop in a synchronous call."""
-    from reliai._core.outcome import Outcome  # noqa: PLC0415  off the hot path
-
     name = _suspending(coroutine)
     coroutine.close()
     return Outcome(

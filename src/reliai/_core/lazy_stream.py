@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from reliai._core.ambient import current
-from reliai._core.engine import finish, finish_cancelled, restart, run_now
+from reliai._core.engine import finish, finish_cancelled, restart, serve_now
 from reliai._core.sync_stream import SyncStream, replayed
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class LazyStream:
         context.run(current.set, call)
         restart(call)
         try:
-            outcome = context.run(run_now, call._site.serve(call))  # noqa: SLF001
+            outcome = context.run(serve_now, call)
         except BaseException as error:
             self._closed = True
             finish_cancelled(call, error)

@@ -7,19 +7,22 @@ never changes a call; what it missed is counted and said once.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from reliai._core.delivery import deliver
+from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
+    from contextvars import Context
 
     from reliai._core.call import Call
     from reliai._core.record import Attempt, CallRecord, Event
 
-__all__ = ["Hooks", "Observer"]
+__all__ = ["Hooks", "Observer", "checked_observers"]
 
 Observer: TypeAlias = object
 """Any object with some of the methods of `EveryObserver`."""
@@ -99,6 +102,17 @@ class Hooks:
             deliver(observer, _activate, stack, observer, call, attempt)
         return stack
 
+    @contextmanager
+    def activation_in(self, context: Context, call: Call) -> Iterator[None]:
+        """The same around a step that runs in a context of its own, where it must be seen."""
+        stack = context.run(self.activation, call)
+        try:
+            yield
+        except BaseException:
+            context.run(stack.__exit__, *sys.exc_info())
+            raise
+        context.run(stack.close)
+
     def event(self, call: Call, event: Event) -> None:
         """Show the observers an event."""
         for observer in self._event_inline:
@@ -116,6 +130,33 @@ class Hooks:
             from reliai._core.hub import hub  # noqa: PLC0415  loaded with the first observer
 
             hub.put(self.queued, "on_end", (record,))
+
+
+_METHODS = ("on_start", "on_event", "on_end", "activate")
+
+
+def checked_observers(where: str, given: Iterable[Observer]) -> tuple[Observer, ...]:
+    """`given` as a tuple.
+
+    Raises:
+        ConfigurationError: when it is no list of observers.
+    """
+    if _observes(given) or not hasattr(given, "__iter__"):
+        message = f"{where}(observers={given!r}): give a list, also of one observer: [...]"
+        raise ConfigurationError(message)
+    observers = tuple(given)
+    for observer in observers:
+        if isinstance(observer, type):
+            message = f"observer {observer.__name__} is a class; pass an object of it"
+            raise ConfigurationError(message)
+        if not _observes(observer):
+            message = f"observer {observer!r} has none of {', '.join(_METHODS)}"
+            raise ConfigurationError(message)
+    return observers
+
+
+def _observes(thing: object) -> bool:
+    return any(callable(getattr(thing, method, None)) for method in _METHODS)
 
 
 def _activated(

@@ -108,14 +108,14 @@ def _open_on(
     step = call.hooks.activated(call, first)
     chunk, error = _first_chunk(context, call, step, limit, worker, opened)
     if error is not None:
+        _discard(context, worker, opened)
         try:
-            _discard(context, worker, opened)
-            outcome = attempt_failed(call, attempt, error)
-            if not isinstance(error, Exception):
-                raise error
-            return outcome
+            if isinstance(error, Exception):
+                return attempt_failed(call, attempt, error)  # kept in no variable: see below
+            attempt_failed(call, attempt, error)
+            raise error
         finally:
-            del error  # no cycle through the traceback
+            del error  # the frames of its traceback lead back to this one, which must not hold it
     stream = SyncStream(call, context, opened[0], opened[1], chunk, worker)
     return opened_stream(call, attempt, stream)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from reliai._core.record import CallRecord
     from reliai.providers import Failure
@@ -87,6 +87,11 @@ class Outcome:
         finally:
             # The traceback refers to this frame; a frame that referred back would be a cycle.
             del self
+
+    def __await__(self) -> Generator[Any, None, Outcome]:
+        """Awaited, an outcome gives itself: who has one at hand needs no coroutine around it."""
+        return self
+        yield  # makes this the generator that `await` asks for
 
     def __repr__(self) -> str:
         if self.error is None:

@@ -13,7 +13,7 @@ from reliai._core.target import MAX_STRAGGLERS, Target, target_name
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from reliai._core.call import Call, Proceed
     from reliai._core.observers import Observer
@@ -90,10 +90,10 @@ class Site:
         """Whether an event loop runs the function."""
         return self.runtime is ASYNCIO
 
-    def serve(self, call: Call) -> Coroutine[Any, Any, Outcome]:
+    def serve(self, call: Call) -> Awaitable[Outcome]:
         """The whole pipeline's work on a call; only the function when the mode is "off"."""
         serve = self.target.leaf if call.mode == "off" else self.chain
-        return serve(call)  # type: ignore[return-value]  # what `async def` gives
+        return serve(call)
 
     def hooks(self) -> Hooks:
         """The observers of this function's calls, as they are set now."""

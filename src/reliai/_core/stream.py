@@ -106,7 +106,10 @@ class Stream:
         """End the stream, once: all that was taken for the call is given back."""
         if self._end is not None:
             return
-        self._end = outcome = Outcome(error=error)
+        # Who comes later is told no more than this: the error itself would be a cycle, from its
+        # traceback to the frames that hold this stream.
+        self._end = Outcome(error=None if error is None else GeneratorExit())
+        outcome = Outcome(error=error)
         self._first = NOTHING
         callbacks, self._done = self._done, []
         for done in callbacks:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from reliai._core.ambient import current
 from reliai._core.engine import announce, finish, finish_cancelled, start, suspended
 from reliai._core.kinds import generator_like
+from reliai._core.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reliai._core.call import Call
-    from reliai._core.outcome import Outcome
     from reliai._core.site import Site
 
 __all__ = ["executor", "wrapper"]
@@ -52,16 +52,18 @@ def _sync_executor(site: Site) -> Callable[..., Outcome]:
         if call.hooks.starting or call.ambient.collectors:
             announce(call)
         token = current.set(call)
-        coroutine: Any = leaf(call) if call.mode == "off" else chain(call)
         try:
-            coroutine.send(None)
+            served: Any = leaf(call) if call.mode == "off" else chain(call)
+            if type(served) is Outcome:  # a refusal, at hand at once
+                outcome = served
+            else:
+                served.send(None)
+                outcome = suspended(served)
         except StopIteration as stop:
-            outcome: Outcome = stop.value
+            outcome = stop.value
         except BaseException as error:
             finish_cancelled(call, error)
             raise
-        else:
-            outcome = suspended(coroutine)
         finally:
             current.reset(token)
         if outcome.streaming:

@@ -23,6 +23,8 @@ from reliai.errors import BreakerVerdict, CircuitOpen, ConfigurationError, Error
 from reliai.policies._keys import check_key_fits, key_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from reliai._core.call import Call, Proceed
     from reliai._core.site import Site
     from reliai.clock import Clock
@@ -151,28 +153,46 @@ class CircuitBreaker(Policy):
         given = {"name": self.name, **settings, "key": self.key, "mode": self.mode}
         return {name: plain(value) for name, value in given.items()}
 
-    async def run(self, call: Call, proceed: Proceed) -> Outcome:  # noqa: C901  the hot path
-        if call.deactivated is not None:
-            return await proceed(call)
-        home = self._home
-        if home is not None and home.clock is call.clock and self._key is None and call.primary:
-            circuit = home.group.default
-        else:
-            circuit = self._circuit(call)
-        permit = circuit.permit
-        if not permit:
+    async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        return await self.link(proceed)(call)
+
+    def link(self, proceed: Proceed) -> Proceed:
+        """`run` for the engine: a refusal needs no coroutine."""
+        key = self._key
+
+        def enter(call: Call) -> Awaitable[Outcome]:
+            if call.ambient.attempts is not None:  # deactivated
+                return proceed(call)
+            home = self._home
+            if home is not None and home.clock is call.clock and key is None and call.primary:
+                circuit = home.group.default
+            else:
+                circuit = self._circuit(call)
+            permit = circuit.permit
+            if permit:
+                return self._admitted(call, proceed, circuit, permit)
             now = call.clock.monotonic()
             wait = circuit.refusal(now)
             if wait:
-                refused = self._refused(call, circuit, wait)
-                return await proceed(call) if refused is None else refused
-            admission = circuit.admit(now)
-            if admission.change is not None:
-                _say(call, circuit, admission.change)
-            permit = admission.permit
-            if not permit:
-                refused = self._refused(call, circuit, admission.retry_after)
-                return await proceed(call) if refused is None else refused
+                return self._refused(call, circuit, wait) or proceed(call)
+            return self._ask(call, proceed, circuit, now)
+
+        return enter
+
+    def _ask(
+        self, call: Call, proceed: Proceed, circuit: Circuit, now: float
+    ) -> Awaitable[Outcome]:
+        """What a circuit that is not closed says once a break is over, or while it is isolated."""
+        admission = circuit.admit(now)
+        if admission.change is not None:
+            _say(call, circuit, admission.change)
+        if admission.permit:
+            return self._admitted(call, proceed, circuit, admission.permit)
+        return self._refused(call, circuit, admission.retry_after) or proceed(call)
+
+    async def _admitted(
+        self, call: Call, proceed: Proceed, circuit: Circuit, permit: int
+    ) -> Outcome:
         timed = circuit.settings.slow_call is not None
         started = call.clock.monotonic() if timed else 0.0
         # From here on `call.settle` in so many words: a coroutine and a closure fewer a call.

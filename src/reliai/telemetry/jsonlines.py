@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 from pathlib import Path
@@ -27,17 +28,16 @@ class JsonLines:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler that flushes may find it held
         self._file: int | None = None
         os.register_at_fork(after_in_child=self._renew)
 
     def _renew(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def on_end(self, record: CallRecord) -> None:
         """Write a record."""
-        line = json.dumps(record.to_dict(), default=_text, ensure_ascii=False) + "\n"
-        rest = line.encode(errors="backslashreplace")
+        rest = (_dumped(record.to_dict()) + "\n").encode(errors="backslashreplace")
         with self._lock:
             file = self._opened()
             while rest:  # one piece, unless the disk is all but full
@@ -62,6 +62,22 @@ class JsonLines:
             if self._file is not None:
                 os.close(self._file)
                 self._file = None
+
+
+def _dumped(data: Any) -> str:
+    try:
+        return json.dumps(data, default=_text, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # JSON has no word for such numbers
+        return json.dumps(_finite(data), default=_text, ensure_ascii=False)
+
+
+def _finite(value: Any) -> Any:
+    """The same, with None for each number that is infinite or none."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _text(value: Any) -> str:

@@ -135,7 +135,7 @@ class VirtualClock:
                 return True
             if until is not None and self.now >= until:
                 return lock is None
-            if lock is not None and not self._busy or not self._jump():
+            if (lock is not None and not self._busy) or not self._jump():
                 self._changed.wait(_POLL)
         return lock is None or lock.acquire(timeout=1.0)
 

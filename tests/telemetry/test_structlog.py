@@ -1,0 +1,126 @@
+"""Structlog logs a line a call through the application's own structlog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+import reliai
+from reliai.telemetry import Structlog
+from reliai.testing import ScriptedModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
+
+def logged(function: Callable[[], Any]) -> MutableMapping[str, Any]:
+    """The one line that a call leaves."""
+    with capture_logs() as lines:
+        try:
+            function()
+        except Exception as error:
+            assert str(error)
+        assert reliai.flush(60)
+    (line,) = lines
+    return line
+
+
+def test_success_is_a_line_at_info() -> None:
+    ask = reliai.reliable(observers=[Structlog()], name="ask")(lambda: "a")
+    with reliai.collect() as calls:
+        line = logged(ask)
+    assert line == {
+        "event": "call",
+        "log_level": "info",
+        "call_id": calls[0].id,
+        "name": "ask",
+        "status": "success",
+        "duration": calls[0].duration,
+        "attempts": 1,
+        "target": "<lambda>",
+    }
+
+
+def test_failure_is_a_line_at_error_with_kind_and_type() -> None:
+    ask = reliai.reliable(observers=[Structlog()])(ScriptedModel([ConnectionError("down")]))
+    line = logged(ask)
+    assert (line["log_level"], line["status"]) == ("error", "error")
+    assert (line["error_kind"], line["error_type"]) == ("connection", "ConnectionError")
+    assert "down" not in str(line), "the message may quote content"
+
+
+def test_degraded_answer_is_a_warning_that_names_who_gave_it() -> None:
+    model = ScriptedModel([ConnectionError("down")])
+    ask = reliai.reliable(reliai.Fallback("sorry"), observers=[Structlog()])(model)
+    line = logged(ask)
+    assert (line["log_level"], line["status"], line["target"]) == ("warning", "degraded", "value")
+    assert "fallback" in line["events"]
+
+
+def test_rejected_call_is_an_error_and_made_no_attempt() -> None:
+    guard = reliai.Guard(prompt=reliai.MaxLength(3))
+    ask = reliai.reliable(guard, observers=[Structlog()])(lambda prompt: prompt)
+    line = logged(lambda: ask("too long"))
+    assert (line["log_level"], line["status"], line["attempts"]) == ("error", "rejected", 0)
+
+
+def test_cancelled_call_is_no_error() -> None:
+    ask = reliai.reliable(observers=[Structlog()])(ScriptedModel([KeyboardInterrupt()]))
+    with capture_logs() as lines:
+        with pytest.raises(KeyboardInterrupt):
+            ask()
+        assert reliai.flush(60)
+    assert [(line["log_level"], line["status"]) for line in lines] == [("info", "cancelled")]
+
+
+def test_what_is_known_is_on_the_line_and_what_is_not_is_left_out() -> None:
+    reliai.configure(service="support", release="1.2", environment="test")
+
+    @reliai.reliable(observers=[Structlog()], tags={"team": "a"})
+    def ask(prompt: str) -> Any:
+        return {
+            "object": "chat.completion",
+            "model": "m-1",
+            "choices": [{"message": {"content": "secret"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 7},
+        }
+
+    with reliai.context(subject="u1", tenant="t1"):
+        line = logged(lambda: ask("a private question"))
+    known = {
+        "service": "support",
+        "release": "1.2",
+        "environment": "test",
+        "tags": {"team": "a"},
+        "subject": "u1",
+        "tenant": "t1",
+        "model_served": "m-1",
+        "input_tokens": 5,
+        "output_tokens": 7,
+    }
+    assert known.items() <= line.items()
+    assert "session" not in line
+    assert "cost_usd" not in line
+    assert "private" not in str(line)
+    assert "secret" not in str(line)
+
+
+def test_stream_is_logged_when_it_ends() -> None:
+    ask = reliai.reliable(observers=[Structlog()])(ScriptedModel([["a", "b"]]).streaming)
+    with capture_logs() as lines:
+        stream = ask()
+        next(stream)
+        assert reliai.flush(60)
+        assert lines == []
+        assert list(stream) == ["b"]
+        assert reliai.flush(60)
+    assert [(line["status"], line["chunks"]) for line in lines] == [("success", 2)]
+
+
+def test_logger_of_ones_own_keeps_what_is_bound_to_it() -> None:
+    logger = structlog.get_logger("mine").bind(component="bot")
+    line = logged(reliai.reliable(observers=[Structlog(logger)])(lambda: "a"))
+    assert line["component"] == "bot"
