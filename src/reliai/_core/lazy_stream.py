@@ -32,11 +32,11 @@ def deliver_stream(call: Call, outcome: Outcome) -> Outcome:
     degraded = outcome.degraded
     outcome._record = call._record  # noqa: SLF001  the engine fills the record
 
-    def ended(end: Outcome) -> None:
+    def ended(end: Outcome) -> None:  # must not hold the stream: abandoned, it ends at once
         end.degraded = degraded
-        call._record.chunks = stream.chunks  # noqa: SLF001
         finish(call, end)
 
+    stream.counted_by(call._record)  # noqa: SLF001
     stream.on_end(ended)
     return outcome
 

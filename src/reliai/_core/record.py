@@ -6,7 +6,8 @@ never set gives its default when it is read, and ids and names are put into word
 
 from __future__ import annotations
 
-from threading import Lock
+import os
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from reliai._core import ids
@@ -41,8 +42,17 @@ class ErrorInfo(NamedTuple):
 Refusal: TypeAlias = tuple[str, type[BaseException], tuple[Any, ...]]
 """One of reliai's own errors: kind, type and arguments, put into words when somebody reads it."""
 
-_drawing = Lock()
+_drawing = RLock()
 """Held while an id is drawn, so that two readers see the same one."""
+
+
+def _renew() -> None:
+    """In a forked child: its parent's observers may have been reading an id."""
+    global _drawing  # noqa: PLW0603  a lock that is held there is never released here
+    _drawing = RLock()
+
+
+os.register_at_fork(after_in_child=_renew)
 
 
 def _type_name(error: BaseException) -> str:

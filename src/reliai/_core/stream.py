@@ -43,6 +43,7 @@ class Stream:
         "__weakref__",
         "_call",
         "_context",
+        "_counted",
         "_done",
         "_end",
         "_first",
@@ -59,6 +60,7 @@ class Stream:
         self, call: Call, context: Context, source: Any, iterator: Any, first: Any
     ) -> None:
         self._end: Outcome | None = None
+        self._counted: CallRecord | None = None
         self._call = call
         self._context = context
         self._source = source
@@ -102,6 +104,10 @@ class Stream:
         else:
             _tell(done, self._end)
 
+    def counted_by(self, record: CallRecord) -> None:
+        """Have the record say, at the end, how many chunks were delivered."""
+        self._counted = record
+
     def end(self, error: BaseException | None = None) -> None:
         """End the stream, once: all that was taken for the call is given back."""
         if self._end is not None:
@@ -111,6 +117,8 @@ class Stream:
         self._end = Outcome(error=None if error is None else GeneratorExit())
         outcome = Outcome(error=error)
         self._first = NOTHING
+        if self._counted is not None:
+            self._counted.chunks = self.chunks
         callbacks, self._done = self._done, []
         for done in callbacks:
             _tell(done, outcome)
