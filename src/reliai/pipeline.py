@@ -210,6 +210,9 @@ def _with_output(policies: tuple[Policy, ...], output: Any) -> tuple[Policy, ...
         if isinstance(policy, Validate) and getattr(policy, "output", None) is not None:
             message = "output= is given twice: to reliable() and to Validate(); keep one"
             raise ConfigurationError(message)
+    for index, policy in enumerate(policies):
+        if isinstance(policy, Validate):  # one with checks and reasks, and no type yet: it gets it
+            return (*policies[:index], policy.with_output(output), *policies[index + 1 :])
     made = Validate(output=output)
     for index, policy in enumerate(policies):
         if getattr(policy, "rank", None) is not None and _rank(policies, index) > made.rank:

@@ -177,13 +177,13 @@ REFUSALS = [
     reliai.BudgetExceeded("spent"),
     reliai.GuardRejected("no"),
     http_error(400, {"error": {"message": "bad"}}),
-    http_error(400, {"error": {"code": "context_length_exceeded", "message": "long"}}),
+    http_error(413, {"error": {"code": "context_length_exceeded", "message": "long"}}),
     http_error(401),
     http_error(404),
 ]
 
 
-@pytest.mark.parametrize("error", REFUSALS, ids=lambda e: f"{type(e).__name__}-{str(e)[:10]}")
+@pytest.mark.parametrize("error", REFUSALS, ids=lambda e: f"{type(e).__name__}-{e}"[:26])
 def test_refusals_and_mistakes_of_the_caller_are_not_retried(error: Exception) -> None:
     """A45."""
     model = ScriptedModel([error])

@@ -7,6 +7,7 @@ and both are counted, so a loss is never silent.
 from __future__ import annotations
 
 import atexit
+import hashlib  # noqa: F401  for fingerprints: see below
 import os
 import threading
 from queue import SimpleQueue
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from reliai._core.observers import Observer
 
 __all__ = ["CAPACITY", "Hub", "hub"]
+
+# The worker must not be the one who imports what a record needs to be read: a process that forks
+# just then leaves the import's lock to the child, held for ever.
 
 CAPACITY = 10_000
 """Entries the queue holds; what comes on top is dropped and counted."""

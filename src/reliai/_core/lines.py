@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
 __all__ = ["line"]
 
-_MILLISECONDS = 10.0
-
 
 def line(record: CallRecord) -> str:
     """For instance `success 812 ms 2 attempts answer gpt-x 340+52 tokens $0.0021`."""
@@ -40,4 +38,4 @@ def line(record: CallRecord) -> str:
 def _duration(seconds: float | None) -> str:
     if seconds is None:
         return "…"
-    return f"{seconds:.2f} s" if seconds >= _MILLISECONDS else f"{seconds * 1000:.3g} ms"
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"

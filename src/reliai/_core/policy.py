@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, cast
 
-from reliai._core.outcome import Outcome
+from reliai._core.outcome import Outcome, StreamOutcome
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -84,10 +84,17 @@ class Middleware(Policy):
             result = await self.function(call, proceed)
         except Exception as error:  # noqa: BLE001  a middleware may prefer exceptions
             return Outcome(error=error)
-        return result if isinstance(result, Outcome) else Outcome(result)
+        return result if isinstance(result, Outcome) else _outcome_of(result)
 
     def describe(self) -> dict[str, Any]:
         return {"middleware": self.name}
+
+
+def _outcome_of(value: object) -> Outcome:
+    """An outcome around a value; a stream that a middleware unwrapped stays one."""
+    from reliai._core.stream import Stream  # noqa: PLC0415  only for middleware that unwraps
+
+    return StreamOutcome(value) if isinstance(value, Stream) else Outcome(value)
 
 
 class _Foreign(Middleware):

@@ -159,7 +159,11 @@ class Retry(Policy):
         allowed = call.deactivated
         error = outcome.error
         if error is not None and not self._wanted(call, outcome):
-            return "nested" if self._repeated_inside(call, error) else "permanent"
+            if self._repeated_inside(call, error):
+                return "nested"
+            failure = outcome.failure
+            refused = failure is not None and failure.kind is ErrorKind.REJECTED
+            return "refused" if refused else "permanent"
         if made >= (self.attempts if allowed is None else min(self.attempts, allowed)):
             return "attempts"
         return "malformed" if malformed > 1 else None
@@ -216,7 +220,7 @@ class Retry(Policy):
         call.waited = seconds
 
     def _given_up(self, call: Call, outcome: Outcome, made: int, stop: str) -> Outcome:
-        if stop == "permanent" and made == 1:
+        if stop in {"permanent", "refused"} and made == 1:
             return outcome
         if outcome.error is None:
             outcome = Outcome(
@@ -243,6 +247,7 @@ _STOPPED = "Retry stopped after"
 _REASONS = {
     "attempts": "no attempts left",
     "permanent": "this failure is not worth repeating",
+    "refused": "the call was refused further inside, by an open circuit or a limit",
     "malformed": "the answer was malformed twice",
     "deadline": "the next wait would pass the deadline",
     "budget": "the retry budget is spent",

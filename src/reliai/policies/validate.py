@@ -108,6 +108,12 @@ class Validate(Policy):
         rest = {"otherwise": plain(self.otherwise), "mode": self.mode}
         return {"checks": checks, **given, **asked, **rest}
 
+    def with_output(self, output: Any) -> Validate:
+        """The same, giving answers of a type: what `reliable(output=)` makes of one without."""
+        made = copy.copy(self)
+        made.output = output
+        return made
+
     def bind(self, site: Site) -> Validate:
         if site.streaming and not self.buffer:
             raise ConfigurationError(
