@@ -5,6 +5,7 @@ Floor 3. Only what has to know the policies lives here; how they are composed is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MethodType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -19,7 +20,7 @@ from reliai.policies.retry import Retry
 from reliai.policies.timeout import Timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from reliai._core.observers import Observer
     from reliai._core.outcome import Outcome
@@ -196,8 +197,22 @@ def _options(facts: Mapping[str, Any]) -> Options:
         message = f"reliable() takes no {', '.join(sorted(unknown))}; it takes: {known}"
         raise ConfigurationError(message)
     given = dict(facts)
+    _check_facts(given)
     given["observers"] = checked_observers("reliable", given.get("observers", ()))
     return Options(**given)
+
+
+def _check_facts(given: Mapping[str, Any]) -> None:
+    name, tags, measure = given.get("name"), given.get("tags"), given.get("measure")
+    if name is not None and not isinstance(name, str):
+        message = f"reliable(name={name!r}): must be text, the name of the call in records"
+        raise ConfigurationError(message)
+    if tags is not None and not isinstance(tags, Mapping):
+        message = f"reliable(tags={tags!r}): must be a mapping, such as {{'team': 'support'}}"
+        raise ConfigurationError(message)
+    if measure is not None and not callable(measure):
+        message = f"reliable(measure={measure!r}): must be a function of (arguments, output)"
+        raise ConfigurationError(message)
 
 
 def _with_output(policies: tuple[Policy, ...], output: Any) -> tuple[Policy, ...]:

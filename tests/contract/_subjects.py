@@ -94,7 +94,8 @@ def _function(model: ScriptedModel, decorate: Any) -> Callable[[str], Any]:
             async for chunk in stream:
                 yield chunk
 
-    made = dict(zip(KINDS, (sync, asynchronous, generator, async_generator), strict=True))
+    functions = (sync, asynchronous, generator, async_generator)
+    made: dict[str, Any] = dict(zip(KINDS, functions, strict=True))
     return lambda kind: decorate(made[kind])
 
 
@@ -117,7 +118,8 @@ def _method(model: ScriptedModel, decorate: Any) -> Callable[[str], Any]:
                 async for chunk in stream:
                     yield chunk
 
-    names = dict(zip(KINDS, ("sync", "asynchronous", "generator", "async_generator"), strict=True))
+    methods = ("sync", "asynchronous", "generator", "async_generator")
+    names: dict[str, str] = dict(zip(KINDS, methods, strict=True))
 
     def made(kind: str) -> Any:
         setattr(Service, names[kind], decorate(getattr(Service, names[kind])))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reliai.testing import VirtualClock
 
 PIPELINES: dict[str, Callable[[reliai.CircuitBreaker], Any]] = {
-    "breaker": lambda breaker: reliai.reliable(breaker),
+    "breaker": reliai.reliable,
     "standard": lambda breaker: reliai.standard(timeout=30, attempts=1, breaker=breaker),
 }
 

@@ -238,8 +238,10 @@ def test_a_call_that_does_not_fit_the_function_fails_as_it_would_without_guard()
     for check in (MaxLength(5), redact):
         with pytest.raises(TypeError, match="missing 1 required positional argument"):
             guarded(prompt=check)()
-    with pytest.raises(TypeError, match="unexpected"):
-        guarded(prompt=redact)("a secret", wrong=1)
+    outcome = reliai.execute(guarded(prompt=redact), "a secret", wrong=1)
+    assert isinstance(outcome.error, TypeError)
+    assert outcome.record is not None
+    assert outcome.record.status == "error"
 
 
 # --- replacing --------------------------------------------------------------------------------
@@ -396,11 +398,11 @@ def test_an_asynchronous_check_without_a_limit_is_awaited_too() -> None:
 def test_a_limited_check_runs_on_a_thread_with_the_callers_context(kind: str) -> None:
     """44, 46"""
     variable = contextvars.ContextVar("trace", default="")
-    seen: list[tuple[str, bool]] = []
+    seen: list[tuple[str, threading.Thread]] = []
 
     @reliai.check(timeout=5)
     def where(value: str) -> bool:
-        seen.append((variable.get(), threading.current_thread() is threading.main_thread()))
+        seen.append((variable.get(), threading.current_thread()))
         variable.set("changed")
         return value == "hello"
 
@@ -409,7 +411,10 @@ def test_a_limited_check_runs_on_a_thread_with_the_callers_context(kind: str) ->
     assert model("hello") == "hello"
     with pytest.raises(GuardRejected, match="where"):
         model("rude")
-    assert seen == [("t1", False)] * 2
+    (trace, thread), again = seen
+    assert trace == "t1"
+    assert thread is not threading.main_thread()
+    assert again == (trace, thread)  # which is used again
     assert variable.get() == "t1"
 
 
@@ -511,6 +516,26 @@ def test_a_cancellation_during_a_check_goes_through(*, blocking: bool) -> None:
         asyncio.run(cancelled())
     assert calls[0].status == "cancelled"
     assert calls[0].events == ()
+
+
+@every_one_value
+def test_threads_left_behind_are_counted(kind: str) -> None:
+    """22"""
+    released = threading.Event()
+    with virtual_clock() as clock:
+
+        @reliai.check(timeout=5)
+        def stuck(value: str) -> None:
+            clock.advance(6)
+            released.wait(10)
+
+        model = Guarded(kind, Guard(prompt=stuck))
+        with pytest.raises(GuardRejected, match="did not finish"):
+            model("hello")
+        bound = bound_of(model.function)
+        assert bound is not None
+        assert bound.site.target.stragglers.count == 1
+        released.set()
 
 
 @every_one_value

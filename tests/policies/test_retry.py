@@ -210,7 +210,7 @@ def test_transient_statuses_are_retried(status: int) -> None:
 
 def test_spent_budget_raises_the_original_error_before_waiting() -> None:
     """A41."""
-    budget = reliai.RetryBudget(ratio=0, min_per_second=0)
+    budget = reliai.RetryBudget(ratio=0.1, min_per_second=0)
     model = ScriptedModel([DOWN])
     with virtual_clock() as clock, records() as seen:
         with pytest.raises(ConnectionError, match="down"):
@@ -222,7 +222,7 @@ def test_spent_budget_raises_the_original_error_before_waiting() -> None:
 
 def test_spent_budget_lets_first_attempts_pass() -> None:
     """A42."""
-    budget = reliai.RetryBudget(ratio=0, min_per_second=0)
+    budget = reliai.RetryBudget(ratio=0.1, min_per_second=0)
     model = ScriptedModel([DOWN, "a"])
     function = reliai.Retry(3, budget=budget)(model)
     with virtual_clock():

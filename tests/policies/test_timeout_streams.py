@@ -165,7 +165,7 @@ def test_keep_alives_on_the_wire_do_not_count_as_chunks() -> None:
     openai = pytest.importorskip("openai")
     silence = ["one ", Stall(30, keep_alive=0.02), "two"]
     with (
-        fault_server(silence) as server,
+        fault_server([silence]) as server,
         openai.OpenAI(base_url=server.url + "/v1", api_key="k", max_retries=0) as client,
     ):
 

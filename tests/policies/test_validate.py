@@ -12,7 +12,7 @@ import weakref
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, create_model, field_validator
 
 import reliai
 from reliai import (
@@ -294,6 +294,22 @@ def test_the_calls_own_deadline_ends_a_check_as_what_it_is(kind: str) -> None:
         model("hello")
     assert caught.value.layer == "total"
     assert model.record.duration == pytest.approx(0.5)
+
+
+@every_one_value
+def test_the_share_reserved_for_a_fallback_ends_a_check_too(kind: str) -> None:
+    """22"""
+
+    @reliai.check(timeout=20)
+    def slow(value: str) -> None:
+        active().sleep(30)
+
+    model = Guarded(
+        kind, reliai.Timeout(10), reliai.Fallback("plan B", reserve=0.5), Validate(slow)
+    )
+    with virtual_clock() as clock:
+        assert model("hello") == "plan B"
+        assert clock.now == pytest.approx(5.0)
 
 
 def test_an_asynchronous_check_is_awaited() -> None:
@@ -589,7 +605,8 @@ def test_an_answer_at_its_length_limit_is_truncated(kind: str, text: str) -> Non
 @every_one_value
 def test_an_answer_that_is_whole_at_its_length_limit_is_accepted(kind: str) -> None:
     """27"""
-    assert validated(kind, chat(GOOD, "length"), output=Order)() == ORDER
+    for text in (GOOD, GOOD + "\n"):
+        assert validated(kind, chat(text, "length"), output=Order)() == ORDER
 
 
 @every_one_value
@@ -607,17 +624,32 @@ def test_prose_at_its_length_limit_passes_where_no_type_is_asked_for() -> None:
 
 
 @every_one_value
-def test_what_the_record_knows_of_the_end_holds_for_text_too(kind: str) -> None:
+@pytest.mark.parametrize(("output", "text"), [(Order, GOOD[:-2] + "}"), (int, "12")])
+def test_what_the_record_knows_of_the_end_holds_for_text_too(
+    kind: str, output: Any, text: str
+) -> None:
     """27"""
 
     def cut_off(prompt: str) -> str:
         call = reliai.current_call()
         assert call is not None
         call._record.finish_reason = "length"
-        return GOOD[:-2] + "}"
+        return text
 
     with pytest.raises(OutputTruncated, match="length limit"):
-        Guarded(kind, Validate(output=Order), answer=cut_off)()
+        Guarded(kind, Validate(output=output), answer=cut_off)()
+
+
+@every_one_value
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+def test_a_check_that_crashes_is_told_as_that_however_the_answer_ended(
+    kind: str, finish: str
+) -> None:
+    """21"""
+    model = Guarded(kind, Validate(crash), answer=made_of(chat("so", finish)))
+    with pytest.raises(OutputInvalid, match="crash"):
+        model()
+    assert model.event("output_invalid")["problem"] == "broken"
 
 
 @every_one_value
@@ -672,14 +704,18 @@ def test_the_text_of_a_response_cannot_be_replaced_in_it() -> None:
     with pytest.raises(OutputInvalid, match="let the function return its text"):
         Guarded("sync", Validate(redact), answer=made_of(chat("SECRET")))()
     policy = Validate(_Fixing(), output=Order)
-    assert Guarded("sync", policy, answer=made_of(chat(BAD)))().items[0].name == "ok"
+    for answer in (chat(BAD), chat(BAD, parsed=ORDER)):
+        assert Guarded("sync", policy, answer=made_of(answer))().items[0].name == "ok"
+
+
+BLOCKED = {"candidates": [], "prompt_feedback": {"block_reason": "SAFETY"}}
 
 
 @every_one_value
 @pytest.mark.parametrize(
     "answer",
-    [chat(None, refusal="I will not"), chat("I will not", "content_filter")],
-    ids=["refusal", "content_filter"],
+    [chat(None, refusal="I will not"), chat("I will not", "content_filter"), BLOCKED],
+    ids=["refusal", "content_filter", "blocked"],
 )
 def test_a_refusal_is_not_asked_again(kind: str, answer: Any) -> None:
     """29"""
@@ -793,9 +829,18 @@ def test_what_the_model_is_shown_is_bounded() -> None:
 
     assert ask(()) == ORDER
     assert len(seen[1][0]["content"]) == 8_000
-    assert len(seen[1][1]["content"]) < 1_200
     assert seen[2][0]["content"] == "(an empty answer)"
     assert seen[3][0]["content"] == "{'items': 5}"
+
+
+def test_what_the_model_is_told_is_bounded() -> None:
+    """25"""
+    names = {f"{'n' * 150}{number}": (int, ...) for number in range(10)}
+    wide: Any = create_model("Wide", **names)  # type: ignore[call-overload]
+    model = Guarded("sync", Validate(output=wide, reask=1), answer=made_of("{}", "{}"))
+    with pytest.raises(OutputInvalid):
+        model()
+    assert 1_000 < len(model.prompts[1]) < 1_200
 
 
 def test_the_models_own_words_may_be_told_to_the_model() -> None:
@@ -996,6 +1041,21 @@ def test_a_buffered_stream_that_stalls_is_a_failure_like_any_other(kind: str) ->
         assert clock.now == pytest.approx(2.0)
         fallback = reliai.reliable(reliai.Fallback("plan B"), *policies)(ask)
         assert delivered(fallback("hello")) == ["plan B"]
+
+
+@every_stream
+def test_a_buffered_stream_of_a_stand_in_stays_degraded(kind: str) -> None:
+    def other(prompt: str) -> Any:
+        yield "plan B"
+
+    async def other_async(prompt: str) -> Any:
+        yield "plan B"
+
+    target = other if kind == "generator" else other_async
+    policies = (Validate(NotEmpty(), buffer=True), reliai.Fallback(target))
+    model = Guarded(kind, *policies, answer=made_of(ConnectionError("down")))
+    assert model() == ["plan B"]
+    assert model.record.status == "degraded"
 
 
 @every_stream

@@ -66,5 +66,5 @@ def test_calls_of_all_threads_are_kept() -> None:
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "10", None])
 def test_limit_must_be_a_number_of_records(limit: Any) -> None:
-    with pytest.raises(reliai.ConfigurationError, match="limit=.*at least 1"):
+    with pytest.raises(reliai.ConfigurationError, match=r"limit=.*at least 1"):
         Memory(limit=limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
 def logged(function: Callable[[], Any]) -> MutableMapping[str, Any]:
     """The one line that a call leaves."""
     with capture_logs() as lines:
-        try:
+        with suppress(Exception):  # the line tells
             function()
-        except Exception as error:
-            assert str(error)
         assert reliai.flush(60)
     (line,) = lines
     return line

@@ -45,7 +45,7 @@ class AsyncStream(Stream):
             return self._deliver_first()
         if self._end is not None:
             raise StopAsyncIteration
-        return await self._step(self._iterator.__anext__())
+        return await self._step(self._iterator.__anext__)
 
     async def read(self) -> Any:
         """The next chunk, for a policy; NOTHING at the end."""
@@ -61,7 +61,7 @@ class AsyncStream(Stream):
                 return await self.__anext__()
             message = "can't send non-None value to a just-started async generator"
             raise TypeError(message)
-        return await self._step(self._iterator.asend(value))
+        return await self._step(self._iterator.asend, value)
 
     async def athrow(self, error: BaseException, *_: object) -> Any:
         """As an asynchronous generator's `athrow`."""
@@ -72,7 +72,7 @@ class AsyncStream(Stream):
         if athrow is None:
             await self.aclose()
             raise error
-        return await self._step(athrow(error))
+        return await self._step(athrow, error)
 
     async def aclose(self) -> None:
         """Close the stream early; nothing when it has ended. Finishes although it is cancelled."""
@@ -86,10 +86,12 @@ class AsyncStream(Stream):
 
     close = aclose
 
-    async def _step(self, awaitable: Awaitable[Any]) -> Any:
+    async def _step(self, step: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         limit = self._next_limit()
         try:
-            chunk = await self._awaited(awaitable, limit)
+            if limit is not None and limit[0] <= self._call.clock.monotonic():
+                raise self._interruption(limit)
+            chunk = await self._awaited(step(*args), limit)
         except StopAsyncIteration:
             self.end()
             raise

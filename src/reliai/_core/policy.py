@@ -80,11 +80,23 @@ class Middleware(Policy):
         self.name = name
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
+        degraded = False
+
+        async def watched(inner: Call) -> Outcome:
+            nonlocal degraded
+            outcome = await proceed(inner)
+            degraded = outcome.degraded
+            return outcome
+
         try:
-            result = await self.function(call, proceed)
+            result = await self.function(call, watched)
         except Exception as error:  # noqa: BLE001  a middleware may prefer exceptions
             return Outcome(error=error)
-        return result if isinstance(result, Outcome) else _outcome_of(result)
+        if isinstance(result, Outcome):
+            return result
+        outcome = _outcome_of(result)
+        outcome.degraded = degraded  # what it made of a stand-in's answer is no better
+        return outcome
 
     def describe(self) -> dict[str, Any]:
         return {"middleware": self.name}

@@ -107,6 +107,8 @@ class Stream:
     def counted_by(self, record: CallRecord) -> None:
         """Have the record say, at the end, how many chunks were delivered."""
         self._counted = record
+        if self._end is not None:
+            record.chunks = self.chunks
 
     def end(self, error: BaseException | None = None) -> None:
         """End the stream, once: all that was taken for the call is given back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,9 +15,18 @@ if TYPE_CHECKING:
     from reliai._core.outcome import Outcome
     from reliai.providers import Failure
 
-__all__ = ["Condition", "Wait", "error_kinds", "retry_condition", "retry_wait"]
+__all__ = [
+    "Condition",
+    "ResultCondition",
+    "Wait",
+    "error_kinds",
+    "result_condition",
+    "retry_condition",
+    "retry_wait",
+]
 
 Condition: TypeAlias = Callable[["Call", "Outcome", "Failure"], bool]
+ResultCondition: TypeAlias = Callable[["Call", "Outcome"], bool]
 Wait: TypeAlias = Callable[["Call", "Outcome", int], object]
 
 
@@ -45,6 +55,13 @@ def retry_condition(on: Any) -> Condition | None:
     raise ConfigurationError(message)
 
 
+def result_condition(on: Any) -> ResultCondition | None:
+    """Whether a value is to be tried again: asked of tenacity's retry objects, which judge both."""
+    if not _is_tenacity(on, "retry_base"):
+        return None
+    return lambda call, outcome: bool(on(_retry_state(call, outcome, call.attempt)))
+
+
 def error_kinds(kinds: Any, what: str) -> frozenset[ErrorKind]:
     """Kinds of errors given by name or value.
 
@@ -67,7 +84,7 @@ def retry_wait(wait: Any) -> Wait | None:
     """
     if wait is None:
         return None
-    if isinstance(wait, int | float) and not isinstance(wait, bool) and wait >= 0:
+    if isinstance(wait, int | float) and not isinstance(wait, bool) and 0 <= wait < math.inf:
         seconds = float(wait)
         return lambda _call, _outcome, _made: seconds
     if _is_tenacity(wait, "wait_base"):
@@ -93,8 +110,9 @@ def _wait_function(wait: Callable[..., Any]) -> Wait:
 
 def _is_tenacity(thing: object, base: str) -> bool:
     """Whether it is made of tenacity's classes; who made one has loaded tenacity."""
-    tenacity = sys.modules.get("tenacity")
-    kind = getattr(getattr(tenacity, base.partition("_")[0], None), base, None)
+    # `tenacity.retry` is its decorator; the module of that name is found among the modules.
+    module = sys.modules.get(f"tenacity.{base.partition('_')[0]}")
+    kind = getattr(module, base, None)
     return kind is not None and isinstance(thing, kind)
 
 

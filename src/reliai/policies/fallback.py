@@ -212,10 +212,14 @@ def _detached(value: Any, depth: int = 8) -> Any:
 
 
 def _asked_by_itself(call: Call) -> bool:
-    """Whether a call around this one, of the same function, is asking others already."""
+    """Whether a call around this one, of the same function, is asking others already.
+
+    A target of that call, such as a guarded function, may stand between the two.
+    """
     site, parent = call._site, call.parent  # noqa: SLF001  the engine's own
     while parent is not None:
-        if parent._site is site and parent._record._asked:  # noqa: SLF001
+        asked = parent._record._asked  # noqa: SLF001
+        if asked and (parent._site is site or site.function in asked):  # noqa: SLF001
             return True
         parent = parent.parent
     return False

@@ -20,7 +20,14 @@ from reliai.errors import (
     ErrorKind,
     OutputInvalid,
 )
-from reliai.policies._conditions import Condition, Wait, retry_condition, retry_wait
+from reliai.policies._conditions import (
+    Condition,
+    ResultCondition,
+    Wait,
+    result_condition,
+    retry_condition,
+    retry_wait,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +52,8 @@ class Retry(Policy):
     Args:
         attempts: how often the function is called at most, the first time included (>= 1).
         on: what to retry: exception types, a set of `ErrorKind`, a function of the error that
-            says True, or a tenacity retry object. By default the transient kinds.
+            says True, or a tenacity retry object, which is asked about values too (those of
+            streams excepted). By default the transient kinds.
         wait: a tenacity wait object, a number of seconds, or a function of tenacity's retry state
             or of the attempt's number. By default drawn evenly from 0 to 0.5 s, doubled up to 30 s.
         budget: "pipeline" for one `RetryBudget` of this pipeline's own, one to share, or None.
@@ -82,6 +90,8 @@ class Retry(Policy):
         self.budget = budget
         self.on_result = on_result
         self._condition: Condition | None = retry_condition(on)
+        self._of_result: ResultCondition | None = result_condition(on)
+        self._judges = on_result is not None or self._of_result is not None
         self._wait: Wait | None = retry_wait(wait)
         self._budget = budget if isinstance(budget, RetryBudget) else None
         self._random = chance.random
@@ -116,7 +126,7 @@ class Retry(Policy):
         if self._budget is not None:
             self._budget.deposit(call.started)
         outcome = await proceed(call)
-        if outcome.error is None and (self.on_result is None or not self._unwanted(outcome)):
+        if outcome.error is None and (not self._judges or not self._unwanted(call, outcome)):
             return outcome
         try:
             return await self._try_again(call, proceed, outcome)
@@ -139,20 +149,26 @@ class Retry(Policy):
                     made += 1
                     outcome = await proceed(call)
                     call.waited = 0.0  # a policy inside may have gone on with a copy
-                    if outcome.error is None and not self._unwanted(outcome):
+                    if outcome.error is None and not self._unwanted(call, outcome):
                         return outcome
                     continue
             return self._given_up(call, outcome, made, stop)
 
-    def _unwanted(self, outcome: Outcome) -> bool:
+    def _unwanted(self, call: Call, outcome: Outcome) -> bool:
         """Whether a value is to be tried again; a function that raises has no say."""
-        if self.on_result is None or outcome.streaming:
+        if not self._judges or outcome.streaming:
             return False
         try:
-            return bool(self.on_result(outcome.value))
+            if self.on_result is not None and self.on_result(outcome.value):
+                return True
+            return self._of_result is not None and self._of_result(call, outcome)
         except Exception as error:  # noqa: BLE001  a user's function; its mistake is the outcome
             outcome.value, outcome.error = None, error
             return True
+
+    @property
+    def _judge(self) -> str:
+        return "on" if self.on_result is None else "on_result"
 
     def _stop(self, call: Call, outcome: Outcome, made: int, malformed: int) -> str | None:
         """Why there is no further attempt; None to go on and ask for a delay."""
@@ -225,9 +241,9 @@ class Retry(Policy):
         if outcome.error is None:
             outcome = Outcome(
                 error=OutputInvalid(
-                    f"{call.name} gave a value that on_result refuses, {made} times; "
+                    f"{call.name} gave a value that {self._judge} refuses, {made} times; "
                     "the last one is in .raw",
-                    errors=("refused by on_result",),
+                    errors=(f"refused by {self._judge}",),
                     raw=outcome.value,
                 )
             )

@@ -137,7 +137,7 @@ class Validate(Policy):
             return
         parser = Parser(self.output, repair=self.repair)
         self._examiner = Examiner(self.checks, parser)
-        if not self.checks and not parser.reader.is_text:
+        if not self.checks:
             self._parse = parser.reader.validate_json
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
