@@ -128,7 +128,7 @@ _MODULES = {
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = sorted(_HOME)  # noqa: PLE0605  one list of names serves loading and exporting
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]  # noqa: PLE0605  one list of names serves loading and exporting
 
 if not TYPE_CHECKING:
 

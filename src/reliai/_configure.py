@@ -74,11 +74,11 @@ def flush(timeout: float = 2.0) -> bool:
     """
     from reliai._core.hub import flush_all  # noqa: PLC0415  loads threads and queues
 
-    return flush_all(settings.observers, timeout)
+    return flush_all(settings.everyone(), timeout)
 
 
 def shutdown(timeout: float = 2.0) -> bool:
-    """`flush`, then close the observers and go on without any.
+    """`flush`, then close the observers and go on without those of the process.
 
     Returns:
         Whether all that was recorded was taken in time.
@@ -86,7 +86,7 @@ def shutdown(timeout: float = 2.0) -> bool:
     from reliai._core.delivery import deliver  # noqa: PLC0415
 
     emptied = flush(timeout)
-    observers, settings.observers = settings.observers, ()
+    observers, settings.observers = settings.everyone(), ()
     for observer in observers:
         close = getattr(observer, "close", None)
         if callable(close):

@@ -21,11 +21,13 @@ class Clock(Protocol):
 
     def time(self) -> float:
         """Unix time."""
+        ...
 
     def monotonic(self) -> float:
         """A time that never goes back; only differences mean anything."""
+        ...
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, /) -> None:
         """Block this thread."""
 
     async def async_sleep(self, seconds: float) -> None:
@@ -33,11 +35,13 @@ class Clock(Protocol):
 
     def wait(self, lock: threading.Lock, seconds: float | None) -> bool:
         """Acquire `lock` within `seconds` (None: without end); say whether that worked."""
+        ...
 
     def call_later(
         self, loop: asyncio.AbstractEventLoop, seconds: float, callback: Callable[[], None]
     ) -> asyncio.TimerHandle:
         """Have an event loop call back after `seconds`."""
+        ...
 
     def busy(self, change: int) -> None:
         """One more (1) or one fewer (-1) of reliai's threads has work to do."""

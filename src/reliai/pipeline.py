@@ -44,7 +44,7 @@ class OutputDecorator(Protocol[A_co]):
     """Gives back a function of the same kind whose answer is an `A_co`."""
 
     @overload
-    def __call__(
+    def __call__(  # pyright: ignore[reportOverlappingOverload]  the narrower one comes first
         self, function: Callable[P, Coroutine[Any, Any, Any]], /
     ) -> Callable[P, Coroutine[Any, Any, A_co]]: ...
     @overload

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 KINDS = ("sync", "async", "generator", "async_generator")
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
-each_single = pytest.mark.parametrize("kind", ("sync", "async"))
-each_stream = pytest.mark.parametrize("kind", ("generator", "async_generator"))
+each_single = pytest.mark.parametrize("kind", ["sync", "async"])
+each_stream = pytest.mark.parametrize("kind", ["generator", "async_generator"])
 
 
 def of_kind(model: ScriptedModel, kind: str) -> Callable[..., Any]:

@@ -7,21 +7,23 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import reliai
-from reliai.testing import ScriptedModel, records, virtual_clock
+from reliai.testing import ScriptedModel, virtual_clock
 from tests.core._kinds import answer, every_kind, of_kind, read, record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ask = reliai.reliable(name="ask")(lambda: "a")
 ID = "0123456789abcdef0123456789abcdef"
 
 
-# --- context ---------------------------------------------------------------------------------
+# --- context ------------------------------------------------------------------------------
 def test_context_is_on_the_records_of_all_calls_inside() -> None:
     with (
         reliai.collect() as calls,
@@ -52,13 +54,13 @@ def test_context_goes_over_the_tags_of_the_function() -> None:
 
 
 def test_context_is_inherited_by_nested_calls() -> None:
-    outer = reliai.reliable()(lambda: ask())
+    outer = reliai.reliable()(lambda: ask())  # noqa: PLW0108
     with reliai.collect() as calls, reliai.context(subject="u1"):
         outer()
     assert [record.subject for record in calls] == ["u1", "u1"]
 
 
-# --- call ids ----------------------------------------------------------------------------------
+# --- call ids -----------------------------------------------------------------------------
 def test_id_given_is_taken_by_the_first_call_inside() -> None:
     with reliai.collect() as calls, reliai.context(call_id="mine"):
         with reliai.context(subject="u1"), reliai.deadline(5):
@@ -85,7 +87,7 @@ def test_id_given_is_taken_once_under_gather() -> None:
 
 
 def test_id_given_to_a_parent_is_not_taken_by_its_children() -> None:
-    outer = reliai.reliable()(lambda: ask())
+    outer = reliai.reliable()(lambda: ask())  # noqa: PLW0108
     with reliai.collect() as calls, reliai.context(call_id="mine"):
         outer()
     assert [record.id == "mine" for record in calls] == [True, False]
@@ -130,11 +132,11 @@ def test_ids_leave_the_programs_own_chance_alone() -> None:
     assert got == expected
 
 
-# --- collect -----------------------------------------------------------------------------------
+# --- collect ------------------------------------------------------------------------------
 def test_collect_gives_the_calls_by_order_of_start() -> None:
     inner = reliai.reliable(name="inner")(lambda: "a")
     outer = reliai.reliable(name="outer")(inner.__wrapped__)  # type: ignore[attr-defined]
-    around = reliai.reliable(name="around")(lambda: inner())
+    around = reliai.reliable(name="around")(lambda: inner())  # noqa: PLW0108
     with reliai.collect() as calls:
         around()
         outer()
@@ -168,7 +170,7 @@ def test_stream_is_collected_when_it_starts_not_when_its_function_is_called() ->
     assert [record.name for record in calls] == ["ask", "stream"]
 
 
-# --- deactivated -------------------------------------------------------------------------------
+# --- deactivated --------------------------------------------------------------------------
 @every_kind
 def test_deactivated_makes_one_attempt_and_waits_for_nothing(kind: str) -> None:
     """A77."""
@@ -212,11 +214,14 @@ def test_deactivated_nests_and_is_only_for_its_own_context() -> None:
 
 @pytest.mark.parametrize("attempts", [0, -1, 1.5, "2"])
 def test_deactivated_takes_a_positive_whole_number(attempts: Any) -> None:
-    with pytest.raises(reliai.ConfigurationError, match="whole number"), reliai.deactivated(attempts):
+    with (
+        pytest.raises(reliai.ConfigurationError, match="whole number"),
+        reliai.deactivated(attempts),
+    ):
         pass
 
 
-# --- mode ----------------------------------------------------------------------------------------
+# --- mode ---------------------------------------------------------------------------------
 def refuse(value: object) -> str:
     return "never good enough"
 
@@ -278,9 +283,9 @@ def test_mode_is_read_from_the_environment() -> None:
 
 
 def test_unknown_mode_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(reliai.ConfigurationError, match=r"'dry'.*'enforce', 'observe', 'off'"):
-        with reliai.mode("dry"):
-            pass
+    known = "'dry'.*'enforce', 'observe', 'off'"
+    with pytest.raises(reliai.ConfigurationError, match=known), reliai.mode("dry"):
+        pass
     with pytest.raises(reliai.ConfigurationError, match="'dry'"):
         reliai.configure(mode="dry")
 

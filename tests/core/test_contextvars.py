@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import reliai
 from reliai.testing import records, virtual_clock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
 trace: contextvars.ContextVar[str] = contextvars.ContextVar("trace", default="none")
 
@@ -190,9 +192,9 @@ def test_current_call_is_known_in_each_step_of_a_stream_and_nowhere_else(policie
             yield None if call is None else call.id
 
     with virtual_clock():
-        found = stream()
+        found: Any = stream()
         for chunk in found:
-            assert chunk == found.call_id  # type: ignore[attr-defined]
+            assert chunk == found.call_id
             assert reliai.current_call() is None
 
 
@@ -205,9 +207,9 @@ def test_current_call_is_known_in_each_step_of_an_async_stream_and_nowhere_else(
             await asyncio.sleep(0)
 
     async def main() -> None:
-        found = stream()
+        found: Any = stream()
         async for chunk in found:
-            assert chunk == found.call_id  # type: ignore[attr-defined]
+            assert chunk == found.call_id
             assert reliai.current_call() is None
 
     asyncio.run(main())
@@ -253,7 +255,7 @@ def test_threads_have_calls_of_their_own() -> None:
         return f"{name} {call.arguments['name']}"
 
     answers: list[str] = []
-    threads = [threading.Thread(target=lambda n=n: answers.append(ask(str(n)))) for n in range(4)]  # type: ignore[misc]
+    threads = [threading.Thread(target=lambda n=n: answers.append(ask(str(n)))) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

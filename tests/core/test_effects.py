@@ -15,7 +15,7 @@ UNSENT = [httpx.ConnectTimeout("no"), httpx.PoolTimeout("no"), httpx.ConnectErro
 MAYBE = [httpx.ReadTimeout("late"), httpx.ReadError("cut"), httpx.RemoteProtocolError("cut")]
 
 
-def named(errors: list[Any]) -> Any:
+def named(errors: list[Any]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("error", errors, ids=[type(e).__name__ for e in errors])
 
 
@@ -107,7 +107,7 @@ def test_idempotency_key_is_the_same_on_all_attempts_and_targets() -> None:
         keys.append(call.idempotency_key)
         raise ConnectionError("down")
 
-    function = reliai.reliable(reliai.Fallback(lambda: attempt()), reliai.Retry(3, wait=0))(attempt)
+    function = reliai.reliable(reliai.Fallback(lambda: attempt()), reliai.Retry(3, wait=0))(attempt)  # noqa: PLW0108
     with reliai.collect() as calls, pytest.raises(ConnectionError):
         function()
     assert len(keys) == 6

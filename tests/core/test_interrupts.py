@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import reliai
 from reliai.testing import ScriptedModel, records, virtual_clock
 from tests.core._kinds import each_single, every_kind, of_kind, read
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
 PASSING = [KeyboardInterrupt, SystemExit, GeneratorExit]
 
@@ -39,7 +41,7 @@ def test_interrupt_passes_through_and_leaves_a_cancelled_record(kind: str, inter
 @every_kind
 def test_outcome_of_execute_does_not_swallow_an_interrupt(kind: str) -> None:
     function = reliai.reliable()(of_kind(ScriptedModel([KeyboardInterrupt()]), kind))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
         if kind in {"sync", "generator"}:
             reliai.execute(function)
         else:
@@ -63,7 +65,9 @@ def test_cancelled_call_is_neither_retried_nor_falls_back(kind: str, at: str) ->
 
     breaker = reliai.CircuitBreaker(consecutive=1)
     function: Any = reliai.reliable(
-        reliai.Fallback("never"), reliai.Retry(3, wait=500), breaker if at != "wait" else reliai.Timeout(5000)
+        reliai.Fallback("never"),
+        reliai.Retry(3, wait=500),
+        breaker if at != "wait" else reliai.Timeout(5000),
     )(attempt if kind == "async" else stream)
 
     async def main() -> None:
@@ -190,7 +194,6 @@ class Unspeakable(Exception):
         raise RuntimeError("no words")
 
 
-
 @each_single
 def test_error_whose_text_fails_still_comes_out(kind: str) -> None:
     error = Unspeakable()
@@ -206,7 +209,7 @@ def test_error_whose_text_fails_still_comes_out(kind: str) -> None:
         try:
             read(function, kind)
         except Unspeakable as caught:
-            assert caught is error
+            assert caught is error  # noqa: PT017
     assert seen[0].error is not None
     assert "could not be read" in seen[0].error.message
 

@@ -291,7 +291,9 @@ def test_class_that_is_only_called_like_an_awaitable_is_none() -> None:
 
 def test_plain_function_annotated_with_an_asynchronous_iterator_is_a_stream() -> None:
     def stream(prompt: str) -> AsyncIterator[str]:
-        return later_letters.__wrapped__(prompt)  # type: ignore[attr-defined, no-any-return]
+        bare: Any = FUNCTIONS["async_generator"].__wrapped__
+        found: AsyncIterator[str] = bare(prompt)
+        return found
 
     made = guarded(stream)
     assert inspect.isasyncgenfunction(made)
@@ -314,7 +316,7 @@ def test_unknown_kind_is_refused_with_the_known_ones() -> None:
         reliai.reliable(kind="coroutine")(lambda: None)
 
 
-@pytest.mark.parametrize("function", [_later, later_letters.__wrapped__])  # type: ignore[attr-defined]
+@pytest.mark.parametrize("function", [_later, FUNCTIONS["async_generator"].__wrapped__])
 def test_undeclared_awaitable_is_a_configuration_error_that_names_the_fix(function: Any) -> None:
     def ask(prompt: str) -> Any:
         return function(prompt)
@@ -361,7 +363,13 @@ def test_async_function_that_gives_a_stream_object_gives_one_that_acts_like_it()
 
 
 def test_iterators_that_are_data_are_handed_on_untouched() -> None:
-    values: list[Any] = [iter([1, 2]), map(str, [1]), zip([1], [2], strict=True), {"a": 1}, object()]
+    values: list[Any] = [
+        iter([1, 2]),
+        map(str, [1]),
+        zip([1], [2], strict=True),
+        {"a": 1},
+        object(),
+    ]
     ask = guarded(lambda index: values[index])
     assert [ask(index) for index in range(len(values))] == values
     assert list(values[0]) == [1, 2], "nothing was read of it"

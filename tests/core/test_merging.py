@@ -19,7 +19,9 @@ def names(function: Any) -> list[str]:
 @every_kind
 def test_three_decorators_are_one_call_with_one_record(kind: str) -> None:
     model = ScriptedModel([ConnectionError("down"), "a"])
-    function = reliai.Timeout(30)(reliai.Retry(2, wait=0)(reliai.CircuitBreaker()(of_kind(model, kind))))
+    function = reliai.Timeout(30)(
+        reliai.Retry(2, wait=0)(reliai.CircuitBreaker()(of_kind(model, kind)))
+    )
     assert names(function) == ["Timeout", "Retry", "CircuitBreaker"], "the outer decorator is outer"
     with records() as seen:
         assert read(function, kind, "x") == answer(kind, "a")
@@ -31,8 +33,8 @@ def test_merged_function_keeps_the_bare_one_and_calls_no_wrapper_of_ours() -> No
     def bare() -> str:
         return "a"
 
-    function = reliai.Timeout(30)(reliai.Retry(2)(bare))
-    assert function.__wrapped__ is bare  # type: ignore[attr-defined]
+    function: Any = reliai.Timeout(30)(reliai.Retry(2)(bare))
+    assert function.__wrapped__ is bare
     assert function() == "a"
 
 
@@ -46,7 +48,8 @@ def test_decorated_function_below_stays_as_it_was() -> None:
 def test_binding_looks_at_the_whole_stack() -> None:
     """A Timeout inside Retry limits one attempt, wherever the two were written."""
     function = reliai.Timeout(30)(reliai.Retry(2)(reliai.Timeout(10)(lambda: "a")))
-    layers = [policy.layer for policy in reliai.pipeline_of(function).policies[::2]]  # type: ignore[attr-defined]
+    timeouts: Any = reliai.pipeline_of(function).policies[::2]
+    layers = [policy.layer for policy in timeouts]
     assert layers == ["total", "attempt"]
 
 
@@ -112,7 +115,9 @@ def test_facts_of_the_inner_decorator_hold_for_the_whole() -> None:
 
     @reliai.reliable(effects="once", measure=measure, idempotency_key="order")
     def inner(order: str) -> str:
-        return reliai.current_call().idempotency_key  # type: ignore[union-attr]
+        call = reliai.current_call()
+        assert call is not None
+        return call.idempotency_key
 
     outer = reliai.Retry(2)(inner)
     with reliai.collect() as calls:

@@ -227,7 +227,7 @@ def test_a_middleware_may_run_the_rest_concurrently() -> None:
     durations = iter([3.0, 1.0])
 
     @reliai.reliable(both)
-    async def ask() -> float:
+    async def ask() -> Any:
         seconds = next(durations)
         await asyncio.sleep(seconds)
         return seconds

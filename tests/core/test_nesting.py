@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,12 +12,15 @@ import reliai
 from reliai import clock as clocks
 from reliai.testing import records, virtual_clock
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 def sleep(seconds: float) -> None:
     clocks.active().sleep(seconds)
 
 
-# --- records of their own ---------------------------------------------------------------------
+# --- records of their own -----------------------------------------------------------------
 def test_call_inside_a_call_is_a_record_of_its_own_with_its_parent() -> None:
     @reliai.Retry(2)
     def inner() -> str:
@@ -100,7 +102,7 @@ def test_call_in_a_thread_of_the_functions_own_has_no_parent() -> None:
     assert {record.name: record.parent_id for record in seen}["inner"] is None
 
 
-# --- remaining ----------------------------------------------------------------------------------
+# --- remaining ----------------------------------------------------------------------------
 def test_remaining_is_none_without_a_deadline() -> None:
     assert reliai.remaining() is None
     assert reliai.reliable()(reliai.remaining)() is None
@@ -153,13 +155,15 @@ def test_call_remaining_is_that_of_the_whole_call() -> None:
         found.append(call.remaining())
         return await proceed(call)
 
-    function = reliai.reliable(look, reliai.Timeout(30), look, reliai.Retry(2), reliai.Timeout(10), look)
+    function = reliai.reliable(
+        look, reliai.Timeout(30), look, reliai.Retry(2), reliai.Timeout(10), look
+    )
     with virtual_clock():
         function(lambda: "a")()
     assert found == [None, 30, 30]
 
 
-# --- deadline() -----------------------------------------------------------------------------------
+# --- deadline() ---------------------------------------------------------------------------
 def test_deadline_bounds_the_calls_inside() -> None:
     @reliai.reliable(reliai.Retry(3, wait=0), reliai.Timeout(10))
     def ask() -> str:
@@ -205,11 +209,14 @@ def test_nearest_of_nested_deadlines_counts() -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, "5", None, float("nan")])
 def test_deadline_must_be_a_number_above_zero(seconds: Any) -> None:
-    with pytest.raises(reliai.ConfigurationError, match=r"deadline\(seconds="), reliai.deadline(seconds):
+    with (
+        pytest.raises(reliai.ConfigurationError, match=r"deadline\(seconds="),
+        reliai.deadline(seconds),
+    ):
         pass
 
 
-# --- what nested calls inherit -----------------------------------------------------------------
+# --- what nested calls inherit ------------------------------------------------------------
 def nested(policy: Any = None) -> tuple[Any, Any]:
     """A function around a guarded one that takes 20 seconds."""
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import reliai
-from reliai._core.hub import hub
 from reliai.telemetry import Memory
 from reliai.testing import ScriptedModel, virtual_clock
 from tests.core._kinds import answer, each_single, each_stream, every_kind, of_kind, read
@@ -338,78 +337,3 @@ def test_observer_with_nothing_to_activate_may_say_none(kind: str) -> None:
 
     function = reliai.reliable(observers=[Silent()])(of_kind(ScriptedModel(["a"]), kind))
     assert read(function, kind, "x") == answer(kind, "a")
-
-
-# --- observers that fail --------------------------------------------------------------------------
-class Raising:
-    """Raises in one of its methods."""
-
-    def __init__(self, where: str, *, inline: bool) -> None:
-        self.where = where
-        self.inline = inline
-
-    def _at(self, where: str) -> None:
-        if where == self.where:
-            raise RuntimeError(f"in {where}")
-
-    def on_start(self, call: reliai.Call) -> None:
-        self._at("on_start")
-
-    def on_event(self, call: reliai.Call, event: Event) -> None:
-        self._at("on_event")
-
-    def on_end(self, record: reliai.CallRecord) -> None:
-        self._at("on_end")
-
-    def activate(self, call: reliai.Call, attempt: Attempt) -> Any:
-        self._at("activate")
-        return _Manager(self)
-
-
-class _Manager:
-    def __init__(self, observer: Raising) -> None:
-        self._observer = observer
-
-    def __enter__(self) -> None:
-        self._observer._at("enter")
-
-    def __exit__(self, *_: object) -> bool:
-        self._observer._at("exit")
-        return True  # an observer swallows nothing
-
-
-@every_kind
-@pytest.mark.parametrize("inline", [True, False])
-@pytest.mark.parametrize("where", ["on_start", "on_event", "on_end", "activate", "enter", "exit"])
-def test_observer_that_raises_changes_no_call_and_is_complained_of_once(
-    kind: str, where: str, inline: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    bad, good = Raising(where, inline=inline), Noting()
-    model = of_kind(ScriptedModel(["a", KeyError("k")]), kind)
-    function = reliai.reliable(noting, observers=[bad, good])(model)
-    assert read(function, kind, "x") == answer(kind, "a")
-    with pytest.raises(KeyError):
-        read(function, kind, "x")
-    assert reliai.flush(60)
-    ended = [what for what in good.seen if what.startswith("end")]
-    assert ended == ["end success", "end error"]
-    (said,) = caplog.records
-    assert said.getMessage().startswith("observer Raising raised in")
-
-
-def test_what_a_raising_observer_missed_is_counted() -> None:
-    ask = reliai.reliable(noting, observers=[Raising("on_event", inline=False)])(lambda: "a")
-    assert reliai.flush(60)
-    exported, dropped = hub.exported, hub.dropped
-    ask()
-    assert reliai.flush(60)
-    assert (hub.exported - exported, hub.dropped - dropped) == (1, 2)
-
-
-def test_interrupt_goes_through_an_observer() -> None:
-    class Interrupted:
-        def on_start(self, call: reliai.Call) -> None:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        reliai.reliable(observers=[Interrupted()])(lambda: "a")()

@@ -22,7 +22,14 @@ posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fo
 def run(code: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a program of its own; its output is the answer."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(code), *arguments],
+        [
+            sys.executable,
+            "-W",
+            "ignore::DeprecationWarning",
+            "-c",
+            textwrap.dedent(code),
+            *arguments,
+        ],
         env={**os.environ, "PYTHONPATH": SOURCE},
         capture_output=True,
         text=True,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
@@ -14,9 +13,20 @@ import pytest
 import reliai
 from reliai import clock
 from reliai.testing import Latency, ScriptedModel, records, virtual_clock
-from tests.core._kinds import each_stream, every_kind, of_kind, outcome_of, read, record_of
+from tests.core._kinds import each_stream, every_kind, of_kind, read, record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SCHEMA = reliai.CallRecord.json_schema()
+
+
+def plain() -> str:
+    return "a"
+
+
+def answer(prompt: str) -> str:
+    return "the answer"
 
 
 def valid(record: reliai.CallRecord) -> dict[str, Any]:
@@ -29,7 +39,7 @@ def valid(record: reliai.CallRecord) -> dict[str, Any]:
 
 def test_schema_is_a_schema_and_allows_nothing_unknown() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    data = valid(record_of(reliai.reliable()(lambda: "a"), "sync"))
+    data = valid(record_of(reliai.reliable()(plain), "sync"))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**data, "surprise": 1}, SCHEMA)
     assert set(SCHEMA["required"]) == set(data)
@@ -109,7 +119,7 @@ def test_status_tells_who_refused(error: BaseException, status: str, kind: str) 
 
 
 def test_degraded_answer_names_who_gave_it() -> None:
-    ask = reliai.Fallback(reliai.testing.ScriptedModel(["b"], name="backup"))(
+    ask = reliai.Fallback(ScriptedModel(["b"], name="backup"))(
         ScriptedModel([ConnectionError("down")], name="primary")
     )
     data = valid(record_of(ask, "sync"))
@@ -144,13 +154,13 @@ def test_message_of_a_validation_error_quotes_no_content() -> None:
 
 def test_neither_arguments_nor_answers_are_recorded() -> None:
     """A73."""
-    record = record_of(reliai.Retry(2)(lambda prompt: "the answer"), "sync", "the prompt")
+    record = record_of(reliai.Retry(2)(answer), "sync", "the prompt")
     text = json.dumps(record.to_dict())
     assert "the prompt" not in text
     assert "the answer" not in text
 
 
-# --- unchanged once the call has ended -----------------------------------------------------------
+# --- unchanged once the call has ended ----------------------------------------------------
 @every_kind
 def test_record_does_not_change_after_the_end(kind: str) -> None:
     calls: list[reliai.Call] = []
@@ -190,7 +200,7 @@ def test_event_of_a_straggler_does_not_reach_the_record() -> None:
     assert seen[0].events == ()
 
 
-# --- events --------------------------------------------------------------------------------------
+# --- events -------------------------------------------------------------------------------
 def test_events_carry_their_time_since_the_start() -> None:
     @reliai.reliable()
     def ask() -> None:
@@ -230,14 +240,14 @@ def test_checks_are_recorded() -> None:
         call.check("tone", passed=False, reason="rude")
         return await proceed(call)
 
-    data = valid(record_of(reliai.reliable(checking)(lambda: "a"), "sync"))
+    data = valid(record_of(reliai.reliable(checking)(plain), "sync"))
     assert data["checks"] == [
         {"name": "length", "passed": True, "reason": None},
         {"name": "tone", "passed": False, "reason": "rude"},
     ]
 
 
-# --- measure ---------------------------------------------------------------------------------------
+# --- measure ------------------------------------------------------------------------------
 @every_kind
 def test_measure_puts_values_on_the_record_and_never_fails_a_call(kind: str) -> None:
     def measure(arguments: Any, output: Any) -> dict[str, Any]:
@@ -245,99 +255,16 @@ def test_measure_puts_values_on_the_record_and_never_fails_a_call(kind: str) -> 
             raise RuntimeError("a mistake in measuring")
         return {"prompts": len(arguments["args"])}
 
-    function = reliai.reliable(measure=measure)(of_kind(ScriptedModel(["a", "a", KeyError()]), kind))
+    function = reliai.reliable(measure=measure)(
+        of_kind(ScriptedModel(["a", "a", KeyError()]), kind)
+    )
     assert record_of(function, kind, "x").values == {"prompts": 1}
     record = record_of(function, kind, "boom")
     assert (record.status, record.values) == ("success", {})
     assert record_of(function, kind, "x").values == {}, "nothing to measure on a failure"
 
 
-# --- outcomes ----------------------------------------------------------------------------------------
-@every_kind
-def test_execute_gives_the_outcome_of_any_kind(kind: str) -> None:
-    function = reliai.reliable()(of_kind(ScriptedModel(["a", KeyError("b")]), kind))
-    good, bad = outcome_of(function, kind), outcome_of(function, kind)
-    assert good.ok
-    assert not bad.ok
-    assert isinstance(bad.error, KeyError)
-    assert bad.value is None
-    assert bad.failure is not None
-    assert bad.record is not None
-    assert bad.record.status == "error"
-    assert bad.call_id == bad.record.id
-    assert good.call_id is not None
-    with pytest.raises(KeyError):
-        bad.unwrap()
-    if kind in {"sync", "async"}:
-        assert good.unwrap() == good.value == "a"
-        assert good.record is not None
-        assert repr(good) == "<reliai.Outcome value=str>"
-    assert repr(bad) == "<reliai.Outcome error=KeyError('b')>"
-
-
-def test_outcome_of_a_stream_has_its_record_when_the_stream_has_ended() -> None:
-    function = reliai.reliable()(ScriptedModel([["a", "b"]]).streaming)
-    outcome = reliai.execute(function)
-    stream = outcome.value
-    assert outcome.record is None
-    assert stream.record is None
-    assert outcome.call_id == stream.call_id
-    assert list(stream) == ["a", "b"]
-    assert outcome.record is not None
-    assert outcome.record is stream.record
-    assert outcome.record.chunks == 2
-
-
-def test_outcome_of_an_async_stream_has_its_record_when_the_stream_has_ended() -> None:
-    function = reliai.reliable()(ScriptedModel([["a", "b"]]).streaming.asynchronous)
-
-    async def main() -> None:
-        outcome = await reliai.aexecute(function)
-        assert outcome.record is None
-        assert [chunk async for chunk in outcome.value] == ["a", "b"]
-        assert outcome.record is not None
-        assert outcome.record.chunks == 2
-
-    asyncio.run(main())
-
-
-def test_stream_that_failed_to_start_has_a_record() -> None:
-    function = reliai.reliable()(ScriptedModel([ConnectionError("down")]).streaming)
-    stream: Any = function()
-    with pytest.raises(ConnectionError):
-        next(stream)
-    assert stream.record is not None
-    assert stream.record.status == "error"
-    with pytest.raises(StopIteration):
-        next(stream)
-
-
-def test_execute_of_a_method_takes_its_object() -> None:
-    class Service:
-        @reliai.reliable()
-        def ask(self, prompt: str) -> str:
-            return f"{type(self).__name__} {prompt}"
-
-        @reliai.reliable()
-        async def ask_later(self, prompt: str) -> str:
-            return f"{type(self).__name__} {prompt}"
-
-    assert reliai.execute(Service().ask, "a").value == "Service a"
-    assert asyncio.run(reliai.aexecute(Service().ask_later, "a")).value == "Service a"
-
-
-def test_execute_is_for_guarded_functions_of_its_own_kind() -> None:
-    async def later() -> None: ...
-
-    with pytest.raises(reliai.ConfigurationError, match="not guarded"):
-        reliai.execute(len, "a")
-    with pytest.raises(reliai.ConfigurationError, match="aexecute"):
-        reliai.execute(reliai.reliable()(later))
-    with pytest.raises(reliai.ConfigurationError, match=r"reliai\.execute"):
-        asyncio.run(reliai.aexecute(reliai.reliable()(lambda: "a")))
-
-
-# --- streams ------------------------------------------------------------------------------------------
+# --- streams ------------------------------------------------------------------------------
 @each_stream
 def test_stream_record_tells_first_chunk_count_and_duration_until_the_end(kind: str) -> None:
     model = ScriptedModel([Latency(2, ["a", Latency(3), "b", Latency(4), "c"])])
@@ -350,69 +277,18 @@ def test_stream_record_tells_first_chunk_count_and_duration_until_the_end(kind: 
     valid(record)
 
 
-# --- report ---------------------------------------------------------------------------------------------
-def test_report_has_a_line_a_call_oldest_first() -> None:
-    ask = reliai.reliable(name="ask")(ScriptedModel(["a", ValueError("no\nsecond line")]))
-    stream = reliai.reliable(name="stream")(ScriptedModel([["a", "b"]]).streaming)
-    fallen = reliai.reliable(reliai.Fallback("b"), name="fallen")(ScriptedModel([OSError("x")]))
-    with virtual_clock():
-        ask()
-        with pytest.raises(ValueError, match="no"):
-            ask()
-        list(stream())
-        fallen()
-    lines = reliai.report(4).splitlines()
-    assert [line.split()[0] for line in lines] == ["success", "error", "success", "degraded"]
-    assert "unknown: no" in lines[1]
-    assert "second" not in lines[1]
-    assert "2 chunks" in lines[2]
-    assert "by value" in lines[3]
-    assert reliai.report(1).splitlines() == lines[-1:]
-    assert reliai.report(0) == ""
-
-
-def test_report_looks_back_on_256_calls() -> None:
-    ask = reliai.reliable()(lambda: "a")
-    for _ in range(300):
-        ask()
-    assert len(reliai.report(1000).splitlines()) == 256
-
-
-def test_report_shows_usage_and_long_durations() -> None:
-    @reliai.reliable(name="ask")
-    def ask() -> Any:
-        clock.active().sleep(12)
-        return {
-            "object": "chat.completion",
-            "model": "m-1",
-            "choices": [{"message": {"content": "a"}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 5, "completion_tokens": 7},
-        }
-
-    with virtual_clock():
-        record = record_of(ask, "sync")
-    assert (record.model_served, record.input_tokens, record.output_tokens) == ("m-1", 5, 7)
-    assert record.usage_state == "measured"
-    assert record.attempts[0].output_tokens == 7
-    line = reliai.report(1)
-    assert "12.00 s" in line
-    assert "m-1" in line
-    assert "5+7 tokens" in line
-    valid(record)
-
-
 def test_record_and_attempt_show_themselves() -> None:
     record = record_of(reliai.reliable(name="ask")(ScriptedModel(["a"], name="m")), "sync")
     assert repr(record) == f"<CallRecord {record.id} ask: success>"
     assert repr(record.attempts[0]) == "<Attempt 1 of m: success>"
     for thing in (record, record.attempts[0]):
         with pytest.raises(AttributeError, match="no attribute 'surprise'"):
-            _ = thing.surprise  # type: ignore[union-attr]
+            _ = thing.surprise
 
 
 def test_fingerprint_changes_with_the_settings_and_only_then() -> None:
     def fingerprint(*policies: Any) -> str:
-        return record_of(reliai.reliable(*policies)(lambda: "a"), "sync").fingerprint
+        return record_of(reliai.reliable(*policies)(plain), "sync").fingerprint
 
     assert fingerprint(reliai.Retry(3)) == fingerprint(reliai.Retry(3))
     assert fingerprint(reliai.Retry(3)) != fingerprint(reliai.Retry(4))

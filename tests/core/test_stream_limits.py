@@ -19,9 +19,9 @@ def cut(function: Any, kind: str) -> tuple[reliai.StreamInterrupted, list[Any]]:
 
     async def main() -> None:
         async for chunk in function("x"):
-            got.append(chunk)
+            got.append(chunk)  # noqa: PERF401
 
-    with pytest.raises(reliai.StreamInterrupted) as caught:
+    with pytest.raises(reliai.StreamInterrupted) as caught:  # noqa: PT012
         if kind == "generator":
             for chunk in function("x"):
                 got.append(chunk)  # noqa: PERF402  what came before counts

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import reliai
 from reliai.testing import ScriptedModel, virtual_clock
 from tests.core._kinds import every_kind, of_kind, read
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
 POLICIES = (
     reliai.Timeout(30),
@@ -38,7 +40,9 @@ def frames(error: BaseException) -> list[tuple[str, bool]]:
 
 
 def test_traceback_of_a_sync_call_has_four_frames() -> None:
-    @reliai.reliable(reliai.Timeout(30, enforce="deadline"), reliai.Retry(2, wait=0), reliai.CircuitBreaker())
+    @reliai.reliable(
+        reliai.Timeout(30, enforce="deadline"), reliai.Retry(2, wait=0), reliai.CircuitBreaker()
+    )
     def ask() -> None:
         raise ValueError("no")
 
@@ -87,7 +91,7 @@ def test_traceback_of_a_refusal_starts_at_the_wrapper() -> None:
     try:
         with pytest.raises(reliai.CircuitOpen) as caught:
             ask()
-        assert len(caught.value.__traceback__ and frames(caught.value) or []) == 2
+        assert len((caught.value.__traceback__ and frames(caught.value)) or []) == 2
     finally:
         breaker.close()
 
@@ -95,7 +99,9 @@ def test_traceback_of_a_refusal_starts_at_the_wrapper() -> None:
 def test_length_of_the_traceback_does_not_grow_from_call_to_call() -> None:
     """A12: also when the model raises the same object each time."""
     error = ConnectionError("down")
-    ask = reliai.reliable(reliai.Retry(3, wait=0, budget=None))(ScriptedModel([error], repeat_last=True))
+    ask = reliai.reliable(reliai.Retry(3, wait=0, budget=None))(
+        ScriptedModel([error], repeat_last=True)
+    )
 
     def one() -> int:
         try:

@@ -33,7 +33,7 @@ def test_sleep_jumps_and_is_noted() -> None:
 
 def test_clock_before_is_back_afterwards_even_after_an_error() -> None:
     before = clocks.active()
-    with pytest.raises(KeyError), virtual_clock() as clock:
+    with pytest.raises(KeyError), virtual_clock() as clock:  # noqa: PT012
         assert clocks.active() is clock
         raise KeyError
     assert clocks.active() is before
@@ -50,7 +50,12 @@ def test_advance_lets_time_pass_but_never_back() -> None:
 def test_advance_wakes_a_thread_that_sleeps() -> None:
     woken: list[float] = []
     with virtual_clock() as clock:
-        sleeping = threading.Thread(target=lambda: (sleep(5), woken.append(clock.now)))
+
+        def wait() -> None:
+            sleep(5)
+            woken.append(clock.now)
+
+        sleeping = threading.Thread(target=wait)
         clock.busy(1)  # somebody works, so nobody jumps
         sleeping.start()
         while not clock.slept:
@@ -175,7 +180,7 @@ def test_timer_of_the_loop_comes_before_a_thread_that_sleeps_longer() -> None:
     async def main(clock: Any) -> None:
         with ThreadPoolExecutor(1) as pool:
             sleeping = asyncio.get_running_loop().run_in_executor(pool, sleep, 30)
-            while not clock.slept:
+            while not clock.slept:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             await asyncio.sleep(10)
             times["timer"] = clock.now
@@ -193,7 +198,7 @@ def test_time_stands_still_while_a_coroutine_runs() -> None:
     async def main(clock: Any) -> None:
         with ThreadPoolExecutor(1) as pool:
             sleeping = asyncio.get_running_loop().run_in_executor(pool, sleep, 1)
-            while not clock.slept:
+            while not clock.slept:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             for _ in range(20):
                 time.sleep(0.001)  # noqa: ASYNC251  a coroutine that works

@@ -27,7 +27,7 @@ from reliai._core.binding import bound_of
 from reliai._core.record import CheckResult
 from reliai._core.target import MAX_STRAGGLERS
 from reliai.clock import active
-from reliai.testing import virtual_clock
+from reliai.testing import VirtualClock, virtual_clock
 from tests.policies._guarded import Guarded, as_delivered, every_kind, every_one_value
 
 if TYPE_CHECKING:
@@ -518,8 +518,13 @@ def test_a_cancellation_during_a_check_goes_through(*, blocking: bool) -> None:
     assert calls[0].events == ()
 
 
-@every_one_value
-def test_threads_left_behind_are_counted(kind: str) -> None:
+def left_behind(function: Any) -> int:
+    bound = bound_of(function)
+    assert bound is not None
+    return bound.site.target.stragglers.count
+
+
+def test_a_thread_left_behind_is_counted() -> None:
     """22"""
     released = threading.Event()
     with virtual_clock() as clock:
@@ -529,12 +534,35 @@ def test_threads_left_behind_are_counted(kind: str) -> None:
             clock.advance(6)
             released.wait(10)
 
-        model = Guarded(kind, Guard(prompt=stuck))
+        checked = guarded(prompt=stuck)
         with pytest.raises(GuardRejected, match="did not finish"):
-            model("hello")
-        bound = bound_of(model.function)
-        assert bound is not None
-        assert bound.site.target.stragglers.count == 1
+            checked("hello")
+        assert left_behind(checked) == 1
+        released.set()
+
+
+def test_a_thread_left_behind_by_an_asynchronous_call_is_counted() -> None:
+    """22"""
+    released = threading.Event()
+
+    async def counted(clock: VirtualClock) -> int:
+        loop = asyncio.get_running_loop()
+
+        @reliai.check(timeout=5)
+        def stuck(value: str) -> None:
+            loop.call_soon_threadsafe(clock.advance, 6)
+            released.wait(10)
+
+        @Guard(prompt=stuck)
+        async def ask(prompt: str) -> str:
+            return prompt
+
+        with pytest.raises(GuardRejected, match="did not finish"):
+            await ask("hello")
+        return left_behind(ask)
+
+    with virtual_clock() as clock:
+        assert asyncio.run(counted(clock)) == 1
         released.set()
 
 

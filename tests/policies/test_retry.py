@@ -303,13 +303,15 @@ def test_client_without_retries_sends_as_many_requests_as_attempts() -> None:
 def test_wait_that_a_real_provider_asks_for_is_kept(status: Status, least: float) -> None:
     """2."""
     openai = pytest.importorskip("openai")
-    with fault_server([status, "a"]) as server:
-        with openai.OpenAI(base_url=server.url + "/v1", api_key="k", max_retries=0) as client:
+    with (
+        fault_server([status, "a"]) as server,
+        openai.OpenAI(base_url=server.url + "/v1", api_key="k", max_retries=0) as client,
+    ):
 
-            @reliai.Retry(3, wait=0)
-            def ask() -> str:
-                return str(client.responses.create(model="m", input="x").output_text)
+        @reliai.Retry(3, wait=0)
+        def ask() -> str:
+            return str(client.responses.create(model="m", input="x").output_text)
 
-            with virtual_clock() as clock:
-                assert ask() == "a"
-                assert least <= clock.now < least + 0.5
+        with virtual_clock() as clock:
+            assert ask() == "a"
+            assert least <= clock.now < least + 0.5

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +12,9 @@ import reliai
 from reliai import clock as clocks
 from reliai.testing import Latency, ScriptedModel, Stall, fault_server, records, virtual_clock
 from tests.core._kinds import each_stream, of_kind, read
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
 
 def take(function: Any, kind: str) -> tuple[list[Any], Exception | None]:
@@ -211,10 +213,10 @@ def test_stream_that_its_consumer_leaves_is_closed_once(how: str) -> None:
     """17."""
     upstream = Upstream()
     with virtual_clock(), records() as seen:
-        stream = reliai.reliable(*POLICIES)(upstream.generator)()
+        stream: Any = reliai.reliable(*POLICIES)(upstream.generator)()
         assert next(stream) == "a"
         if how == "closes":
-            stream.close()  # type: ignore[attr-defined]
+            stream.close()
         del stream
         gc.collect()
         assert len(seen) == 1
@@ -228,10 +230,10 @@ def test_async_stream_that_its_consumer_leaves_is_closed_once(how: str) -> None:
     upstream = Upstream()
 
     async def main() -> None:
-        stream = reliai.reliable(*POLICIES)(upstream.async_generator)()
+        stream: Any = reliai.reliable(*POLICIES)(upstream.async_generator)()
         assert await anext(stream) == "a"
         if how == "closes":
-            await stream.aclose()  # type: ignore[attr-defined]
+            await stream.aclose()
         del stream
         gc.collect()
         for _ in range(5):
@@ -248,7 +250,7 @@ def test_stream_closed_before_its_first_chunk_never_starts() -> None:
     model = ScriptedModel([["a"]])
 
     async def main() -> None:
-        stream = reliai.reliable(*POLICIES)(model.streaming.asynchronous)()
+        stream: Any = reliai.reliable(*POLICIES)(model.streaming.asynchronous)()
         await stream.aclose()
         with pytest.raises(StopAsyncIteration):
             await anext(stream)

@@ -535,6 +535,11 @@ def test_output_of_reliable_is_validated_in_its_place() -> None:
         return GOOD
 
     assert ask("hello") == ORDER
+    short = reliai.reliable(Validate(MaxLength(60), NotEmpty()), output=Order)(no_text)
+    with pytest.raises(OutputInvalid, match="Input should be an object"):
+        short(5)
+    with pytest.raises(OutputInvalid, match="MaxLength"):
+        short(10**70)
     with pytest.raises(ConfigurationError, match="given twice"):
         reliai.reliable(Validate(output=Order), output=Order)(no_text)
 
@@ -835,8 +840,8 @@ def test_what_the_model_is_shown_is_bounded() -> None:
 
 def test_what_the_model_is_told_is_bounded() -> None:
     """25"""
-    names = {f"{'n' * 150}{number}": (int, ...) for number in range(10)}
-    wide: Any = create_model("Wide", **names)  # type: ignore[call-overload]
+    names: dict[str, Any] = {f"{'n' * 150}{number}": (int, ...) for number in range(10)}
+    wide: Any = create_model("Wide", **names)
     model = Guarded("sync", Validate(output=wide, reask=1), answer=made_of("{}", "{}"))
     with pytest.raises(OutputInvalid):
         model()

@@ -78,8 +78,9 @@ class InContext:
     def __await__(self) -> Generator[Any, Any, Any]:
         run = self._context.run
         steps: Any = run(self._awaitable.__await__)
-        send = getattr(steps, "send", None) or (lambda _: next(steps))
-        act, value = send, None
+        send: Any = getattr(steps, "send", None) or (lambda _: next(steps))
+        act: Any = send
+        value: Any = None
         while True:
             try:
                 waited_for = run(act, value)

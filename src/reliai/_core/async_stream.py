@@ -123,6 +123,9 @@ class AsyncStream(Stream):
         except CancelledError:
             if not timer.expired():
                 raise
+        except Exception:  # a library made an error of its own of the cancellation
+            if not timer.fired:
+                raise
         finally:
             timer.stop()
         raise self._interruption(limit)

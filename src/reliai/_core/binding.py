@@ -41,7 +41,7 @@ class Options(NamedTuple):
 
     def around(self, inner: Options) -> Options:
         """These options on a function that has others already: the outer ones win, lists join."""
-        merged = {
+        merged: dict[str, Any] = {
             name: mine if mine is not None else theirs
             for name, mine, theirs in zip(self._fields, self, inner, strict=True)
         }
@@ -129,7 +129,7 @@ def _bind(function: Callable[..., Any], policies: tuple[Policy, ...], options: O
         }
         made.__signature__ = site.signature.replace(return_annotation=options.output)  # type: ignore[attr-defined]
     bound = Bound(site, policies, options, executor(site), made, site.asynchronous)
-    made.__reliai__ = bound  # type: ignore[attr-defined]
+    vars(made)["__reliai__"] = bound
     return bound
 
 

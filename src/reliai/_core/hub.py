@@ -7,9 +7,10 @@ and both are counted, so a loss is never silent.
 from __future__ import annotations
 
 import atexit
-import hashlib  # noqa: F401  for fingerprints: see below
+import hashlib  # noqa: F401  # pyright: ignore[reportUnusedImport]  see below
 import os
 import threading
+import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -136,9 +137,11 @@ def _flush_at_exit() -> None:
 def flush_all(observers: tuple[Observer, ...], timeout: float) -> bool:
     """Empty the queue, then have each observer write out what it holds back."""
     settle_abandoned()
+    until = time.monotonic() + timeout
     emptied = hub.flush(timeout)
     for observer in observers:
         flush = getattr(observer, "flush", None)
-        if callable(flush) and not deliver(observer, flush, timeout):
+        left = max(0.0, until - time.monotonic())
+        if callable(flush) and not deliver(observer, flush, left):
             complain(observer, "could not be flushed")
     return emptied

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
-
-from reliai.errors import ConfigurationError
+from weakref import WeakSet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reliai._core.observers import Observer
     from reliai._core.record import CallRecord
+    from reliai._core.site import Site
 
 __all__ = ["MODES", "RECENT", "Identity", "Settings", "checked_mode", "settings"]
 
@@ -33,6 +35,7 @@ class Settings:
 
     Attributes:
         observers: those of every call; a tuple, replaced as a whole.
+        observed: the decorated functions that have observers of their own.
         mode: "enforce", "observe" or "off", for every call that `mode()` does not say otherwise of.
         state: where policies share what they know, as `configure(state=)` was given it.
         recent: the records of the last calls, oldest first.
@@ -40,6 +43,7 @@ class Settings:
 
     def __init__(self) -> None:
         self.observers: tuple[Observer, ...] = ()
+        self.observed: WeakSet[Site] = WeakSet()
         read = os.environ.get
         self.identity = Identity(
             read("RELIAI_SERVICE"), read("RELIAI_RELEASE"), read("RELIAI_ENVIRONMENT")
@@ -47,6 +51,13 @@ class Settings:
         self.mode = checked_mode(read("RELIAI_MODE") or "enforce")
         self.state: object | None = None
         self.recent: deque[CallRecord] = deque(maxlen=RECENT)
+
+    def everyone(self) -> tuple[Observer, ...]:
+        """All observers, those of single functions included, each once."""
+        found = list(self.observers)
+        for site in list(self.observed):
+            found += [one for one in site.observers if not _among(one, found)]
+        return tuple(found)
 
 
 def checked_mode(name: str) -> str:
@@ -59,6 +70,10 @@ def checked_mode(name: str) -> str:
         message = f"mode {name!r} is unknown; use one of {', '.join(map(repr, MODES))}"
         raise ConfigurationError(message)
     return name
+
+
+def _among(one: object, others: Iterable[object]) -> bool:
+    return any(one is other for other in others)
 
 
 settings = Settings()

@@ -65,6 +65,8 @@ class Site:
         self.measure = measure
         self.tags = dict(tags or {})
         self.observers = observers
+        if observers:
+            settings.observed.add(self)
         self.idempotency_key = idempotency_key
         self.signature = _signature(function)
         parameters = self.signature.parameters.values()

@@ -84,11 +84,11 @@ def retry_wait(wait: Any) -> Wait | None:
     """
     if wait is None:
         return None
+    if _is_tenacity(wait, "wait_base"):
+        return lambda call, outcome, made: wait(_retry_state(call, outcome, made))
     if isinstance(wait, int | float) and not isinstance(wait, bool) and 0 <= wait < math.inf:
         seconds = float(wait)
         return lambda _call, _outcome, _made: seconds
-    if _is_tenacity(wait, "wait_base"):
-        return lambda call, outcome, made: wait(_retry_state(call, outcome, made))
     if callable(wait):
         return _wait_function(wait)
     message = (

@@ -6,7 +6,7 @@ The loop is entered after a first failure only; a call that succeeds pays one de
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from reliai._core.chance import chance
 from reliai._core.complaints import follow, note, warn, warn_once
@@ -312,7 +312,7 @@ async def _discard(call: Call, value: Any) -> None:
     close = getattr(value, "aclose", None) if call.runtime.asynchronous else None
     try:
         if callable(close):
-            await close()
+            await cast("Any", close())
         elif callable(close := getattr(value, "close", None)):
             close()
     except Exception as error:  # noqa: BLE001  a value nobody wants cannot fail the call

@@ -144,8 +144,8 @@ def _gives_no_stream(site: Site) -> bool:
     return site.output is not None or str(name).partition("[")[0] in _NO_STREAM
 
 
-def _check_seconds(name: str, value: object) -> None:
+def _check_seconds(name: str, value: Any) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:  # type: ignore[operator]
+    if not number or not 0 < value < math.inf:
         message = f"Timeout({name}={value!r}): must be a number of seconds above 0"
         raise ConfigurationError(message)

@@ -266,13 +266,13 @@ def _every_loop_driven(made: VirtualClock) -> Iterator[None]:
 
     run_forever = BaseEventLoop.run_forever
 
-    def run(loop: BaseEventLoop) -> None:
-        made.drive(loop)
-        run_forever(loop)
+    def run(self: BaseEventLoop) -> None:
+        made.drive(self)
+        run_forever(self)
 
     with suppress(RuntimeError):  # none is running; those that start inside are driven
         made.drive(asyncio.get_running_loop())
-    BaseEventLoop.run_forever = run  # type: ignore[method-assign, assignment]
+    BaseEventLoop.run_forever = run  # type: ignore[method-assign]
     try:
         yield
     finally:
