@@ -23,7 +23,7 @@ class Closing(Memory):
         self.ended: list[str] = []
 
     def flush(self, timeout: float) -> None:
-        self.ended.append(f"flush {timeout:g}")
+        self.ended.append(f"flush {round(timeout)}")
 
     def close(self) -> None:
         self.ended.append("close")

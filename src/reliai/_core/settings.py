@@ -7,6 +7,8 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet
 
+from reliai.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
