@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import subprocess
 import sys
@@ -135,7 +136,7 @@ def test_ids_leave_the_programs_own_chance_alone() -> None:
 # --- collect ------------------------------------------------------------------------------
 def test_collect_gives_the_calls_by_order_of_start() -> None:
     inner = reliai.reliable(name="inner")(lambda: "a")
-    outer = reliai.reliable(name="outer")(inner.__wrapped__)  # type: ignore[attr-defined]
+    outer = reliai.reliable(name="outer")(inspect.unwrap(inner))
     around = reliai.reliable(name="around")(lambda: inner())  # noqa: PLW0108
     with reliai.collect() as calls:
         around()

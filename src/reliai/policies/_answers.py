@@ -64,9 +64,7 @@ def answer_of(call: Call, value: Any) -> Answer:
     response = read_response(value) if looks_like_response(value) else None
     if response is None:
         return Answer(value)
-    answer = Answer(value, response.text or "", response.finish_reason, response.parsed)
-    answer.refused = answer.refused or response.refusal is not None
-    return answer
+    return Answer(value, response.text or "", response.finish_reason, response.parsed)
 
 
 async def collect(call: Call, stream: Any) -> Answer:
