@@ -310,8 +310,8 @@ def execute(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Outco
     if bound.asynchronous:
         message = f"{bound.site.name} is asynchronous; use `await reliai.aexecute(…)`"
         raise ConfigurationError(message)
-    outcome: Outcome = bound.execute(_with_self(function, args), kwargs)
-    return outcome
+    # Not kept in a variable: a traceback may reach this frame.
+    return bound.execute(_with_self(function, args), kwargs)  # type: ignore[no-any-return]
 
 
 async def aexecute(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Outcome:
@@ -324,8 +324,7 @@ async def aexecute(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -
     if not bound.asynchronous:
         message = f"{bound.site.name} is synchronous; use `reliai.execute(…)`"
         raise ConfigurationError(message)
-    outcome: Outcome = await bound.execute(_with_self(function, args), kwargs)
-    return outcome
+    return await bound.execute(_with_self(function, args), kwargs)  # type: ignore[no-any-return]
 
 
 def _guarded(function: Any, what: str) -> Bound:

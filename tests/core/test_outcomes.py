@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -100,6 +101,8 @@ def test_execute_is_for_guarded_functions_of_its_own_kind() -> None:
 
 # --- report -------------------------------------------------------------------------------
 def test_report_has_a_line_a_call_oldest_first() -> None:
+    gc.collect()  # streams that earlier tests left behind end their records now
+    reliai.flush()
     ask = reliai.reliable(name="ask")(ScriptedModel(["a", ValueError("no\nsecond line")]))
     stream = reliai.reliable(name="stream")(ScriptedModel([["a", "b"]]).streaming)
     fallen = reliai.reliable(reliai.Fallback("b"), name="fallen")(ScriptedModel([OSError("x")]))

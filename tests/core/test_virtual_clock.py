@@ -311,3 +311,32 @@ def test_limit_that_was_not_needed_lets_no_time_pass() -> None:
 
     with virtual_clock() as clock:
         asyncio.run(main(clock))
+
+
+def test_straggler_of_an_earlier_clock_that_sleeps_on_under_a_later_one_holds_nobody_up() -> None:
+    naps: list[float] = []
+    slept = threading.Event()
+
+    @reliai.Timeout(5)
+    def ask() -> None:
+        sleep(1000)  # until its clock is gone
+        gone.wait(10)
+        naps.append(1)
+        sleep(1000)  # by the clock that is there now
+        slept.set()
+
+    @reliai.Timeout(5)
+    def ask_again() -> None:
+        sleep(1000)
+
+    gone = threading.Event()
+    with virtual_clock(), pytest.raises(reliai.CallTimeout):
+        ask()
+    with virtual_clock() as clock:
+        gone.set()
+        while len(clock.slept) < 1:
+            time.sleep(0.001)
+        with pytest.raises(reliai.CallTimeout):
+            ask_again()
+        assert clock.now == 5
+    assert slept.wait(10)

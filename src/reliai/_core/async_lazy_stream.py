@@ -63,7 +63,10 @@ class AsyncLazyStream:
             self._stream = outcome.value
         else:
             self._closed = True
-        return outcome
+        try:
+            return outcome
+        finally:
+            del outcome  # a traceback may reach this frame, see `frames`
 
     async def _opened(self) -> AsyncStream | None:
         """The stream, started if need be; None after it was closed unstarted or failed to start."""

@@ -9,6 +9,7 @@ from reliai._core import stream
 from reliai._core.ambient import NOWHERE, ambient, current
 from reliai._core.call import Call
 from reliai._core.delivery import deliver
+from reliai._core.frames import empty_frames
 from reliai._core.outcome import Outcome
 from reliai._core.record import CallRecord, ErrorInfo
 from reliai._core.settings import settings
@@ -93,6 +94,7 @@ def finish(call: Call, outcome: Outcome) -> None:
         record.status = "degraded" if outcome.degraded else "success"
     else:
         _fail(record, outcome, error)
+        empty_frames(error)
         if call.exhausted and call.parent is not None:
             call.parent.exhausted = call.exhausted
     if call._site.measure is not None:  # noqa: SLF001
@@ -148,7 +150,10 @@ def serve_now(call: Call) -> Outcome:
         served.send(None)
     except StopIteration as stop:
         outcome: Outcome = stop.value
-        return outcome
+        try:
+            return outcome
+        finally:
+            del outcome  # a traceback may reach this frame, see `frames`
     return suspended(served)
 
 

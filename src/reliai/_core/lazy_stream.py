@@ -85,7 +85,10 @@ class LazyStream:
             self._stream = outcome.value
         else:
             self._closed = True
-        return outcome
+        try:
+            return outcome
+        finally:
+            del outcome  # a traceback may reach this frame, see `frames`
 
     def _opened(self) -> SyncStream | None:
         """The stream, started if need be; None after it was closed unstarted or failed to start."""

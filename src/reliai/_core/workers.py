@@ -131,13 +131,13 @@ class Worker:
             return True
 
     def _loop(self) -> None:
-        _ours.worker = True
         while True:
             if not self._wake.acquire(timeout=IDLE_SECONDS) and self._retire():
                 return
             if self._job is None:
                 continue
             time, context, function, args, kwargs = self._job
+            _ours.time = time
             result, error = None, None
             try:
                 result = context.run(function, *args, **kwargs)
@@ -157,6 +157,8 @@ class Worker:
             elif not left and told is not None:
                 told()
             time.busy(-1)  # the clock it began by: another may be in use by now
+            _ours.time = None
+            del time
             if left:
                 return
 
@@ -183,15 +185,15 @@ def _without_this_frame(error: BaseException) -> BaseException:
 
 
 class _Ours(threading.local):
-    worker = False
+    time: clock.Clock | None = None
 
 
 _ours = _Ours()
 
 
-def on_worker() -> bool:
-    """Whether this code runs on one of our threads."""
-    return _ours.worker
+def on_worker() -> clock.Clock | None:
+    """The clock that counts the work of this thread, when it is one of ours; None otherwise."""
+    return _ours.time
 
 
 def acquire() -> Worker:

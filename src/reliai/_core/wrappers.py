@@ -70,7 +70,10 @@ def _sync_executor(site: Site) -> Callable[..., Outcome]:
             deliver_stream(call, outcome)
         else:
             finish(call, outcome)
-        return outcome
+        try:
+            return outcome
+        finally:
+            del outcome  # a traceback may reach this frame, see `frames`
 
     return execute
 
@@ -110,7 +113,10 @@ def _async_executor(site: Site) -> Callable[..., Any]:
             deliver_stream(call, outcome)
         else:
             finish(call, outcome)
-        return outcome
+        try:
+            return outcome
+        finally:
+            del outcome  # a traceback may reach this frame, see `frames`
 
     return execute
 

@@ -10,6 +10,7 @@ from reliai._core.binding import bound_of, new_target
 from reliai._core.call import checked_parameter
 from reliai._core.complaints import follow, note
 from reliai._core.decorator import Policy
+from reliai._core.frames import empty_frames
 from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
 from reliai.errors import ConfigurationError, ErrorKind, ReliaiError
@@ -132,7 +133,10 @@ class Fallback(Policy):
             return outcome
         if self._in_vain(call, outcome):
             return outcome
-        return await self._fall_back(call, proceed, outcome, kept)
+        try:
+            return await self._fall_back(call, proceed, outcome, kept)
+        finally:
+            del outcome  # its traceback may reach this frame, see `frames`
 
     async def _fall_back(
         self, call: Call, proceed: Proceed, first: Outcome, kept: _Arguments | None
@@ -141,12 +145,13 @@ class Fallback(Policy):
         asked_before = record._asked  # noqa: SLF001
         record._asked = (*asked_before, call._target.function)  # noqa: SLF001
         tried: list[str] = []
-        outcome = first
+        outcome = next_outcome = first
         for target in self._targets_for(first):
             if target.function is not None and target.function in record._asked:  # noqa: SLF001
                 continue
             kind = str(getattr(outcome.failure, "kind", ErrorKind.UNKNOWN))
             call.emit("fallback", to=target.name, error=kind)
+            empty_frames(outcome.error)
             tried.append(target.name)
             record._asked = (*record._asked, target.function)  # noqa: SLF001
             given = call if kept is None else call.given(*_detached(kept))
@@ -160,7 +165,10 @@ class Fallback(Policy):
             if not self._worth_another(call, outcome):
                 break
         record._asked = asked_before  # noqa: SLF001
-        return outcome if outcome.error is None else _failed(call, first, outcome, tried)
+        try:
+            return outcome if outcome.error is None else _failed(call, first, outcome, tried)
+        finally:
+            del outcome, next_outcome, first  # as above
 
     def _targets_for(self, outcome: Outcome) -> tuple[_Target, ...]:
         failure = outcome.failure

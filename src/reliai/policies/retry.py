@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from reliai._core.chance import chance
 from reliai._core.complaints import follow, note, warn, warn_once
 from reliai._core.decorator import Policy
+from reliai._core.frames import empty_frames
 from reliai._core.outcome import Outcome
 from reliai.decisions.backoff import Stop, full_jitter, next_delay
 from reliai.decisions.retry_budget import RetryBudget
@@ -229,6 +230,7 @@ class Retry(Policy):
         failure = outcome.failure
         kind = "unwanted_result" if failure is None else str(failure.kind)
         call.emit("retry", attempt=made, wait=seconds, error=kind)
+        empty_frames(outcome.error)
         if outcome.error is None:
             await _discard(call, outcome.value)
         if seconds > 0:

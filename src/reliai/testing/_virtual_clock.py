@@ -94,8 +94,9 @@ class VirtualClock:
             self._changed.notify_all()
 
     def _wait_until(self, until: float | None, lock: threading.Lock | None) -> bool:
-        worker, loop = on_worker(), _running_loop()
-        with self._changed, self._waiter(until, loop, self._sleeping, drives=not worker):
+        counted, loop = on_worker(), _running_loop()
+        worker = counted is self  # one left behind under an earlier clock does not count here
+        with self._changed, self._waiter(until, loop, self._sleeping, drives=counted is None):
             self._blocked += worker
             self._locks += [] if lock is None else [lock]
             try:
