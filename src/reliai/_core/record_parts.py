@@ -1,0 +1,140 @@
+"""The parts of a call record: errors, events, what checks said, attempts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Attempt", "CheckResult", "ErrorInfo", "Event"]
+
+MESSAGE_LIMIT = 500
+"""Characters of an error's message that a record keeps."""
+
+
+class ErrorInfo(NamedTuple):
+    """An error as a record keeps it: its kind, its type's name and its message, cut to size."""
+
+    kind: str
+    type: str
+    message: str
+
+    @classmethod
+    def of(cls, error: BaseException, kind: str) -> ErrorInfo:
+        """Describe `error`, keeping neither the exception nor what it refers to."""
+        return cls(str(kind), _type_name(error), _message(error))
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def _message(error: BaseException) -> str:
+    if type(error).__module__.startswith("pydantic_core"):
+        # Its message quotes the values it looked at, and content is recorded only when asked for.
+        count = getattr(error, "error_count", int)
+        return f"{count()} validation errors"
+    try:
+        return str(error)[:MESSAGE_LIMIT]
+    except Exception:  # noqa: BLE001  a broken __str__ must not change the call
+        return "(its message could not be read)"
+
+
+class Event(NamedTuple):
+    """Something a policy did.
+
+    Attributes:
+        kind: what, as one word with underscores: "retry", "circuit_opened".
+        at: seconds since the call started.
+        attributes: the numbers behind it; plain data.
+    """
+
+    kind: str
+    at: float
+    attributes: Mapping[str, Any]
+
+
+class CheckResult(NamedTuple):
+    """What one check said: its name, whether it passed, and why not."""
+
+    name: str
+    passed: bool
+    reason: str | None = None
+
+
+class Attempt:
+    """One call of a target.
+
+    Attributes:
+        number: 1-based, over all retries, reasks and targets of the call.
+        target: the function called.
+        started_at: Unix seconds.
+        began: the same moment by the monotonic clock; not part of `to_dict`.
+        duration: seconds; of a stream, until its end.
+        status: "success", "error" or "cancelled"; None while it runs.
+        error: what it failed with.
+        model, input_tokens, output_tokens: as the provider reported them.
+        wait: seconds waited before it, by a retry.
+    """
+
+    __slots__ = (
+        "began",
+        "duration",
+        "error",
+        "input_tokens",
+        "model",
+        "number",
+        "output_tokens",
+        "started_at",
+        "status",
+        "target",
+        "wait",
+    )
+
+    number: int
+    target: str
+    started_at: float
+    began: float
+    duration: float | None
+    status: str | None
+    error: ErrorInfo | None
+    model: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    wait: float
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ATTEMPT_DEFAULTS:
+            return _ATTEMPT_DEFAULTS[name]
+        message = f"Attempt has no attribute {name!r}"
+        raise AttributeError(message)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        fields = {name: getattr(self, name) for name in _ATTEMPT_FIELDS}
+        fields["error"] = None if self.error is None else self.error._asdict()
+        return fields
+
+    def __repr__(self) -> str:
+        return f"<Attempt {self.number} of {self.target}: {self.status or 'running'}>"
+
+
+_ATTEMPT_FIELDS = (
+    "number",
+    "target",
+    "started_at",
+    "duration",
+    "status",
+    "error",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "wait",
+)
+_ATTEMPT_DEFAULTS: dict[str, Any] = {**dict.fromkeys(_ATTEMPT_FIELDS), "wait": 0.0}
