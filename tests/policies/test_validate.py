@@ -252,12 +252,11 @@ def test_an_asynchronous_check_is_awaited() -> None:
         model("rude")
 
 
-@pytest.mark.skipif(
-    sys.version_info >= (3, 12), reason="from 3.12 on a traceback keeps the frames above it as well"
-)
 @every_one_value
 @pytest.mark.parametrize("timeout", [None, 5.0])
 def test_a_crash_leaves_no_cycle_behind(kind: str, timeout: float | None) -> None:
+    if kind == "async" and sys.version_info >= (3, 12):
+        pytest.skip("open: from 3.12 on a crashing check of an asynchronous call leaves a cycle")
     crashes: list[weakref.ref[Exception]] = []
 
     class Crash(Exception):
