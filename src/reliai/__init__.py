@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from reliai._configure import flush as flush
     from reliai._configure import report as report
     from reliai._configure import shutdown as shutdown
+    from reliai._core.agent_run import run as run
     from reliai._core.ambient import collect as collect
     from reliai._core.ambient import context as context
     from reliai._core.ambient import current_call as current_call
@@ -24,14 +25,25 @@ if TYPE_CHECKING:
     from reliai._core.decorator import Policy as Policy
     from reliai._core.outcome import Outcome as Outcome
     from reliai._core.record import CallRecord as CallRecord
+    from reliai._core.reports import measure as measure
+    from reliai._core.reports import read as read
+    from reliai._core.reports import usage as usage
     from reliai._core.stream import Stream as Stream
+    from reliai._tool import tool as tool
+    from reliai.checks import CanaryToken as CanaryToken
     from reliai.checks import Check as Check
+    from reliai.checks import HiddenText as HiddenText
     from reliai.checks import MaxLength as MaxLength
+    from reliai.checks import MaxTokens as MaxTokens
+    from reliai.checks import NoRefusal as NoRefusal
     from reliai.checks import NotEmpty as NotEmpty
+    from reliai.checks import NotTruncated as NotTruncated
     from reliai.checks import OneOf as OneOf
     from reliai.checks import Pattern as Pattern
+    from reliai.checks import Pii as Pii
     from reliai.checks import Replace as Replace
     from reliai.checks import Schema as Schema
+    from reliai.checks import Secrets as Secrets
     from reliai.checks import check as check
     from reliai.decisions.retry_budget import RetryBudget as RetryBudget
     from reliai.errors import AmbiguousOutcome as AmbiguousOutcome
@@ -44,6 +56,7 @@ if TYPE_CHECKING:
     from reliai.errors import GateFailed as GateFailed
     from reliai.errors import GuardRejected as GuardRejected
     from reliai.errors import OutputInvalid as OutputInvalid
+    from reliai.errors import OutputRefused as OutputRefused
     from reliai.errors import OutputTruncated as OutputTruncated
     from reliai.errors import RateLimited as RateLimited
     from reliai.errors import ReliaiError as ReliaiError
@@ -55,11 +68,14 @@ if TYPE_CHECKING:
     from reliai.pipeline import pipeline_of as pipeline_of
     from reliai.pipeline import reliable as reliable
     from reliai.pipeline import standard as standard
+    from reliai.policies.budget import Budget as Budget
+    from reliai.policies.cache import Cache as Cache
     from reliai.policies.circuit_breaker import CircuitBreaker as CircuitBreaker
     from reliai.policies.circuit_breaker import circuits as circuits
     from reliai.policies.fallback import Fallback as Fallback
     from reliai.policies.fallback import Value as Value
     from reliai.policies.guard import Guard as Guard
+    from reliai.policies.once import Once as Once
     from reliai.policies.retry import Retry as Retry
     from reliai.policies.timeout import Timeout as Timeout
     from reliai.policies.validate import Validate as Validate
@@ -67,7 +83,9 @@ if TYPE_CHECKING:
     from reliai.providers import Response as Response
     from reliai.providers import classify as classify
     from reliai.providers import control_flow as control_flow
+    from reliai.providers import format_for as format_for
     from reliai.providers import read_response as read_response
+    from reliai.providers import set_price as set_price
     from reliai.stats import Cusum as Cusum
 
     __version__: str
@@ -82,19 +100,29 @@ _MODULES = {
         "mode",
         "remaining",
     ),
+    "reliai._core.agent_run": ("run",),
     "reliai._core.call": ("Call",),
     "reliai._core.outcome": ("Outcome",),
     "reliai._core.decorator": ("Policy",),
     "reliai._core.record": ("CallRecord",),
+    "reliai._core.reports": ("measure", "read", "usage"),
     "reliai._core.stream": ("Stream",),
+    "reliai._tool": ("tool",),
     "reliai.checks": (
+        "CanaryToken",
         "Check",
+        "HiddenText",
         "MaxLength",
+        "MaxTokens",
+        "NoRefusal",
         "NotEmpty",
+        "NotTruncated",
         "OneOf",
         "Pattern",
+        "Pii",
         "Replace",
         "Schema",
+        "Secrets",
         "check",
     ),
     "reliai._configure": ("configure", "flush", "report", "shutdown"),
@@ -110,6 +138,7 @@ _MODULES = {
         "GateFailed",
         "GuardRejected",
         "OutputInvalid",
+        "OutputRefused",
         "OutputTruncated",
         "RateLimited",
         "ReliaiError",
@@ -117,13 +146,24 @@ _MODULES = {
         "StreamInterrupted",
     ),
     "reliai.pipeline": ("Pipeline", "aexecute", "execute", "pipeline_of", "reliable", "standard"),
+    "reliai.policies.budget": ("Budget",),
+    "reliai.policies.cache": ("Cache",),
     "reliai.policies.circuit_breaker": ("CircuitBreaker", "circuits"),
     "reliai.policies.fallback": ("Fallback", "Value"),
     "reliai.policies.guard": ("Guard",),
+    "reliai.policies.once": ("Once",),
     "reliai.policies.retry": ("Retry",),
     "reliai.policies.timeout": ("Timeout",),
     "reliai.policies.validate": ("Validate",),
-    "reliai.providers": ("Failure", "Response", "classify", "control_flow", "read_response"),
+    "reliai.providers": (
+        "Failure",
+        "Response",
+        "classify",
+        "control_flow",
+        "format_for",
+        "read_response",
+        "set_price",
+    ),
     "reliai.stats": ("Cusum",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
