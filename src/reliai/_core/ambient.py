@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from reliai._core.call import Call
     from reliai._core.record import CallRecord
+    from reliai._core.usage import Meter
 
 __all__ = [
     "Ambient",
@@ -45,6 +46,7 @@ class Ambient:
         attempts: how many attempts `deactivated()` leaves to a call; None outside of it.
         mode: "enforce", "observe" or "off"; None where nothing was said.
         collectors: lists that get every record started inside.
+        meters: what adds up the usage of every call started inside.
         leaf_filter: wraps each function about to be called; how tests inject faults.
     """
 
@@ -55,6 +57,7 @@ class Ambient:
         "deadline",
         "leaf_filter",
         "limit",
+        "meters",
         "mode",
         "run_id",
         "session",
@@ -74,6 +77,7 @@ class Ambient:
     attempts: int | None
     mode: str | None
     collectors: tuple[list[CallRecord], ...]
+    meters: tuple[Meter, ...]
     leaf_filter: Callable[[Call, Callable[..., Any]], Callable[..., Any]] | None
 
     def __init__(self) -> None:
@@ -85,6 +89,7 @@ class Ambient:
         self.attempts = None
         self.mode = None
         self.collectors = ()
+        self.meters = ()
         self.leaf_filter = None
 
     def but(self, **changes: Any) -> Ambient:

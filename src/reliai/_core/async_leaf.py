@@ -22,7 +22,8 @@ from reliai._core.limits import nearest, overrun
 from reliai._core.opening import opened_stream
 from reliai._core.outcome import Outcome
 from reliai._core.stream import NOTHING
-from reliai._core.values import PLAIN, note_response, opaque_stream
+from reliai._core.usage import note_value
+from reliai._core.values import PLAIN, opaque_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -123,7 +124,7 @@ async def _received(call: Call, attempt: Attempt, value: Any) -> Outcome:
     if call._site.streaming or (opaque_stream(value) and hasattr(value, "__aiter__")):  # noqa: SLF001
         return await _open(call, attempt, lambda: value)
     attempt_succeeded(call, attempt)
-    note_response(call, attempt, value)
+    note_value(call, attempt, value)
     return Outcome(value)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reliai._core.runtime import Runtime
     from reliai._core.site import Site
     from reliai._core.stream import Stream
+    from reliai._core.usage import Meter
     from reliai.clock import Clock
 
 __all__ = ["Call", "Limit", "Proceed"]
@@ -41,6 +42,7 @@ class Call:
         deadline: when the whole call must be done, by the monotonic clock; None for no limit.
         clock: where the time comes from.
         ambient: what surrounds the call: `context`, `deactivated`, `mode`.
+        meters: what adds up the usage of this call and of those inside it.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class Call:
         "kwargs",
         "layer",
         "limit",
+        "meters",
         "mode",
         "parent",
         "started",
@@ -99,6 +102,7 @@ class Call:
         self.waited = 0.0
         self.mode = "enforce"
         self.parent: Call | None = None
+        self.meters: tuple[Meter, ...] = ()
         self.watched = ambient.leaf_filter is not None or hooks.watching
         self.layer = "inherited"
         self.limit = 0.0
@@ -236,6 +240,10 @@ class Call:
     def given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """The same call with other arguments."""
         return self._copy(args=args, kwargs=kwargs, _arguments=None)
+
+    def metered(self, meter: Meter) -> Call:
+        """The same call, with one more meter that its usage is told to."""
+        return self._copy(meters=(*self.meters, meter))
 
     def answered_by(self, target: str) -> None:
         """Put on the record who gave the answer, when it was not the function called last."""

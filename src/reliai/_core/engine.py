@@ -13,6 +13,7 @@ from reliai._core.frames import empty_frames
 from reliai._core.outcome import Outcome
 from reliai._core.record import CallRecord, ErrorInfo
 from reliai._core.settings import settings
+from reliai._core.usage import joined
 from reliai.errors import CircuitOpen, ConfigurationError, ErrorKind
 
 if TYPE_CHECKING:
@@ -44,9 +45,12 @@ def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     if parent is not None:
         record._parent = parent._record  # noqa: SLF001
         call.parent = parent
+        call.meters = parent.meters
         if parent.bound is not None and parent._record.duration is None:  # noqa: SLF001
             _inherit(call, parent.bound)
     if here is not NOWHERE:
+        if here.meters:
+            call.meters = joined(call.meters, here.meters)
         if here.deadline is not None:
             _inherit(call, here.deadline)
         if here.mode is not None:

@@ -13,7 +13,8 @@ from reliai._core.limits import overrun
 from reliai._core.outcome import Outcome, StreamOutcome
 from reliai._core.record import Attempt, ErrorInfo
 from reliai._core.stream import NOTHING
-from reliai._core.values import note_response, opaque_stream
+from reliai._core.usage import note_value
+from reliai._core.values import opaque_stream
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def received(
     if problem is not None:
         return attempt_failed(call, attempt, problem)
     attempt_succeeded(call, attempt)
-    note_response(call, attempt, value)
+    note_value(call, attempt, value)
     return Outcome(value)
 
 

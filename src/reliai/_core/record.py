@@ -15,6 +15,7 @@ from reliai._core.record_parts import Attempt, CheckResult, ErrorInfo, Event
 from reliai._core.record_schema import RECORD_FIELDS, RECORD_SCHEMA, SCHEMA_VERSION
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Mapping
 
     from reliai._core.ambient import Ambient
@@ -70,6 +71,7 @@ class CallRecord:
         "_id",
         "_identity",
         "_parent",
+        "_seen",
         "_site",
         "_spent",
         "_started",
@@ -111,6 +113,7 @@ class CallRecord:
     _error: ErrorInfo | Refusal | None
     _asked: tuple[object, ...]
     _exhausted: int
+    _seen: deque[object] | None
 
     started_at: float
     duration: float | None
@@ -289,6 +292,7 @@ _DEFAULTS: dict[str, Any] = {
     "_asked": (),
     "_exhausted": 0,
     "_parent": None,
+    "_seen": None,
 }
 for _name, _member in vars(CallRecord).items():
     if isinstance(_member, property):
