@@ -1,0 +1,19 @@
+"""What several processes share: memory for one, SQLite for those of a host, Redis for many hosts.
+
+Floor 2. Imports only the floors below; redis-py is imported when a Redis is opened. No policy knows
+which backend it works with.
+"""
+
+from reliai.state.base import Count, Counted, Entry, Exchanged, State, StateUnavailable, Taken
+from reliai.state.opening import open_state
+
+__all__ = [
+    "Count",
+    "Counted",
+    "Entry",
+    "Exchanged",
+    "State",
+    "StateUnavailable",
+    "Taken",
+    "open_state",
+]

@@ -1,0 +1,59 @@
+"""From a URL to a state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from reliai.state.base import State
+
+__all__ = ["open_state"]
+
+_REDIS = ("redis://", "rediss://", "unix://")
+_SQLITE = "sqlite:///"
+_NEEDED = ("exchange", "reserve", "take", "get", "put", "lease", "release", "close")
+
+
+def open_state(given: object) -> State:
+    """A state from its URL, or the object itself when it is one already.
+
+    Args:
+        given: "memory", "sqlite:///path/to/file.db", "redis://host:6379/0" (also "rediss://" and
+            "unix://"; "?prefix=app" keeps applications apart), or a state object.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
+    if not isinstance(given, str):
+        if all(callable(getattr(given, name, None)) for name in _NEEDED):
+            return cast("State", given)
+        message = f"state={given!r} is no state; give 'redis://host:6379/0' or 'sqlite:///file.db'"
+        raise ConfigurationError(message)
+    if given in {"memory", "memory://"}:
+        from reliai.state.memory import MemoryState  # noqa: PLC0415  only the one asked for
+
+        return MemoryState()
+    if given.startswith(_SQLITE) and len(given) > len(_SQLITE):
+        from reliai.state.sqlite import SqliteState  # noqa: PLC0415
+
+        return SqliteState(given.removeprefix(_SQLITE))
+    if given.startswith(_REDIS):
+        return _redis(given)
+    message = (
+        f"state={given!r} is unknown; give 'memory', 'sqlite:///path/to/file.db' (four slashes "
+        "for an absolute path), or 'redis://host:6379/0'"
+    )
+    raise ConfigurationError(message)
+
+
+def _redis(url: str) -> State:
+    from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit  # noqa: PLC0415
+
+    from reliai.state.redis import RedisState  # noqa: PLC0415
+
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    prefix = options.pop("prefix", "reliai")
+    return RedisState(urlunsplit(parts._replace(query=urlencode(options))), prefix)
