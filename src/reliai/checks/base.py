@@ -24,6 +24,7 @@ __all__ = [
     "FunctionCheck",
     "OnError",
     "Replace",
+    "Span",
     "as_check",
     "as_checks",
     "check",
@@ -31,6 +32,9 @@ __all__ = [
 
 OnError: TypeAlias = Literal["block", "allow"]
 """What a check that crashes or runs out of time does to the call."""
+
+FailsAs: TypeAlias = Literal["invalid", "refused", "truncated"]
+"""What an answer that fails a check is."""
 
 DEFAULT_TIMEOUT = 1.0
 """Seconds an `async def` check may take unless it says otherwise."""
@@ -49,6 +53,9 @@ class Replace:
 CheckVerdict: TypeAlias = bool | str | Replace | None
 """What a check returns: None or True passes, False or a reason fails, `Replace(value)` changes."""
 
+Span: TypeAlias = tuple[int, int, str | None]
+"""A part of a text: its start, its end, and what to put in its place, or None: it is forbidden."""
+
 
 class Check:
     """A rule for one value. Subclass it, or use any function of one value.
@@ -65,6 +72,10 @@ class Check:
             text is accepted; None: only the whole text can be judged.
         asynchronous: whether calling it gives an awaitable.
         reads_text: whether it judges the text of an answer, and not the value parsed from it.
+        reads_response: whether it is given the provider's `Response`, where there is one; where
+            there is none it is given the answer's text, or the value.
+        fails_as: what an answer that fails it is: "invalid" (the model may be asked again),
+            "refused" or "truncated" (it is not).
     """
 
     name: str = ""
@@ -73,6 +84,8 @@ class Check:
     window: int | None = None
     asynchronous: bool = False
     reads_text: bool = False
+    reads_response: bool = False
+    fails_as: FailsAs = "invalid"
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -91,6 +104,22 @@ class Check:
         Raises:
             ConfigurationError: when it cannot be built.
         """
+
+    def spans(self, text: str, /) -> Iterable[Span] | None:
+        """The parts of a text that the check would replace or forbid, in order, none in another.
+
+        What lets a check that replaces work on a stream piece by piece: with a `window`, it is
+        asked of parts of the text, which begin and end anywhere. None: it has no such parts.
+        """
+        return None
+
+    def stream(self) -> Callable[[str], CheckVerdict] | None:
+        """A fresh judge of one stream, called with each piece of text that is new in it.
+
+        For checks that count: they need not see the whole text again with every chunk. None: the
+        check is called with as much of the text as its window says.
+        """
+        return None
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain data."""
@@ -126,6 +155,8 @@ class FunctionCheck(Check):
 
     def _inherit(self, other: Check) -> None:
         self.reads_text = other.reads_text
+        self.reads_response = other.reads_response
+        self.fails_as = other.fails_as
         if self.timeout is None:
             self.timeout = other.timeout
         if self.window is None:
@@ -137,6 +168,12 @@ class FunctionCheck(Check):
     def prepare(self) -> None:
         if isinstance(self._function, Check):
             self._function.prepare()
+
+    def spans(self, text: str, /) -> Iterable[Span] | None:
+        return self._function.spans(text) if isinstance(self._function, Check) else None
+
+    def stream(self) -> Callable[[str], CheckVerdict] | None:
+        return self._function.stream() if isinstance(self._function, Check) else None
 
     def __repr__(self) -> str:
         return f"reliai.check({self.name!r})"
