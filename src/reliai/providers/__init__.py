@@ -7,20 +7,26 @@ from reliai.providers.answer import Response, ToolCall
 from reliai.providers.classification import classify
 from reliai.providers.clients import InnerClient, inner_retries
 from reliai.providers.failure import Failure
+from reliai.providers.formats import format_for
 from reliai.providers.prices import price_of, set_price
 from reliai.providers.response import looks_like_response, read_response
+from reliai.providers.streams import StreamReader, chunk_text, stream_reader
 from reliai.providers.traits import control_flow
 
 __all__ = [
     "Failure",
     "InnerClient",
     "Response",
+    "StreamReader",
     "ToolCall",
+    "chunk_text",
     "classify",
     "control_flow",
+    "format_for",
     "inner_retries",
     "looks_like_response",
     "price_of",
     "read_response",
     "set_price",
+    "stream_reader",
 ]
