@@ -186,11 +186,12 @@ _BY_NAME: dict[Rank, str] = {
     Rank.SERVER: "InternalServerError ModelServerError langchain_core.ModelAPIError",
     Rank.BAD_REQUEST: """ModelRequestRejectedError ModelInvalidRequestError
         botocore.ParamValidationError""",
-    Rank.TRANSPORT_CONNECTION: "NoResponseError ModelConnectionError",
+    Rank.TRANSPORT_CONNECTION: "NoResponseError ModelConnectionError reliai.IncompleteStream",
     Rank.MALFORMED: """UnknownApiResponseError json.JSONDecodeError
         mistralai.ResponseValidationError cohere.ParsingError botocore.EventStreamError""",
     Rank.INVALID_OUTPUT: """OutputParserException pydantic_ai.UnexpectedModelBehavior
         agents.ModelBehaviorError""",
+    Rank.STREAM: "reliai.InStreamError",
     Rank.TRUNCATED: """LengthFinishReasonError OutputTokenLimitExceeded IncompleteToolCall
         IncompleteOutputException""",
     Rank.REJECTED: "pydantic_ai.ConcurrencyLimitExceeded",
@@ -201,7 +202,9 @@ NAMES: dict[str, Rank] = {name: rank for rank, names in _BY_NAME.items() for nam
 
 BARE_STREAM_ERRORS = frozenset({"APIError"})
 """Classes whose plain instances the SDKs raise only for errors inside a stream."""
-STREAM_NAMES = frozenset({"EventStreamError", "StreamChunkTimeoutError", "MidStreamFallbackError"})
+STREAM_NAMES = frozenset(
+    """EventStreamError StreamChunkTimeoutError MidStreamFallbackError InStreamError""".split()
+)
 
 PROVIDERS = frozenset(
     """openai anthropic google mistralai cohere litellm botocore boto3 pydantic_ai langchain_core
