@@ -154,10 +154,17 @@ class AsyncStream(Stream):
 
     def __del__(self) -> None:
         if not getattr(self, "ended", True):
-            if not self._closing:
-                loop, context, source = self._loop, self._context, self._source
-                abandon(lambda: _close_later(loop, context, source))
-            abandon(lambda: self.end(GeneratorExit()))
+            self._leave()
+
+    def _leave(self) -> None:
+        """Close the source and end, where nobody is there to wait for it."""
+        if self.ended:
+            return
+        if not self._closing:
+            self._closing = True
+            loop, context, source = self._loop, self._context, self._source
+            abandon(lambda: _close_later(loop, context, source))
+        abandon(lambda: self.end(GeneratorExit()))
 
 
 def _task(context: Context, act: Callable[[], Any]) -> asyncio.Task[None]:

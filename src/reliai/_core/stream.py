@@ -124,6 +124,8 @@ class Stream:
         callbacks, self._done = self._done, []
         for done in callbacks:
             _tell(done, outcome)
+        if self._counted is None:
+            return  # nobody got its chunks but a policy, which delivers what it makes of them
         if isinstance(error, Exception) and not isinstance(error, StreamInterrupted):
             note(error, f"reliai: the stream failed after {self.chunks} delivered chunks")
 
