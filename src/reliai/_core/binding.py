@@ -6,8 +6,10 @@ import functools
 from types import MethodType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reliai._core.admission import refusal
 from reliai._core.kinds import kind_of
 from reliai._core.leaf import sync_leaf
+from reliai._core.outcome import Outcome
 from reliai._core.policy import as_policy
 from reliai._core.site import Site
 from reliai._core.target import Target, target_name
@@ -134,6 +136,8 @@ def _bind(function: Callable[..., Any], policies: tuple[Policy, ...], options: O
 
 
 def _terminal(call: Call) -> Any:
+    if call.meters and (refused := refusal(call)) is not None:
+        return Outcome(error=refused)
     return call._target.leaf(call)  # noqa: SLF001  the engine's own
 
 
