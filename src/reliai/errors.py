@@ -3,12 +3,13 @@
     ReliaiError
     ├── GuardRejected(ValueError)    the input failed a check; the model was not called
     ├── OutputInvalid(ValueError)    the answer failed a check; .errors .raw
+    │   ├── OutputRefused            the model, or its content filter, refused to answer
     │   └── OutputTruncated          the answer was cut off by its length limit
     ├── CallTimeout(TimeoutError)    a time limit ran out; .layer .seconds
     ├── CircuitOpen                  the circuit is open; .name .retry_after
     ├── RateLimited                  our own limiter said no; .retry_after
     ├── BulkheadFull                 no place left to run the call
-    ├── BudgetExceeded               money or tokens are spent
+    ├── BudgetExceeded               money or tokens are spent; .spent .cap .retry_after
     ├── StreamInterrupted            reliai cut a stream that had begun; .chunks .partial
     ├── AmbiguousOutcome             an effect may have happened; .idempotency_key
     ├── GateFailed                   an evaluation gate did not pass
@@ -34,6 +35,7 @@ __all__ = [
     "GateFailed",
     "GuardRejected",
     "OutputInvalid",
+    "OutputRefused",
     "OutputTruncated",
     "RateLimited",
     "ReliaiError",
@@ -162,6 +164,13 @@ class OutputInvalid(ReliaiError, ValueError):
         self.raw = raw
 
 
+class OutputRefused(OutputInvalid):
+    """The model, or a content filter behind it, refused to answer: HTTP 200, and no answer in it.
+
+    The same model is not asked again; one fallback is. `raw` is what the model said in refusing.
+    """
+
+
 class OutputTruncated(OutputInvalid):
     """The answer stopped at its length limit; it is neither repaired nor asked for again."""
 
@@ -235,7 +244,35 @@ class BulkheadFull(ReliaiError):
 
 
 class BudgetExceeded(ReliaiError):
-    """The call would spend more than its budget allows."""
+    """The call would spend more than a `Budget` or a `run` allows; the model was not called.
+
+    Attributes:
+        unit: what is short: "usd", "tokens", "calls", or "repeats" of equal tool calls.
+        spent: how much of it is gone.
+        reserved: how much is held for calls that have not ended.
+        wanted: how much was asked for.
+        cap: how much there is in all.
+        retry_after: seconds until there is room, if nothing else is spent; None when unknown.
+    """
+
+    def __init__(  # noqa: PLR0913  a refusal carries its numbers
+        self,
+        message: str,
+        *,
+        unit: str = "",
+        spent: float = 0,
+        reserved: float = 0,
+        wanted: float = 0,
+        cap: float = 0,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.unit = unit
+        self.spent = spent
+        self.reserved = reserved
+        self.wanted = wanted
+        self.cap = cap
+        self.retry_after = retry_after
 
 
 class StreamInterrupted(ReliaiError):

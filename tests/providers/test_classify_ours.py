@@ -25,6 +25,7 @@ def caused(error: Exception, cause: BaseException) -> Exception:
         (errors.RateLimited("no"), ErrorKind.REJECTED, (False, True, NONE), False),
         (errors.BulkheadFull("no"), ErrorKind.REJECTED, (False, True, NONE), False),
         (errors.OutputInvalid("no"), ErrorKind.INVALID_OUTPUT, (True, True, NONE), True),
+        (errors.OutputRefused("no"), ErrorKind.CONTENT_FILTER, (False, True, NONE), True),
         (errors.OutputTruncated("no"), ErrorKind.INVALID_OUTPUT, (False, True, NONE), True),
         (errors.CallTimeout("attempt", 1), ErrorKind.TIMEOUT, (True, True, FAILURE), None),
         (errors.CallTimeout("first_chunk", 1), ErrorKind.TIMEOUT, (True, True, FAILURE), None),

@@ -1,18 +1,53 @@
-"""Checks: rules for one value, which Guard runs on arguments and Validate on answers."""
+"""Checks: rules for one value, which Guard runs on arguments and Validate on answers.
 
-from reliai.checks.base import Check, CheckVerdict, Replace, check
-from reliai.checks.schema import Schema
-from reliai.checks.text import MaxLength, NotEmpty, Pattern
-from reliai.checks.values import OneOf
+Each name is loaded when it is first used, so that who needs a length does not load the rest.
+"""
 
-__all__ = [
-    "Check",
-    "CheckVerdict",
-    "MaxLength",
-    "NotEmpty",
-    "OneOf",
-    "Pattern",
-    "Replace",
-    "Schema",
-    "check",
-]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reliai.checks.base import Check as Check
+    from reliai.checks.base import CheckVerdict as CheckVerdict
+    from reliai.checks.base import Replace as Replace
+    from reliai.checks.base import check as check
+    from reliai.checks.canary import CanaryToken as CanaryToken
+    from reliai.checks.ending import NoRefusal as NoRefusal
+    from reliai.checks.ending import NotTruncated as NotTruncated
+    from reliai.checks.hidden import HiddenText as HiddenText
+    from reliai.checks.schema import Schema as Schema
+    from reliai.checks.text import MaxLength as MaxLength
+    from reliai.checks.text import NotEmpty as NotEmpty
+    from reliai.checks.text import Pattern as Pattern
+    from reliai.checks.tokens import MaxTokens as MaxTokens
+    from reliai.checks.values import OneOf as OneOf
+
+_MODULES = {
+    "base": ("Check", "CheckVerdict", "Replace", "check"),
+    "canary": ("CanaryToken",),
+    "ending": ("NoRefusal", "NotTruncated"),
+    "hidden": ("HiddenText",),
+    "schema": ("Schema",),
+    "text": ("MaxLength", "NotEmpty", "Pattern"),
+    "tokens": ("MaxTokens",),
+    "values": ("OneOf",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]  # noqa: PLE0605  one list of names serves loading and exporting
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            message = f"module 'reliai.checks' has no attribute {name!r}"
+            raise AttributeError(message)
+        from importlib import import_module  # noqa: PLC0415
+
+        thing = getattr(import_module(f"reliai.checks.{_HOME[name]}"), name)
+        globals()[name] = thing
+        return thing
+
+    def __dir__() -> list[str]:
+        return __all__

@@ -6,15 +6,16 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.stream import NOTHING
-from reliai.providers import looks_like_response, read_response
+from reliai.providers import Response, looks_like_response, read_response
 
 if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.outcome import Outcome
+    from reliai.checks.base import Check
 
-__all__ = ["Answer", "answer_of", "close_unread", "collect", "replay"]
+__all__ = ["REFUSALS", "Answer", "answer_of", "close_unread", "collect", "replay"]
 
-_REFUSALS = frozenset({"refusal", "content_filter"})
+REFUSALS = frozenset({"refusal", "content_filter"})
 
 
 class Answer:
@@ -24,6 +25,8 @@ class Answer:
         raw: the answer as it came; of a stream its whole text, or the list of its chunks.
         value: the answer as the checks left it.
         text: its text; None when it is neither text nor a provider's response.
+        source: what the provider's response said; None where no response was seen. Of a text that
+            was taken from one, what the record tells of it.
         response: whether it is a provider's response object.
         parsed: what the provider's SDK built from it; None when nothing.
         cut_off: whether it reached its length limit.
@@ -31,23 +34,43 @@ class Answer:
         chunks: of a stream, its chunks.
     """
 
-    __slots__ = ("chunks", "cut_off", "parsed", "raw", "refused", "response", "text", "value")
+    __slots__ = (
+        "chunks",
+        "cut_off",
+        "parsed",
+        "raw",
+        "refused",
+        "response",
+        "source",
+        "text",
+        "value",
+    )
 
-    def __init__(
-        self, value: Any, text: str | None = None, finish: str | None = None, parsed: Any = None
-    ) -> None:
+    def __init__(self, value: Any, text: str | None = None, source: Response | None = None) -> None:
         self.value = self.raw = value
         self.text = text
+        self.source = source
         self.response = text is not None and not isinstance(value, str)
-        self.parsed = parsed
+        finish = None if source is None else source.finish_reason
+        self.parsed = None if source is None else source.parsed
         self.cut_off = finish == "length"
-        self.refused = finish in _REFUSALS
+        self.refused = finish in REFUSALS
         self.chunks: list[Any] | None = None
 
     @property
     def subject(self) -> Any:
         """What checks look at when nothing is parsed from it."""
         return self.value if self.text is None else self.text
+
+    @property
+    def words(self) -> Any:
+        """What the model said in refusing; the answer as it came when it said nothing."""
+        source = self.source
+        return (source and (source.refusal or source.text)) or self.raw
+
+    def seen_by(self, check: Check, subject: Any) -> Any:
+        """What `check` is called with, where the text or value is `subject` by now."""
+        return self.source if check.reads_response and self.source is not None else subject
 
     def replace(self, value: Any) -> None:
         """Put what a check made of it in its place."""
@@ -59,12 +82,29 @@ class Answer:
 def answer_of(call: Call, value: Any) -> Answer:
     """Read an answer of any kind."""
     if isinstance(value, str):
-        # What `reliai.read` told the record of the response that the text was taken from.
-        return Answer(value, value, call._record.finish_reason)  # noqa: SLF001  the call's own
+        return Answer(value, value, _read_before(call, value))
     response = read_response(value) if looks_like_response(value) else None
     if response is None:
         return Answer(value)
-    return Answer(value, response.text or "", response.finish_reason, response.parsed)
+    return Answer(value, response.text or "", response)
+
+
+def _read_before(call: Call, text: str) -> Response | None:
+    """What `reliai.read` told the record of the response that a text was taken from.
+
+    Only the attempt that gave the text counts: an earlier one may have read another response.
+    """
+    record = call._record  # noqa: SLF001  the call's own
+    attempts = record.written_attempts()
+    if not attempts:
+        return None
+    finish: str | None = getattr(attempts[-1], "finish_reason", None)
+    if finish is None and len(attempts) == 1:
+        finish = record.finish_reason
+    model = attempts[-1].model
+    if finish is None and model is None:
+        return None
+    return Response(provider=record.provider, model=model, text=text, finish_reason=finish)
 
 
 async def collect(call: Call, stream: Any) -> Answer:

@@ -29,14 +29,16 @@ class Examiner:
 
     Attributes:
         parser: reads the type that is asked for; None when none is.
-        of_text: the checks made of the answer's text, before it is parsed.
+        of_text: the checks made of the answer's text, or of the response it came in, before it is
+            parsed.
         of_value: the checks made of the value, after it.
     """
 
     def __init__(self, checks: tuple[Check, ...], parser: Parser | None) -> None:
         self.parser = parser
-        self.of_text = tuple(c for c in checks if c.reads_text or parser is None)
-        self.of_value = tuple(c for c in checks if not (c.reads_text or parser is None))
+        early = tuple(parser is None or c.reads_text or c.reads_response for c in checks)
+        self.of_text = tuple(c for c, first in zip(checks, early, strict=True) if first)
+        self.of_value = tuple(c for c, first in zip(checks, early, strict=True) if not first)
 
     async def examine(
         self, call: Call, answer: Answer, first: int, known: Any, *, observing: bool
@@ -51,12 +53,9 @@ class Examiner:
             observing: whether checks must change nothing.
         """
         subject = answer.subject
-        text = subject
-        for check in self.of_text[first:]:
-            text = await _checked(call, check, text, known, observing=observing)
-            known = MISSING
-            if isinstance(text, Problem):
-                return _as_it_ended(text, answer)
+        text = await self._text_checked(call, answer, first, known, observing=observing)
+        if isinstance(text, Problem):
+            return _as_it_ended(text, answer)
         if text is not subject:
             if answer.response and self.parser is None:
                 return _CANNOT_PUT_BACK
@@ -74,6 +73,23 @@ class Examiner:
             if isinstance(value, Problem):
                 return _as_it_ended(value, answer)
         return Accepted(value, changed=True)
+
+    async def _text_checked(
+        self, call: Call, answer: Answer, first: int, known: Any, *, observing: bool
+    ) -> Any:
+        """The answer's text as the checks of it leave it, or the `Problem` that one has with it."""
+        text = answer.subject
+        for check in self.of_text[first:]:
+            seen = answer.seen_by(check, text)
+            found = await _checked(call, check, seen, known, observing=observing)
+            known = MISSING
+            if isinstance(found, Problem):
+                return found
+            if seen is text:
+                text = found
+            elif found is not seen:
+                return _CANNOT_PUT_BACK
+        return text
 
 
 _CANNOT_PUT_BACK = Problem(
@@ -107,7 +123,7 @@ def _problem(call: Call, check: Check, found: object) -> Problem | None:
         return None
     call.check(check.name, passed=False, reason=reason or None)
     errors = (f"{check.name}: {reason or 'it did not pass'}",)
-    return Problem(INVALID if cause is None else BROKEN, errors, errors, cause)
+    return Problem(check.fails_as if cause is None else BROKEN, errors, errors, cause)
 
 
 def _as_it_ended(problem: Problem, answer: Answer) -> Problem:

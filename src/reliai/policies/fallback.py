@@ -161,8 +161,9 @@ class Fallback(Policy):
                 call.answered_by(target.name)
                 first = outcome = next_outcome
                 break
+            refused_twice = _was_refused(outcome) and _was_refused(next_outcome)
             outcome = next_outcome
-            if not self._worth_another(call, outcome):
+            if refused_twice or not self._worth_another(call, outcome):
                 break
         record._asked = asked_before  # noqa: SLF001
         try:
@@ -189,6 +190,12 @@ class Fallback(Policy):
             return False
         named = failure.kind in self._ready_on and not isinstance(outcome.error, ReliaiError)
         return failure.verdict.fall_back or named
+
+
+def _was_refused(outcome: Outcome) -> bool:
+    """Whether a model refused: what two refuse the others need not be asked."""
+    failure = outcome.failure
+    return failure is not None and failure.kind is ErrorKind.CONTENT_FILTER
 
 
 _MAY_HAVE_HAPPENED = {ErrorKind.UNKNOWN, ErrorKind.INVALID_OUTPUT}

@@ -15,6 +15,7 @@ from reliai.errors import (
     ConfigurationError,
     ErrorKind,
     OutputInvalid,
+    OutputRefused,
     OutputTruncated,
     StreamInterrupted,
 )
@@ -132,7 +133,7 @@ class Validate(Policy):
 
     def _bind_output(self) -> None:
         if self.output is None:
-            inline = all(not check.asynchronous and check.timeout is None for check in self.checks)
+            inline = all(_inline(check) for check in self.checks)
             self._quick = self.checks if inline else ()
             return
         parser = Parser(self.output, repair=self.repair)
@@ -268,8 +269,15 @@ class Validate(Policy):
         return await answer_instead(call, self.otherwise, error, "Validate")
 
 
+def _inline(check: Check) -> bool:
+    """Whether a check can be asked of a text as it stands, in place."""
+    return not (check.asynchronous or check.reads_response or check.timeout is not None)
+
+
 _CLOSING = frozenset({"}", "]"})
 """How text ends whose JSON is surely all there."""
+
+_ERRORS: dict[str, type[OutputInvalid]] = {TRUNCATED: OutputTruncated, REFUSED: OutputRefused}
 
 _SAYS = {
     INVALID: "the answer is not what was asked for",
@@ -287,13 +295,13 @@ _ADVICE = {
 
 def _error(call: Call, problem: Problem, answer: Answer) -> OutputInvalid:
     """The exception for a problem. The answer itself is in `.raw` and nowhere else."""
-    kind = OutputTruncated if problem.kind == TRUNCATED else OutputInvalid
+    kind = _ERRORS.get(problem.kind, OutputInvalid)
     first, *rest = problem.errors
     more = f" (and {len(rest)} more)" if rest else ""
     error = kind(
         f"{call.name}: {_SAYS[problem.kind]}: {first}{more}. {_ADVICE[problem.kind]}",
         errors=problem.errors,
-        raw=answer.raw,
+        raw=answer.words if problem.kind == REFUSED else answer.raw,
     )
     error.__cause__ = problem.cause
     return error
@@ -304,7 +312,9 @@ def _mark_attempt(call: Call, error: OutputInvalid) -> None:
     if call._record.written_attempts():  # noqa: SLF001  a stand-in's plain value has no attempt
         attempt = call.current_attempt()
         attempt.status = "error"
-        attempt.error = ErrorInfo.of(error, ErrorKind.INVALID_OUTPUT)
+        refused = isinstance(error, OutputRefused)
+        kind = ErrorKind.CONTENT_FILTER if refused else ErrorKind.INVALID_OUTPUT
+        attempt.error = ErrorInfo.of(error, kind)
 
 
 def _count(reask: object) -> int:

@@ -16,6 +16,7 @@ from reliai.errors import (
     GateFailed,
     GuardRejected,
     OutputInvalid,
+    OutputRefused,
     OutputTruncated,
     RateLimited,
     ReliaiError,
@@ -74,15 +75,20 @@ def _invalid(_error: Any) -> Failure:
     return Failure(ErrorKind.INVALID_OUTPUT, sent=True, verdict=_of(ErrorKind.INVALID_OUTPUT))
 
 
+def _refused_by_the_model(_error: Any) -> Failure:
+    return Failure(ErrorKind.CONTENT_FILTER, sent=True, verdict=_of(ErrorKind.CONTENT_FILTER))
+
+
 def _refused(error: Any) -> Failure:
     wait = amount(getattr(error, "retry_after", None))
     verdict = _of(ErrorKind.REJECTED)
     return Failure(ErrorKind.REJECTED, retry_after=wait, sent=False, verdict=verdict)
 
 
-def _forbidden(_error: Any) -> Failure:
+def _forbidden(error: Any) -> Failure:
     """No other target may have what a guard or a budget refused."""
-    return Failure(ErrorKind.REJECTED, sent=False, verdict=NOTHING)
+    wait = amount(getattr(error, "retry_after", None))
+    return Failure(ErrorKind.REJECTED, retry_after=wait, sent=False, verdict=NOTHING)
 
 
 def _misused(_error: Any) -> Failure:
@@ -92,6 +98,7 @@ def _misused(_error: Any) -> Failure:
 _READERS: Final[dict[type, Callable[[Any], Failure]]] = {
     CallTimeout: _time_limit,
     OutputTruncated: _truncated,
+    OutputRefused: _refused_by_the_model,
     OutputInvalid: _invalid,
     CircuitOpen: _refused,
     RateLimited: _refused,
