@@ -152,9 +152,10 @@ def _client_findings(
                 f"{attempts * (client.max_retries + 1)} requests for one call; use "
                 "client.with_options(max_retries=0)"
             )
-        if limits and client.timeout is not None and client.timeout > min(limits):
+        patience = None if client.wrapped else client.timeout
+        if limits and patience is not None and patience > min(limits):
             yield (
-                f"{client.description} waits up to {client.timeout:g} s, longer than the limit of "
+                f"{client.description} waits up to {patience:g} s, longer than the limit of "
                 f"{min(limits):g} s; pass timeout=reliai.remaining() with each request"
             )
 

@@ -215,6 +215,9 @@ def new_target(site: Site, function: Callable[..., Any]) -> Target:
             "which gives one value"
         )
         raise ConfigurationError(message)
+    from reliai.providers import keeps_time  # noqa: PLC0415  decorating only
+
     target = Target(function, kind, target_name(function), primary=False)
+    target.keeps_time = keeps_time(function)
     target.leaf = _leaf(site, target)
     return target

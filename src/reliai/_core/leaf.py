@@ -41,7 +41,7 @@ def _plain_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot p
             limit = nearest(call, now)
             if limit[0] <= now:
                 return Outcome(error=overrun(call, limit))
-            if site.threaded:
+            if site.threaded or (site.spared and not primary and not target.keeps_time):
                 return _on_worker(target, call, limit)
         record = call._record  # noqa: SLF001  the engine fills the record
         if primary and record._began is None and not call.watched:  # noqa: SLF001

@@ -101,7 +101,9 @@ def _open_on(
         opened.append(iterator)
         return next(iterator, NOTHING)
 
-    if call._site.threaded and (limit is not None or call.idle is not None):  # noqa: SLF001
+    site = call._site  # noqa: SLF001  the engine's own
+    threaded = site.threaded or site.spared
+    if threaded and (limit is not None or call.idle is not None):
         worker = worker or workers.acquire()
     elif worker is not None:
         workers.release(worker)

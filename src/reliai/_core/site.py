@@ -40,6 +40,8 @@ class Site:
         policies: the bound policies, outermost first; complete once all are bound.
         index: the position of the policy that is being bound.
         threaded: whether a timeout leaves a synchronous function behind on a thread.
+        spared: whether the function itself needs no thread, for its clients keep to the time; the
+            streams it returns, and other targets, do.
     """
 
     def __init__(
@@ -72,11 +74,13 @@ class Site:
         parameters = self.signature.parameters.values()
         self.parameters = tuple(p.name for p in parameters if p.kind not in _VARIADIC)
         self.takes_any_keyword = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+        self.names_model = "model" in self.parameters
         self.runtime: Runtime = ASYNCIO if kind.startswith("async") else BLOCKING
         self.policies: tuple[Policy, ...] = ()
         self.requested: tuple[Policy, ...] = ()
         self.index = 0
         self.threaded = False
+        self.spared = False
         self.target = Target(function, kind, target_name(function), primary=True)
         self.chain: Proceed
         self._fingerprint: str | None = None

@@ -55,10 +55,11 @@ class Target:
         name: how records name it.
         primary: whether it is the guarded function itself.
         leaf: makes one attempt of it.
+        keeps_time: whether its clients keep to the time its call has left, so far as is known.
         stragglers: the threads that timeouts have left behind in it.
     """
 
-    __slots__ = ("function", "kind", "leaf", "name", "primary", "stragglers")
+    __slots__ = ("function", "keeps_time", "kind", "leaf", "name", "primary", "stragglers")
 
     leaf: Proceed
 
@@ -69,6 +70,7 @@ class Target:
         self.kind = kind
         self.name = name
         self.primary = primary
+        self.keeps_time = False
         self.stragglers = Stragglers()
 
     def named(self, name: str) -> Target:

@@ -32,7 +32,8 @@ class Timeout(Policy):
 
     An asynchronous function is cancelled. A synchronous one cannot be: it runs on a worker thread
     that is left behind (`enforce="thread"`), or it keeps to `reliai.remaining()` by itself
-    (`enforce="deadline"`, the default of `reliable(cooperative=True)`).
+    (`enforce="deadline"`, the default of `reliable(cooperative=True)`, and of a function that gives
+    one value and uses wrapped clients only: see `reliai.integrations`).
 
     Args:
         seconds: limit in seconds, above 0; None for none.
@@ -94,7 +95,7 @@ class Timeout(Policy):
 
     def _enforcement(self, site: Site) -> str:
         if not site.asynchronous:
-            return self.enforce or ("deadline" if site.cooperative else "thread")
+            return self.enforce or self._usual_enforcement(site)
         if self.enforce is None:
             return "cancel"
         message = (
@@ -102,6 +103,16 @@ class Timeout(Policy):
             "asynchronous and is cancelled when time runs out. Leave enforce out"
         )
         raise ConfigurationError(message)
+
+    @staticmethod
+    def _usual_enforcement(site: Site) -> str:
+        from reliai.providers import keeps_time  # noqa: PLC0415  decorating only
+
+        if site.cooperative:
+            return "deadline"
+        # The limits of a stream change from chunk to chunk, and those of a client's request do not.
+        site.spared = site.spared or (not site.streaming and keeps_time(site.function))
+        return "deadline" if site.spared else "thread"
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         kept = call.first_chunk, call.idle

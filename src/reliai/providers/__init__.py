@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reliai.providers.answer import Response, ToolCall
 from reliai.providers.classification import classify
-from reliai.providers.clients import InnerClient, inner_retries
+from reliai.providers.clients import WRAPPED, InnerClient, inner_retries, keeps_time
 from reliai.providers.failure import Failure
 from reliai.providers.formats import format_for
 from reliai.providers.prices import price_of, set_price
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reliai.providers.streams import StreamReader, chunk_text, stream_reader
 
 __all__ = [
+    "WRAPPED",
     "Failure",
     "InnerClient",
     "Response",
@@ -29,6 +30,7 @@ __all__ = [
     "control_flow",
     "format_for",
     "inner_retries",
+    "keeps_time",
     "looks_like_response",
     "price_of",
     "read_response",

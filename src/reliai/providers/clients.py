@@ -18,7 +18,10 @@ from reliai.providers.taxonomy import PROVIDERS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["InnerClient", "inner_retries"]
+__all__ = ["WRAPPED", "InnerClient", "inner_retries", "keeps_time"]
+
+WRAPPED: Final = "_reliai_wrapped"
+"""The attribute that a wrapped client has: it keeps to the time its guarded call has left."""
 
 _T = TypeVar("_T")
 _DEEP: Final = 4  # a helper of a helper of the function, with its fields
@@ -39,6 +42,8 @@ class InnerClient(NamedTuple):
     """How many requests it may send by itself after the first one failed."""
     timeout: float | None
     """Seconds it waits for an answer; None when it waits for ever or does not say."""
+    wrapped: bool = False
+    """Whether it waits no longer than `reliai.remaining()`, as wrapped clients do."""
 
 
 def inner_retries(function: object) -> list[InnerClient]:
@@ -63,6 +68,12 @@ def inner_retries(function: object) -> list[InnerClient]:
     except Exception:  # noqa: BLE001  a warning is not worth a failed import of the user's module
         return list(found.values())
     return list(found.values()) or module
+
+
+def keeps_time(function: object) -> bool:
+    """Whether a function waits for wrapped clients only, as far as its code shows."""
+    clients = inner_retries(function)
+    return bool(clients) and all(client.wrapped for client in clients)
 
 
 def _is(value: object, kind: type[_T]) -> TypeGuard[_T]:
@@ -205,7 +216,8 @@ def _describe(name: str, client: object) -> InnerClient:
         retries, timeout = dig(wrapper, "_max_retries"), dig(wrapper, "_timeout")
     else:
         retries, timeout = dig(client, "max_retries"), dig(client, "timeout")
-    return InnerClient(description, count(retries) or 0, _seconds(timeout))
+    kept = dig(attribute(client, "__dict__"), WRAPPED) is True
+    return InnerClient(description, count(retries) or 0, _seconds(timeout), kept)
 
 
 def _of_boto(config: object) -> tuple[int, float | None]:

@@ -1,0 +1,168 @@
+"""What a wrapped client changes in a request: its time, its key, and what happens to its answer."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reliai._core.ambient import remaining
+from reliai._core.attempts import attempt_limit
+from reliai._core.limits import overrun
+from reliai._core.usage import note_request
+from reliai.errors import ErrorKind
+from reliai.integrations._answer import reading
+from reliai.providers import classify
+from reliai.providers.reading import amount, attribute, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reliai._core.call import Call
+
+__all__ = ["TimeLeft", "Ways", "keep_in_time", "limited", "prepared", "timed_out"]
+
+SHORTEST = 0.001
+"""Seconds that a request gets in any case: with 0 a socket would not wait at all."""
+
+EARLY = 0.005
+"""Seconds by which a socket may wake up before the time it was given."""
+
+MOST_CALLS = 1024
+"""Calls whose first request is remembered."""
+
+_PHASES = ("connect", "read", "write", "pool")
+_first_requests: dict[str, int] = {}
+
+
+class Ways(NamedTuple):
+    """What an API can do.
+
+    Attributes:
+        idempotency_header: the header in which it takes a key; None when it takes none.
+        stream_usage: whether to ask for the usage of streams that do not tell it unasked.
+    """
+
+    idempotency_header: str | None = None
+    stream_usage: bool = False
+
+
+def prepared(call: Call, client: Any, ways: Ways, options: Any, *, stream: bool) -> Any:
+    """The options of a request as they are to be sent inside a guarded call: a changed copy.
+
+    Args:
+        call: the guarded call.
+        client: the client that sends it.
+        ways: what its API can do.
+        options: the SDK's `FinalRequestOptions`.
+        stream: whether a stream is asked for.
+    """
+    body: Any = options.json_data
+    changes: dict[str, Any] = {}
+    if isinstance(body, dict):
+        note_request(call, text(body.get("model")))
+    left = remaining()
+    if left is not None:
+        changes["timeout"] = _shorter(_timeout_of(client, options), left)
+    if ways.idempotency_header is not None and options.method.lower() == "post":
+        changes["headers"] = _with_key(call, client, options, ways.idempotency_header)
+    hide = ways.stream_usage and stream and _usage_unasked(options)
+    if hide:
+        changes["json_data"] = {**body, "stream_options": {"include_usage": True}}
+    changes["post_parser"] = reading(call, options.post_parser, hide_usage=hide)
+    return options.model_copy(update=changes)
+
+
+# --- time ------------------------------------------------------------------------------------
+def _timeout_of(client: Any, options: Any) -> Any:
+    """What the request would be given: a number, None, or an object with a limit a phase."""
+    for given in (options.timeout, client.timeout):
+        if given is None or amount(given) is not None or hasattr(given, "read"):
+            return given
+    return None
+
+
+def _shorter(given: Any, left: float) -> Any:
+    if hasattr(given, "read"):
+        phases = {name: limited(attribute(given, name), left) for name in _PHASES}
+        return type(given)(**phases)
+    return limited(given, left)
+
+
+def limited(seconds: Any, left: float) -> float:
+    """`seconds`, but no more than are left; never 0."""
+    known = amount(seconds)
+    return max(SHORTEST, left if known is None else min(known, left))
+
+
+class TimeLeft(dict[str, Any]):
+    """The limits of a request's phases, as a transport asks for them when each phase begins.
+
+    Waiting for a connection, connecting and waiting for the answer come one after the other; each
+    gets what the call has left by then, so that all of them together take no longer.
+    """
+
+    def get(self, key: str, default: Any = None, /) -> Any:
+        own, left = super().get(key, default), remaining()
+        return own if left is None else limited(own, left)
+
+
+def keep_in_time(request: Any, call: Call | None) -> None:
+    """Have the phases of a request share what the call has left; its own limits stay in force."""
+    phases: Any = request.extensions.get("timeout")
+    if call is not None and isinstance(phases, dict) and remaining() is not None:
+        request.extensions["timeout"] = TimeLeft(phases)
+
+
+def timed_out(call: Call, error: Exception) -> Exception | None:
+    """The call's own timeout, when the SDK's came because the call's time had run out.
+
+    So it is told apart from a provider that is slow: a deadline that a caller set proves nothing
+    about the provider.
+    """
+    left = remaining()
+    if left is None or left > EARLY or classify(error).kind is not ErrorKind.TIMEOUT:
+        return None
+    limit = attempt_limit(call, call.admitted_at)
+    if limit is None or limit[0] - call.clock.monotonic() > EARLY:
+        return None
+    return overrun(call, limit)
+
+
+# --- the key -----------------------------------------------------------------------------------
+def _with_key(call: Call, client: Any, options: Any, header: str) -> Any:
+    """The request's headers, with a key that is the same on all attempts."""
+    given: Any = options.headers
+    headers: dict[str, Any] = dict(given) if hasattr(given, "keys") else {}
+    names = {*headers, *_default_headers(client)}
+    if header.lower() in {str(name).lower() for name in names}:
+        return given
+    return {**headers, header: text(options.idempotency_key) or _key(call, options)}
+
+
+def _default_headers(client: Any) -> Mapping[str, Any]:
+    custom: Any = attribute(client, "_custom_headers")
+    return custom if isinstance(custom, dict) else {}
+
+
+def _key(call: Call, options: Any) -> str:
+    """The call's key; of another request within the same call, one derived from its content.
+
+    A server must never take a second question, or a question that tells the model what was wrong
+    with its answer, for a repetition of the first.
+    """
+    content = zlib.crc32(repr((options.url, options.json_data)).encode("utf-8", "replace"))
+    first = _first_requests.setdefault(call.id, content)
+    if len(_first_requests) > MOST_CALLS:
+        _first_requests.pop(next(iter(_first_requests), ""), None)
+    key = call.idempotency_key
+    return key if first == content else f"{key}-{content:08x}"
+
+
+# --- the usage of streams ----------------------------------------------------------------------
+def _usage_unasked(options: Any) -> bool:
+    """Whether it is a chat stream whose usage the user neither asked for nor declined."""
+    if not str(options.url).endswith("/completions") or not isinstance(options.json_data, dict):
+        return False
+    extra: Any = options.extra_json
+    said = extra if isinstance(extra, dict) else {}
+    return "stream_options" not in options.json_data and "stream_options" not in said
