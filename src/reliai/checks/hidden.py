@@ -17,7 +17,7 @@ from reliai.checks.text import not_text
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reliai.checks.base import Span
 
@@ -65,6 +65,9 @@ _EMOJI = re.compile(
 _IDEOGRAPH = re.compile(
     "[\u2e80-\u2fdf\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
+
+_KEYCAPS = frozenset("0123456789#*")
+_JAMO = re.compile("[\u1100-\u115e\u1161-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]")
 
 _NEAR = 16
 """Characters on either side that make a direction mark an honest one."""
@@ -177,18 +180,28 @@ def _honest_first(text: str, position: int) -> bool:
     return position == 0 and text[0] == "\ufeff"
 
 
-_HONEST = {
+def _honest_mongolian(text: str, position: int) -> bool:
+    return "\u1820" <= _at(text, position - 1) <= "\u18aa"
+
+
+def _honest_filler(text: str, position: int) -> bool:
+    return _is(_JAMO, text, position - 1) or _is(_JAMO, text, position + 1)
+
+
+def _honest_grapheme_joiner(text: str, position: int) -> bool:
+    return unicodedata.combining(_at(text, position + 1) or "a") > 0
+
+
+_HONEST: dict[str, Callable[[str, int], bool]] = {
     "direction mark": _honest_mark,
     "variation selector": _honest_selector,
     "joiner": _honest_joiner,
     "soft hyphen": _honest_hyphen,
     "zero-width character": _honest_first,
-    "mongolian selector": lambda text, at: "\u1820" <= _at(text, at - 1) <= "\u18aa",
-    "jamo filler": lambda text, at: _is(_JAMO, text, at - 1) or _is(_JAMO, text, at + 1),
-    "grapheme joiner": lambda text, at: unicodedata.combining(_at(text, at + 1) or "a") > 0,
+    "mongolian selector": _honest_mongolian,
+    "jamo filler": _honest_filler,
+    "grapheme joiner": _honest_grapheme_joiner,
 }
-_KEYCAPS = frozenset("0123456789#*")
-_JAMO = re.compile("[\u1100-\u115e\u1161-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]")
 
 
 def _at(text: str, position: int) -> str:
