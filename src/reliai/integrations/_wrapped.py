@@ -31,13 +31,13 @@ class Mould(NamedTuple):
 
     Attributes:
         function: its name, for messages.
-        accepts: whether a client of this package is meant; asked with the package's name.
+        accepts: whether a client is meant whose classes come from these packages.
         example: how a client is made, for messages.
         elsewhere: who takes the others, for messages.
     """
 
     function: str
-    accepts: Callable[[str], bool]
+    accepts: Callable[[set[str]], bool]
     example: str
     elsewhere: str
 
@@ -67,7 +67,7 @@ def _check(client: Any, mould: Mould) -> bool:
             f"give one, such as {mould.example}"
         )
         raise ConfigurationError(message)
-    if not any(mould.accepts(package) for package in packages):
+    if not mould.accepts(packages):
         message = (
             f"{mould.function}() does not take a {type(client).__qualname__}; use {mould.elsewhere}"
         )

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 _MOULD = Mould(
     function="reliai.integrations.anthropic.wrap",
-    accepts=lambda package: package == "anthropic",
+    accepts=lambda packages: "anthropic" in packages,
     example="anthropic.Anthropic()",
     elsewhere="reliai.integrations.openai.wrap",
 )

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 _MOULD = Mould(
     function="reliai.integrations.openai.wrap",
-    accepts=lambda package: package != "anthropic",
+    accepts=lambda packages: "anthropic" not in packages,
     example="openai.OpenAI()",
     elsewhere="reliai.integrations.anthropic.wrap",
 )

@@ -51,7 +51,8 @@ def fault_server(
     """Get a server for `with`: it answers on loopback until the block ends.
 
     It serves `POST /v1/chat/completions`, `/v1/responses` and `/v1/messages`, as JSON and as
-    streams, and `GET /v1/models`, each also without "/v1".
+    streams, and `GET /v1/models`, each also without "/v1", and below the addresses that Azure,
+    Vertex and Bedrock use.
 
     An item of a script is text; a list of chunks; a mapping, sent as JSON; or a fault such as
     `Status(429)`. In a list of chunks a fault stands where it happens, and a mapping is an event

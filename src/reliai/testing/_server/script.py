@@ -12,9 +12,18 @@ if TYPE_CHECKING:
 __all__ = ["Script", "endpoint"]
 
 
+_ENDPOINTS = ("chat/completions", "responses", "messages", "models")
+_MESSAGES = (":rawPredict", ":streamRawPredict", "/invoke")
+"""How Vertex and Bedrock end the address of an Anthropic model."""
+
+
 def endpoint(path: str) -> str:
-    """Reduce "/v1/messages" and "/messages" to the same word."""
-    return path.removeprefix("/v1").strip("/")
+    """Reduce "/v1/messages", "/messages" and the longer addresses of clouds to the same word."""
+    path = path.removeprefix("/v1").strip("/")
+    if path.endswith(_MESSAGES):
+        return "messages"
+    known = (name for name in _ENDPOINTS if path.endswith(f"/{name}"))
+    return next(known, path)
 
 
 class Script:
