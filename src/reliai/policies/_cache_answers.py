@@ -1,0 +1,99 @@
+"""From an outcome to what a cache keeps of it, and back to the outcome of another call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.outcome import Outcome
+from reliai.errors import BulkheadFull, CircuitOpen, ErrorKind, RateLimited
+from reliai.policies._cache_shelf import Entry
+from reliai.policies._cache_values import Uncopyable, copied, is_immutable
+
+if TYPE_CHECKING:
+    from reliai._core.call import Call
+
+__all__ = ["cost_nothing", "entry_of", "is_complete", "is_transient", "outcome_of", "value_of"]
+
+_TEXT = frozenset({str, bytes, int, float, bool, type(None), list, tuple, set, frozenset})
+_INCOMPLETE = frozenset({"length", "content_filter", "refusal", "error", "suspended"})
+
+
+def entry_of(call: Call, outcome: Outcome) -> Entry | None:
+    """A snapshot of an answer; None when it cannot be copied."""
+    value = outcome.value
+    target = call._record._target if outcome.degraded else None  # noqa: SLF001  the call's own
+    if is_immutable(value):
+        return Entry(value, fixed=True, degraded=outcome.degraded, target=target)
+    try:
+        kept = copied(value)
+    except Uncopyable:
+        return None
+    return Entry(kept, fixed=False, degraded=outcome.degraded, target=target)
+
+
+def is_complete(call: Call, value: Any) -> bool:
+    """Whether an answer is all there and is one: neither cut off, nor refused, nor found invalid.
+
+    A provider's response says so itself; of a value made from one the record was told.
+    """
+    record = call._record  # noqa: SLF001  the call's own
+    if record._attempts is not None and record.finish_reason in _INCOMPLETE:  # noqa: SLF001
+        return False
+    events = record._events  # noqa: SLF001
+    if events is not None and any(event[0] == "output_would_reject" for event in events):
+        return False
+    if type(value) in _TEXT:
+        return True
+    from reliai.providers import looks_like_response, read_response  # noqa: PLC0415  for objects
+
+    response = read_response(value) if looks_like_response(value) else None
+    if response is None:
+        return True
+    return response.finish_reason not in _INCOMPLETE and response.refusal is None
+
+
+def is_transient(outcome: Outcome) -> bool:
+    """Whether a failure is of the kind that passes, so that an older answer may stand in."""
+    failure = outcome.failure
+    if isinstance(outcome.error, CircuitOpen | BulkheadFull | RateLimited):
+        return True
+    if failure is None or failure.kind is ErrorKind.INVALID_OUTPUT:
+        return False
+    return failure.kind is ErrorKind.TIMEOUT or failure.verdict.retry
+
+
+def outcome_of(call: Call, entry: Entry) -> Outcome:
+    """The answer of another call, as this one's: a copy, or a stream that delivers copies."""
+    if entry.stream:
+        from reliai.policies._answers import replay  # noqa: PLC0415  for streams only
+
+        outcome = replay(call, list(entry.value) if entry.fixed else copied(list(entry.value)))
+    else:
+        outcome = Outcome(value_of(call, entry))
+    if entry.degraded:
+        outcome.degraded = True
+        if entry.target is not None:
+            call.answered_by(entry.target)
+    return outcome
+
+
+def value_of(call: Call, entry: Entry) -> Any:
+    """A copy of the value, where it could be changed."""
+    if entry.fixed:
+        return entry.value
+    value = copied(entry.value)
+    if type(value) not in _TEXT:
+        from reliai.providers import looks_like_response  # noqa: PLC0415  for objects only
+
+        if looks_like_response(value):
+            from reliai._core.usage import first_sight  # noqa: PLC0415  for responses only
+
+            first_sight(call, value)  # its tokens were counted when it came
+    return value
+
+
+def cost_nothing(call: Call) -> None:
+    """Put on the record that the call used nothing: that is known, and not unknown."""
+    record = call._record  # noqa: SLF001  the call's own
+    record.cost_usd = 0.0
+    record.usage_state = "measured"

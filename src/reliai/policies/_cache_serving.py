@@ -1,0 +1,387 @@
+"""What a cache does with a call, once its key is known: hit, miss, wait for another, pass by."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.frames import empty_frames
+from reliai._core.outcome import Outcome
+from reliai.errors import CallTimeout, ErrorKind
+from reliai.policies._cache_answers import (
+    cost_nothing,
+    entry_of,
+    is_complete,
+    is_transient,
+    outcome_of,
+)
+from reliai.policies._cache_shelf import Entry
+from reliai.policies._cache_switch import BYPASS
+from reliai.policies._duplicates import duplicate
+from reliai.policies._flight import (
+    AGAIN,
+    ALONE,
+    CIRCULAR,
+    Flight,
+    Landing,
+    ThreadWaiter,
+    Waiter,
+    timed_out_for_another,
+)
+from reliai.policies.timeout import Timeout
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Hashable
+
+    from reliai._core.call import Call, Proceed
+    from reliai._core.site import Site
+    from reliai.policies._cache_shelf import Shelf
+
+__all__ = ["Desk"]
+
+
+class Desk:
+    """Serves the calls of one function.
+
+    Args:
+        site: the function.
+        ttl: seconds an answer is good for.
+        stale_if_error: seconds beyond, for calls that fail.
+        degraded: whether answers of stand-ins are kept.
+        single_flight: whether equal calls wait for one another.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        ttl: float,
+        stale_if_error: float,
+        degraded: bool,
+        single_flight: bool,
+    ) -> None:
+        self._lifetime = ttl + stale_if_error
+        self._keeps_stale = stale_if_error > 0
+        self._keeps_degraded = degraded
+        self._shares = single_flight and not site.streaming
+        self._asynchronous = site.asynchronous
+        self._total = _total_inside(site)
+
+    # --- from the shelf -------------------------------------------------------------------
+    def hit(self, call: Call, entry: Entry, now: float) -> Awaitable[Outcome]:
+        """Answer with an entry."""
+        cost_nothing(call)
+        call.emit("cache_hit", age=now - entry.born)
+        if entry.plain:
+            return Outcome(entry.value)
+        outcome = outcome_of(call, entry)
+        return _given(outcome) if outcome.streaming else outcome
+
+    def _fallen_back_on(
+        self, call: Call, shelf: Shelf, outcome: Outcome, entry: Entry | None
+    ) -> Outcome:
+        """The outcome, or an older answer in place of a failure that will pass."""
+        if entry is None or not self._keeps_stale or not is_transient(outcome):
+            return outcome
+        age = call.clock.monotonic() - entry.born
+        if age >= self._lifetime:
+            return outcome
+        with shelf.lock:
+            shelf.stale += 1
+        failure = outcome.failure
+        kind = ErrorKind.UNKNOWN if failure is None else failure.kind
+        call.emit("cache_stale", age=age, error=str(kind))
+        empty_frames(outcome.error)
+        stand_in = outcome_of(call, entry)
+        stand_in.degraded = True
+        return stand_in
+
+    # --- a call of its own ----------------------------------------------------------------
+    def missed(  # noqa: PLR0917  on the path of every call
+        self,
+        call: Call,
+        proceed: Proceed,
+        enter: Proceed,
+        shelf: Shelf,
+        key: Hashable,
+        entry: Entry | None,
+        now: float,
+    ) -> Awaitable[Outcome]:
+        """What follows a look-up that found nothing good; with the shelf's lock held.
+
+        Args:
+            call: the call.
+            proceed: the rest of the pipeline.
+            enter: what to enter with the call to begin anew.
+            shelf: where answers are kept.
+            key: the call's.
+            entry: one that is past its time.
+            now: the time.
+        """
+        if entry is not None and now - entry.born >= self._lifetime:
+            del shelf.entries[key]
+            entry = None
+        if not self._shares:
+            shelf.misses += 1
+            return self._alone(call, proceed, shelf, key, entry, "cache_miss")
+        flight = shelf.flights.get(key)
+        if flight is not None and self._asynchronous and not _task_module().joinable(flight):
+            flight = None
+        if flight is None:
+            shelf.misses += 1
+            flight = Flight(shelf, key, call, self._total)
+            lead = self._lead_task if self._asynchronous else self._lead
+            return lead(call, proceed, shelf, flight, key, entry)
+        shelf.joined += 1
+        waiter: Waiter = (
+            _task_module().TaskWaiter(call) if self._asynchronous else ThreadWaiter(call)
+        )
+        flight.waiters.append(waiter)
+        return self._follow(call, proceed, enter, shelf, flight, waiter, key, entry)
+
+    async def _alone(  # noqa: PLR0917  as above
+        self,
+        call: Call,
+        proceed: Proceed,
+        shelf: Shelf,
+        key: Hashable,
+        entry: Entry | None,
+        event: str,
+    ) -> Outcome:
+        """Make the call, whoever else makes an equal one."""
+        call.emit(event)
+        generation = shelf.generation
+        outcome = await proceed(call)
+        if outcome.error is not None:
+            return self._fallen_back_on(call, shelf, outcome, entry)
+        if outcome.streaming:
+            return await self._recorded(call, outcome, shelf, key)
+        made = self._entry(call, outcome)
+        if made is not None:
+            with shelf.lock:
+                if shelf.generation == generation:
+                    shelf.put(key, made, call.clock.monotonic())
+        return outcome
+
+    async def _lead(  # noqa: PLR0917  as above
+        self,
+        call: Call,
+        proceed: Proceed,
+        shelf: Shelf,
+        flight: Flight,
+        key: Hashable,
+        entry: Entry | None,
+    ) -> Outcome:
+        """Make the call in this thread, for all who wait for it."""
+        call.emit("cache_miss")
+        try:
+            outcome = await proceed(call)
+        except BaseException:
+            flight.die()
+            raise
+        if outcome.streaming:
+            outcome = await self._recorded(call, outcome, shelf, key)
+        self._land(call, outcome, shelf, flight, key)
+        return (
+            outcome if outcome.error is None else self._fallen_back_on(call, shelf, outcome, entry)
+        )
+
+    async def _lead_task(  # noqa: PLR0917  as above
+        self,
+        call: Call,
+        proceed: Proceed,
+        shelf: Shelf,
+        flight: Flight,
+        key: Hashable,
+        entry: Entry | None,
+    ) -> Outcome:
+        """Have a task make the call, and wait for it as the others do."""
+        tasks = _task_module()
+        call.emit("cache_miss")
+        waiter = tasks.TaskWaiter(call)
+        flight.waiters.insert(0, waiter)
+        working = call._copy()  # noqa: SLF001  what the caller's cancellation ends is its own
+        tasks.start(flight, self._work(working, proceed, shelf, flight, waiter, key))
+        landing = await tasks.lead(flight, call, waiter)
+        outcome: Outcome = landing.outcome
+        waiter.landing = None
+        del landing
+        return (
+            outcome if outcome.error is None else self._fallen_back_on(call, shelf, outcome, entry)
+        )
+
+    async def _work(  # noqa: PLR0917  as above
+        self,
+        call: Call,
+        proceed: Proceed,
+        shelf: Shelf,
+        flight: Flight,
+        waiter: Waiter,
+        key: Hashable,
+    ) -> None:
+        try:
+            outcome = await proceed(call)
+        except BaseException:
+            flight.die()
+            raise
+        if outcome.streaming:
+            outcome = await self._recorded(call, outcome, shelf, key)
+        self._land(call, outcome, shelf, flight, key, waiter)
+        if outcome.streaming and flight.left:
+            await outcome.value.aclose()  # the one it was opened for has gone
+
+    def _land(  # noqa: PLR0917  as above
+        self,
+        call: Call,
+        outcome: Outcome,
+        shelf: Shelf,
+        flight: Flight,
+        key: Hashable,
+        own: Waiter | None = None,
+    ) -> None:
+        """Keep the answer, and give it to those who wait for it."""
+        made: Entry | None = None
+        if outcome.error is None and not outcome.streaming:
+            made = self._entry(call, outcome)
+        with shelf.lock:
+            if made is not None and shelf.flights.get(key) is flight:
+                shelf.put(key, made, call.clock.monotonic())
+            waiters = flight.close()
+        if not waiters:
+            return
+        if own is not None and own in waiters:
+            waiters.remove(own)
+            own.wake(Landing(outcome))
+        if waiters:
+            _tell(waiters, _landing(call, outcome, made), flight)
+
+    async def _follow(  # noqa: PLR0917  as above
+        self,
+        call: Call,
+        proceed: Proceed,
+        enter: Proceed,
+        shelf: Shelf,
+        flight: Flight,
+        waiter: Waiter,
+        key: Hashable,
+        entry: Entry | None,
+    ) -> Outcome:
+        """Take the answer of an equal call under way."""
+        began = call.clock.monotonic()
+        landing = await flight.await_landing(waiter)
+        waited = call.clock.monotonic() - began
+        if landing is None:
+            call.emit("cache_wait_ended", waited=waited)
+            return self._fallen_back_on(call, shelf, Outcome(error=flight.overran(call)), entry)
+        if landing is AGAIN:
+            return await enter(call)
+        if landing is ALONE or landing is CIRCULAR:
+            return await self._alone(call, proceed, shelf, key, entry, "cache_miss")
+        outcome = landing.outcome
+        assert outcome is not None  # noqa: S101  only the three above have none
+        if isinstance(outcome.error, CallTimeout) and timed_out_for_another(flight, call):
+            return await enter(call)
+        call.emit("cache_joined", waited=waited)
+        if outcome.error is None:
+            if not flight.left or waiter is not flight.heir:
+                cost_nothing(call)
+            return outcome_of(call, landing.kept)
+        error = duplicate(outcome.error)
+        if landing.exhausted:
+            call.exhausted = id(error)
+        shared = Outcome(error=error)
+        shared._failure = outcome.failure  # noqa: SLF001  classified once for all
+        return self._fallen_back_on(call, shelf, shared, entry)
+
+    def passed_by(
+        self, call: Call, proceed: Proceed, shelf: Shelf, key: Hashable, how: str
+    ) -> Awaitable[Outcome]:
+        """Make the call, whatever the shelf holds, and keep its answer only for a refresh."""
+        if how == BYPASS:
+            call.emit("cache_bypass")
+            return proceed(call)
+        with shelf.lock:
+            entry = shelf.entries.get(key)
+            shelf.misses += 1
+        return self._alone(call, proceed, shelf, key, entry, "cache_refresh")
+
+    # --- onto the shelf -------------------------------------------------------------------
+    def _entry(self, call: Call, outcome: Outcome) -> Entry | None:
+        """What is kept of an answer; None when it is none to keep."""
+        if outcome.degraded and not self._keeps_degraded:
+            return None
+        if not is_complete(call, outcome.value):
+            call.emit("cache_not_kept", reason="incomplete")
+            return None
+        made = entry_of(call, outcome)
+        if made is None:
+            call.emit("cache_not_kept", reason="cannot be copied")
+        return made
+
+    async def _recorded(self, call: Call, outcome: Outcome, shelf: Shelf, key: Hashable) -> Outcome:
+        """The same stream, which is kept once it has been delivered to its end."""
+        if outcome.degraded and not self._keeps_degraded:
+            return outcome
+        from reliai.policies._cache_recording import recorded  # noqa: PLC0415  streams only
+
+        target = call._record._target if outcome.degraded else None  # noqa: SLF001
+        facts: dict[str, Any] = {"stream": True, "degraded": outcome.degraded, "target": target}
+        keep = partial(_keep, call, shelf, shelf.generation, key, facts)
+        made = await recorded(call, outcome.value, keep)
+        made.degraded = outcome.degraded
+        return made
+
+
+async def _given(outcome: Outcome) -> Outcome:
+    return outcome
+
+
+def _keep(  # noqa: PLR0917  a callback
+    call: Call,
+    shelf: Shelf,
+    generation: int,
+    key: Hashable,
+    facts: dict[str, Any],
+    chunks: tuple[Any, ...],
+    fixed: bool,  # noqa: FBT001
+) -> None:
+    if not is_complete(call, chunks):
+        return
+    with shelf.lock:
+        if shelf.generation == generation:
+            shelf.put(key, Entry(chunks, fixed=fixed, **facts), call.clock.monotonic())
+
+
+def _landing(call: Call, outcome: Outcome, made: Entry | None) -> Landing:
+    error = outcome.error
+    if error is not None:
+        return Landing(outcome, exhausted=call.exhausted == id(error))
+    if outcome.streaming:
+        return ALONE
+    made = made or entry_of(call, outcome)
+    return ALONE if made is None else Landing(outcome, made)
+
+
+def _tell(waiters: list[Waiter], landing: Landing, flight: Flight) -> None:
+    if flight.left and landing.outcome is not None:
+        flight.heir = waiters[0]
+        _task_module().adopt(waiters[0].call, flight)
+    for waiter in waiters:
+        waiter.wake(landing)
+
+
+def _task_module() -> Any:
+    from reliai.policies import _flight_tasks  # noqa: PLC0415  imports asyncio
+
+    return _flight_tasks
+
+
+def _total_inside(site: Site) -> float | None:
+    """The time limit of the whole call, when one stands inside."""
+    seconds: float | None = None
+    for policy in site.inside():
+        if getattr(policy, "repeats", False):
+            break
+        if isinstance(policy, Timeout) and policy.seconds is not None:
+            seconds = policy.seconds if seconds is None else min(seconds, policy.seconds)
+    return seconds
