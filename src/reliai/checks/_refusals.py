@@ -51,7 +51,7 @@ _IT = r"""(?:your\ request|the\ request\w*|requests?|what\ you|such|(?:that|this
     (?=\s*[.,;:!?)—-]|\s*\Z|\s+(?:requests?|questions?|tasks?|topics?|types?|kinds?|sorts?
     |because|as|since|but|
     or|and|content|activit\w+|behavio\w+|information|instructions|query|prompt|subject|due|for
-    |in|here|any|way)\b)
+    |in|here|any|way|directly|further)\b)
     )\b"""
 _HELP = rf"""(?:help|assist|support|comply|engage|continue|proceed|participate|accommodate|helping|
     assisting|engaging|be\ of\ (?:help|assistance))(?:\ you)?(?:\ any\ further)?

@@ -1,9 +1,11 @@
 """Reading JSON as models write it: in fences, after a greeting, with a comma too many.
 
 Strict JSON comes first and is left as it is, byte for byte. What is repaired is only what cannot
-change the meaning: a byte order mark, fences and prose around exactly one value, trailing commas,
-typographic quotes in the place of plain ones. A document that stops before its end is never
-completed, and of two documents none is chosen: both would be inventing an answer.
+change the meaning: a byte order mark, the model's thoughts before its answer, fences and prose
+around exactly one value, trailing commas, typographic quotes in the place of plain ones. A document
+that stops before its end is never completed, and of two documents none is chosen: both would be
+inventing an answer. Where the value is held against a type afterwards, other notations that can be
+read in one way only are taken too (see `_scan`).
 """
 
 from __future__ import annotations
@@ -38,19 +40,29 @@ class Reading(NamedTuple):
     reason: str = ""
 
 
-def read_json(text: str) -> Reading:
-    """The one JSON value in `text`: as it stands if it is strict JSON, repaired if that is safe."""
+def read_json(text: str, *, dialect: bool = False) -> Reading:
+    """The one JSON value in `text`: as it stands if it is strict JSON, repaired if that is safe.
+
+    Args:
+        text: what the model wrote.
+        dialect: whether to read strings in single quotes or with line breaks in them, Python's
+            True, False and None, and comments as well.
+    """
     if is_json(text):
         return Reading(text)
-    body = text.strip("\ufeff \t\r\n\xa0\u200b")
+    body = text.strip(_BLANK)
     if is_json(body):
         return Reading(body, repaired=True)
-    fenced = _unfenced(body)
-    if is_json(fenced):
-        return Reading(fenced, repaired=True)
-    if _OPEN_STRING.fullmatch(body):
+    answer = _without_thoughts(body)
+    if answer is None:
         return _TRUNCATED
-    return _within(body)
+    answer = _without_other_code(answer)
+    for inner in (answer, _unfenced(answer)):
+        if is_json(inner):
+            return Reading(inner, repaired=True)
+    if _OPEN_STRING.fullmatch(answer):
+        return _TRUNCATED
+    return _within(answer, dialect=dialect)
 
 
 def is_json(text: str) -> bool:
@@ -64,12 +76,38 @@ def is_json(text: str) -> bool:
 
 def _unfenced(text: str) -> str:
     """What one fence around the whole of a text holds; nothing when there is none."""
-    if not (text.startswith("```") and text.endswith("```")):
-        return ""
-    return _LANGUAGE.sub("", text[3:-3], count=1).strip()
+    for fence in ("```", "~~~"):
+        if text.startswith(fence) and text.endswith(fence):
+            return _LANGUAGE.sub("", text.strip(fence[0]), count=1).strip()
+    return ""
 
 
-def _within(text: str) -> Reading:
+def _without_thoughts(text: str) -> str | None:
+    """What follows a model's thoughts; None when it never came to the end of them.
+
+    Some providers cut the opening tag off, since the model did not write it itself.
+    """
+    opened = _THOUGHTS.match(text)
+    if opened is not None:
+        end = text.find(f"</{opened[1]}>")
+        return None if end < 0 else text[end + len(opened[1]) + 3 :].strip(_BLANK)
+    closed = _END_OF_THOUGHTS.search(text)
+    return text if closed is None else text[closed.end() :].strip(_BLANK)
+
+
+def _without_other_code(text: str) -> str:
+    """A text without its fences in other languages, where exactly one is said to be JSON."""
+    fences = list(_FENCE.finditer(text))
+    labels = [fence["label"].lower() for fence in fences]
+    if sum(label.startswith("json") for label in labels) != 1 or len(fences) == 1:
+        return text
+    for fence, label in zip(reversed(fences), reversed(labels), strict=True):
+        if label and not label.startswith("json"):
+            text = text[: fence.start()] + text[fence.end() :]
+    return text.strip(_BLANK)
+
+
+def _within(text: str, *, dialect: bool) -> Reading:
     """The only JSON object or array in prose."""
     found: Reading | None = None
     position = 0
@@ -77,7 +115,7 @@ def _within(text: str) -> Reading:
         start = bracket.start()
         if bracket[0] in "]}":
             return Reading(None, reason=BROKEN)
-        value = scan(text, start)
+        value = scan(text, start, dialect=dialect)
         if value.truncated:
             return _TRUNCATED
         if value.text is None:
@@ -108,6 +146,13 @@ def _refuse(constant: str) -> None:
 
 
 _TRUNCATED = Reading(None, truncated=True, reason=CUT_OFF)
+_BLANK = "\ufeff \t\r\n\xa0\u200b"
+_THOUGHTS = re.compile(r"<(think|thinking|thought|thoughts|reasoning|reflection)>", re.IGNORECASE)
+_END_OF_THOUGHTS = re.compile(r"\A(?![\[{`~]).*?</(?:think|thinking|reasoning)>", re.DOTALL)
+_FENCE = re.compile(
+    r"^[ ]{0,3}(?P<fence>`{3,}|~{3,})[ ]*(?P<label>[\w+#.-]*)[^\n]*\n.*?^[ ]{0,3}(?P=fence)[ ]*$",
+    re.DOTALL | re.MULTILINE,
+)
 _LANGUAGE = re.compile(r"\A(?:json\w*)?", re.IGNORECASE)
 _BRACKET = re.compile(r"[\[\]{}]")
 _OPEN_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+\\?', re.DOTALL)
