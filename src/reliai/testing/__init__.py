@@ -10,6 +10,11 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reliai.testing._cassette.block import Cassette as Cassette
+    from reliai.testing._cassette.block import cassette as cassette
+    from reliai.testing._cassette.stand_ins import RecordedError as RecordedError
+    from reliai.testing._cassette.trouble import CassetteError as CassetteError
+    from reliai.testing._cassette.trouble import CassetteMismatch as CassetteMismatch
     from reliai.testing._fault_server import FaultServer as FaultServer
     from reliai.testing._fault_server import ReceivedRequest as ReceivedRequest
     from reliai.testing._fault_server import fault_server as fault_server
@@ -36,6 +41,9 @@ if TYPE_CHECKING:
     from reliai.testing._virtual_clock import virtual_clock as virtual_clock
 
 __all__ = [
+    "Cassette",
+    "CassetteError",
+    "CassetteMismatch",
     "Cut",
     "FaultServer",
     "Faults",
@@ -47,6 +55,7 @@ __all__ = [
     "Latency",
     "Malformed",
     "ReceivedRequest",
+    "RecordedError",
     "Refusal",
     "Refuse",
     "ScriptExhausted",
@@ -56,6 +65,7 @@ __all__ = [
     "Status",
     "Truncated",
     "VirtualClock",
+    "cassette",
     "fault_server",
     "faults",
     "records",
@@ -63,6 +73,10 @@ __all__ = [
 ]
 
 _HOME = {
+    "Cassette": "_cassette.block",
+    "CassetteError": "_cassette.trouble",
+    "CassetteMismatch": "_cassette.trouble",
+    "cassette": "_cassette.block",
     "Cut": "_script",
     "FaultServer": "_fault_server",
     "Faults": "_faults",
@@ -74,6 +88,7 @@ _HOME = {
     "Latency": "_script",
     "Malformed": "_script",
     "ReceivedRequest": "_fault_server",
+    "RecordedError": "_cassette.stand_ins",
     "Refusal": "_script",
     "Refuse": "_script",
     "ScriptExhausted": "_scripted",

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reliai._core.ambient import surroundings
+from reliai._core.ambient import ambient, surroundings
 from reliai._core.decorator import Policy
 from reliai.errors import ConfigurationError
 from reliai.testing._errors import is_error
+from reliai.testing._filters import with_faults
 from reliai.testing._injection import ErrorLike, Fault, faulty
 from reliai.testing._script import check_kind
 
@@ -183,7 +184,8 @@ def faults(
     """
     dice = Dice(error_rate, latency, malformed, stall, cut, errors, stall_for)
     injected = Injected(dice, seed)
-    with surroundings(leaf_filter=None if dice.idle else injected.filter):
+    filters = with_faults(ambient.get().leaf_filter, None if dice.idle else injected.filter)
+    with surroundings(leaf_filter=filters):
         yield injected
 
 
@@ -213,8 +215,9 @@ class Faults(Policy):
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         if self._dice.idle:
             return await proceed(call)
-        ambient = call.ambient.but(leaf_filter=self.injected.filter)
-        return await proceed(call._copy(ambient=ambient, watched=True))  # noqa: SLF001
+        filters = with_faults(call.ambient.leaf_filter, self.injected.filter)
+        here = call.ambient.but(leaf_filter=filters)
+        return await proceed(call._copy(ambient=here, watched=True))  # noqa: SLF001
 
     def describe(self) -> dict[str, Any]:
         dice = self._dice

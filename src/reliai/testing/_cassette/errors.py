@@ -1,0 +1,125 @@
+"""Exceptions as JSON, and back as the very class that was raised.
+
+What is built again must tell a policy the same: kind, status, code, Retry-After, whether the
+request was sent. Where the class cannot be imported, or does not carry that any more, a
+`RecordedError` stands for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from reliai.providers import classify
+from reliai.testing._cassette import messages
+from reliai.testing._cassette.kinds import find, path_of, public_name
+from reliai.testing._cassette.stand_ins import stand_in
+from reliai.testing._cassette.trouble import CassetteError
+
+if TYPE_CHECKING:
+    from reliai.testing._cassette.codec import Codec
+
+__all__ = ["decode_error", "encode_error", "facts_of"]
+
+_MOST_CAUSES = 4
+_FACTS = ("kind", "status", "code", "retry_after", "in_stream", "sent")
+
+
+def facts_of(error: BaseException) -> dict[str, Any]:
+    """What `classify` says of an error, without what it leaves open."""
+    failure = classify(error)
+    facts = {name: getattr(failure, name) for name in _FACTS}
+    facts["kind"] = str(failure.kind)
+    return {name: value for name, value in facts.items() if value not in (None, False)}
+
+
+def encode_error(codec: Codec, error: BaseException, depth: int = 0) -> dict[str, Any]:
+    """An error as its class, its arguments and attributes, and what policies read off it."""
+    kind = cast("type[Any]", type(error))
+    facts = facts_of(error)
+    data: dict[str, Any] = {"$error": path_of(kind), "name": public_name(kind), "failure": facts}
+    data["message"] = str(error)
+    special = messages.validation_details(error)
+    if special is not None:
+        data["validation"] = codec.encode(special)
+    else:
+        data["args"] = [_argument(codec, each, depth) for each in error.args]
+        data["attributes"] = _attributes(codec, error, facts)
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and depth < _MOST_CAUSES:
+        data["cause"] = encode_error(codec, cause, depth + 1)
+    if depth == 0 and data["$error"] is not None and not _tells(codec, data, facts):
+        data["$error"] = None
+    return data
+
+
+def _tells(codec: Codec, data: dict[str, Any], facts: dict[str, Any]) -> bool:
+    """Whether the error that comes of it is the same to every policy."""
+    try:
+        made = decode_error(codec, data)
+        return facts_of(made) == facts
+    except Exception:  # noqa: BLE001  a class of any make; a stand-in does it then
+        return False
+
+
+def _argument(codec: Codec, value: Any, depth: int) -> Any:
+    if isinstance(value, BaseException):
+        return encode_error(codec, value, depth + 1)
+    if isinstance(value, list | tuple) and any(isinstance(e, BaseException) for e in value):
+        several = list(value)
+        return [_argument(codec, each, depth) for each in several]
+    try:
+        return codec.encode(value)
+    except CassetteError:
+        return str(value)
+
+
+def _attributes(codec: Codec, error: BaseException, facts: dict[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, value in vars(error).items():
+        if name == "__notes__":
+            continue
+        message = messages.encode_message(value, facts.get("retry_after"))
+        try:
+            kept[name] = codec.encode(value) if message is None else message
+        except CassetteError:
+            continue  # a client, a socket: nothing that a policy reads
+    return kept
+
+
+# --- back -----------------------------------------------------------------------------------
+def decode_error(codec: Codec, data: dict[str, Any]) -> BaseException:
+    """The error that is stored as `data`."""
+    made = _made(codec, data)
+    cause = data.get("cause")
+    if cause is not None:
+        made.__cause__ = decode_error(codec, cause)
+    return made
+
+
+def _made(codec: Codec, data: dict[str, Any]) -> BaseException:
+    try:
+        kind: Any = None if data["$error"] is None else find(data["$error"])
+    except CassetteError:
+        kind = None  # its package is not installed here: what it said is still known
+    if kind is None:
+        return stand_in(data["name"], data["message"], data["failure"])
+    if "validation" in data:
+        return messages.validation_error(codec.decode(data["validation"]))
+    args = tuple(_decode_argument(codec, each) for each in data["args"])
+    if kind.__module__ == "builtins":
+        made: Any = kind(*args)
+    else:
+        made = kind.__new__(kind, *args)
+        made.args = args
+    for name, value in data["attributes"].items():
+        decoded = messages.decode_message(value)
+        made.__dict__[name] = codec.decode(value) if decoded is None else decoded
+    return cast("BaseException", made)
+
+
+def _decode_argument(codec: Codec, data: Any) -> Any:
+    if isinstance(data, dict) and "$error" in data:
+        return decode_error(codec, cast("dict[str, Any]", data))
+    if isinstance(data, list):
+        return [_decode_argument(codec, each) for each in data]
+    return codec.decode(data)
