@@ -255,7 +255,7 @@ class BudgetExceeded(ReliaiError):
         retry_after: seconds until there is room, if nothing else is spent; None when unknown.
     """
 
-    def __init__(  # noqa: PLR0913  a refusal carries its numbers
+    def __init__(
         self,
         message: str,
         *,

@@ -17,7 +17,7 @@ from reliai.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["is_priced", "price_of", "prices_installed", "set_price"]
+__all__ = ["any_price_set", "is_priced", "price_of", "prices_installed", "set_price"]
 
 _PER: Final = 1_000_000  # the table's prices are for so many tokens
 _PER_REQUESTS: Final = 1_000
@@ -128,6 +128,11 @@ def is_priced(provider: str | None, model: str) -> bool:
 def prices_installed() -> bool:
     """Whether the table of prices can be used; loads it, so that no call has to."""
     return _table() is not None
+
+
+def any_price_set() -> bool:
+    """Whether `set_price` was ever called."""
+    return bool(_said)
 
 
 def set_price(
