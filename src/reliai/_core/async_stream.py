@@ -79,22 +79,32 @@ class AsyncStream(Stream):
         if self.ended or self._closing:
             return
         self._closing = True
+        leaving = self._leaving()
         try:
             await asyncio.shield(closing(self._context, self._source))
         finally:
-            self.end(GeneratorExit())
+            self.end(leaving)
+            del leaving  # no cycle, should the closing have failed
 
     close = aclose
 
     async def _step(self, step: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         limit = self._next_limit()
         try:
+            if self._reading is not None and (reported := self._reported()) is not None:
+                raise reported
             if limit is not None and limit[0] <= self._call.clock.monotonic():
                 raise self._interruption(limit)
             chunk = await self._awaited(step(*args), limit)
         except StopAsyncIteration:
-            self.end()
-            raise
+            missed = None if self._reading is None else self._missed()
+            self.end(missed)
+            if missed is None:
+                raise
+            try:
+                raise missed from missed.__cause__
+            finally:
+                del missed  # no cycle through the traceback
         except (Exception, CancelledError) as error:
             try:
                 await closed(self._context, self._source)
@@ -147,10 +157,12 @@ class AsyncStream(Stream):
             await self.aclose()
             return
         self._closing = True
+        leaving = self._leaving()
         try:  # it closes its stream itself
             await asyncio.shield(_task(self._context, lambda: leave(kind, error, traceback)))
         finally:
-            self.end(GeneratorExit())
+            self.end(leaving)
+            del leaving
 
     def __del__(self) -> None:
         if not getattr(self, "ended", True):
@@ -164,7 +176,7 @@ class AsyncStream(Stream):
             self._closing = True
             loop, context, source = self._loop, self._context, self._source
             abandon(lambda: _close_later(loop, context, source))
-        abandon(lambda: self.end(GeneratorExit()))
+        abandon(lambda: self.end(self._leaving()))
 
 
 def _task(context: Context, act: Callable[[], Any]) -> asyncio.Task[None]:

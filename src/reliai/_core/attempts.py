@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reliai._core.limits import nearest, overrun
 from reliai._core.outcome import Outcome
 from reliai._core.record import Attempt, ErrorInfo
+from reliai._core.usage import note_failure
 from reliai.errors import AmbiguousOutcome, CallTimeout, ErrorKind, verdicts
 from reliai.providers.failure import Failure
 
@@ -44,6 +45,7 @@ def begin_attempt(call: Call, now: float) -> Attempt:
     if call.waited:
         attempt.wait, call.waited = call.waited, 0.0
     attempts.append(attempt)
+    call.own = attempt
     return attempt
 
 
@@ -74,6 +76,7 @@ def attempt_failed(call: Call, attempt: Attempt, error: BaseException) -> Outcom
     else:
         attempt.status = "error"
         attempt.error = ErrorInfo.of(outcome.error or error, kind)
+    note_failure(call, attempt, error, failure)
     effects = call._site.effects  # noqa: SLF001
     if (
         effects == "once"

@@ -65,6 +65,7 @@ class Call:
         "limit",
         "meters",
         "mode",
+        "own",
         "parent",
         "started",
         "waited",
@@ -72,6 +73,8 @@ class Call:
     )
 
     limit: float
+    own: Attempt
+    """The attempt that this object began; unset before."""
     _arguments: Mapping[str, Any] | None
 
     def __init__(  # noqa: PLR0917  made in one place of the engine, for every call

@@ -13,7 +13,7 @@ from reliai._core.frames import empty_frames
 from reliai._core.outcome import Outcome
 from reliai._core.record import CallRecord, ErrorInfo
 from reliai._core.settings import settings
-from reliai._core.usage import joined
+from reliai._core.usage import joined, note_request, settle_usage
 from reliai.errors import CircuitOpen, ConfigurationError, ErrorKind
 
 if TYPE_CHECKING:
@@ -104,6 +104,11 @@ def finish(call: Call, outcome: Outcome) -> None:
     if call._site.measure is not None:  # noqa: SLF001
         _measure(call, outcome)
     outcome._record = record  # noqa: SLF001
+    record._seen = None  # noqa: SLF001  it held responses
+    if call._site.names_model:  # noqa: SLF001
+        _name_model(call)
+    if record._told:  # noqa: SLF001
+        settle_usage(record, ok=error is None, degraded=outcome.degraded)
     if record._target is not None and not outcome.degraded:  # noqa: SLF001
         record._target = None  # noqa: SLF001  a stand-in's answer was not the last word
     record.duration = call.clock.monotonic() - call.started
@@ -125,6 +130,16 @@ def _fail(record: CallRecord, outcome: Outcome, error: BaseException) -> None:
     else:
         record.status = "rejected" if kind is ErrorKind.REJECTED else "error"
     record._error = ErrorInfo.of(error, kind)  # noqa: SLF001  the engine's own
+
+
+def _name_model(call: Call) -> None:
+    """The argument `model`, as it was first asked for."""
+    try:
+        model = call.arguments["model"]
+    except TypeError:  # the arguments do not fit: the call has failed, and says why
+        return
+    if isinstance(model, str):
+        note_request(call, model)
 
 
 def _measure(call: Call, outcome: Outcome) -> None:

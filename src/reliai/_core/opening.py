@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reliai._core import workers
@@ -11,9 +12,10 @@ from reliai._core.ambient import current
 from reliai._core.attempts import attempt_failed, attempt_succeeded, first_chunk_limit
 from reliai._core.limits import overrun
 from reliai._core.outcome import Outcome, StreamOutcome
+from reliai._core.reading import begin_reading, end_reading, note_first
 from reliai._core.record import Attempt, ErrorInfo
 from reliai._core.stream import NOTHING
-from reliai._core.usage import note_value
+from reliai._core.usage import note_nothing, note_value
 from reliai._core.values import opaque_stream
 from reliai.errors import ConfigurationError
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from reliai._core.call import Call, Limit
+    from reliai._core.reading import Reading
     from reliai._core.stream import Stream
     from reliai._core.workers import Worker
 
@@ -110,8 +113,17 @@ def _open_on(
         worker = None
     step = call.hooks.activated(call, first)
     chunk, error = _first_chunk(context, call, step, limit, worker, opened)
+    reading = None
+    if error is None and type(chunk) is not str and chunk is not NOTHING:
+        reading = begin_reading(call, chunk, opened[0])
+        if reading is not None:
+            began = call.clock.monotonic()
+            error = _read_ahead(context, call, reading, limit, worker, opened)
+            note_first(call, attempt, reading, began)
     if error is not None:
         _discard(context, worker, opened)
+        if reading is not None:
+            end_reading(call, attempt, reading)
         try:
             if isinstance(error, Exception):
                 return attempt_failed(call, attempt, error)  # kept in no variable: see below
@@ -120,7 +132,35 @@ def _open_on(
         finally:
             del error  # the frames of its traceback lead back to this one, which must not hold it
     stream = SyncStream(call, context, opened[0], opened[1], chunk, worker)
-    return opened_stream(call, attempt, stream)
+    return opened_stream(call, attempt, stream, reading)
+
+
+def _read_ahead(  # noqa: PLR0917
+    context: Context,
+    call: Call,
+    reading: Reading,
+    limit: Limit | None,
+    worker: Worker | None,
+    opened: list[Any],
+) -> BaseException | None:
+    """Read on until the stream's content begins; give what it failed with before."""
+    step = call.hooks.activated(call, partial(next, opened[1], NOTHING))
+    while reading.waiting:
+        nearest = reading.limit(limit)
+        if nearest is not None:
+            if nearest[0] <= call.clock.monotonic():
+                return overrun(call, nearest)
+            call.bound = nearest[0]
+        chunk, error = _first_chunk(context, call, step, nearest, worker, opened)
+        if error is not None:
+            try:
+                return error
+            finally:
+                del error  # no cycle through the traceback
+        if chunk is NOTHING:
+            return reading.ending()
+        reading.hold(chunk)
+    return reading.reader.failure
 
 
 def _first_chunk(  # noqa: PLR0917
@@ -165,7 +205,7 @@ def _close_opened(opened: list[Any]) -> None:
             close()
 
 
-def opened_stream(call: Call, attempt: Attempt, stream: Stream) -> Outcome:
+def opened_stream(call: Call, attempt: Attempt, stream: Stream, reading: Reading | None) -> Outcome:
     """The outcome for a stream whose first chunk was read; its attempt ends with the stream."""
     record = call._record  # noqa: SLF001  the engine fills the record
     record.time_to_first_chunk = call.clock.monotonic() - call.started
@@ -180,7 +220,13 @@ def opened_stream(call: Call, attempt: Attempt, stream: Stream) -> Outcome:
             attempt.error = ErrorInfo.of(outcome.error, str(failure.kind if failure else "unknown"))
         else:
             attempt.status = "cancelled"
+        if reading is not None:
+            end_reading(call, attempt, reading)
+        else:
+            note_nothing(call, attempt)
 
+    if reading is not None:
+        stream.follow(reading)
     stream.on_end(ended)
     empty = stream._first is NOTHING  # noqa: SLF001  the engine's own
     if empty:

@@ -28,7 +28,7 @@ Refusal: TypeAlias = tuple[str, type[BaseException], tuple[Any, ...]]
 """One of reliai's own errors: kind, type and arguments, put into words when somebody reads it."""
 
 _drawing = RLock()
-"""Held while an id is drawn, so that two readers see the same one."""
+"""Held while an id is drawn or an attempt written out, so that two readers see the same one."""
 
 
 def _renew() -> None:
@@ -62,6 +62,7 @@ class CallRecord:
 
     __slots__ = (
         "_ambient",
+        "_aside",
         "_asked",
         "_attempts",
         "_began",
@@ -76,6 +77,7 @@ class CallRecord:
         "_spent",
         "_started",
         "_target",
+        "_told",
         "checks",
         "chunks",
         "cost_usd",
@@ -114,6 +116,8 @@ class CallRecord:
     _asked: tuple[object, ...]
     _exhausted: int
     _seen: deque[object] | None
+    _aside: Attempt | None
+    _told: bool
 
     started_at: float
     duration: float | None
@@ -175,6 +179,11 @@ class CallRecord:
             return self._attempts
         if self._began is None:
             return []
+        with _drawing:  # also read from threads that the function started
+            return self._write_first() if self._attempts is None else self._attempts
+
+    def _write_first(self) -> list[Attempt]:
+        assert self._began is not None  # noqa: S101  asked for when there is a first one
         first = Attempt()
         first.number = 1
         first.target = self._site.target.name
@@ -182,8 +191,8 @@ class CallRecord:
         first.started_at = self.started_at + (self._began - self._started)
         first.duration = self._spent
         first.status = None if self._spent is None else "success"
-        self._attempts = [first]
-        return self._attempts
+        attempts = self._attempts = [first]
+        return attempts
 
     @property
     def target(self) -> str | None:
@@ -293,6 +302,8 @@ _DEFAULTS: dict[str, Any] = {
     "_exhausted": 0,
     "_parent": None,
     "_seen": None,
+    "_aside": None,
+    "_told": False,
 }
 for _name, _member in vars(CallRecord).items():
     if isinstance(_member, property):

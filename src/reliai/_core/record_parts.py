@@ -81,12 +81,20 @@ class Attempt:
         error: what it failed with.
         model, input_tokens, output_tokens: as the provider reported them.
         wait: seconds waited before it, by a retry.
+        usage_state: "measured", "estimated" or "unknown"; None where nothing was billed or told.
+            This and what follows is not part of `to_dict`.
+        cost_usd: US dollars; None where unknown.
+        finish_reason: why its answer stopped.
+        unpriced: whether it was billed at a price that nobody knows.
+        told: whether the meters were told of it.
     """
 
     __slots__ = (
         "began",
+        "cost_usd",
         "duration",
         "error",
+        "finish_reason",
         "input_tokens",
         "model",
         "number",
@@ -94,6 +102,9 @@ class Attempt:
         "started_at",
         "status",
         "target",
+        "told",
+        "unpriced",
+        "usage_state",
         "wait",
     )
 
@@ -107,6 +118,11 @@ class Attempt:
     model: str | None
     input_tokens: int | None
     output_tokens: int | None
+    usage_state: str | None
+    cost_usd: float | None
+    finish_reason: str | None
+    unpriced: bool
+    told: bool
     wait: float
 
     def __getattr__(self, name: str) -> Any:
@@ -137,4 +153,10 @@ _ATTEMPT_FIELDS = (
     "output_tokens",
     "wait",
 )
-_ATTEMPT_DEFAULTS: dict[str, Any] = {**dict.fromkeys(_ATTEMPT_FIELDS), "wait": 0.0}
+_ATTEMPT_DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys((*_ATTEMPT_FIELDS, "usage_state", "cost_usd")),
+    "finish_reason": None,
+    "unpriced": False,
+    "told": False,
+    "wait": 0.0,
+}

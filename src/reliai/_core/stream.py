@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from reliai._core.call import Call, Limit
+    from reliai._core.reading import Reading
     from reliai._core.record import CallRecord
 
 __all__ = ["NOTHING", "Stream", "abandon", "abandoned", "settle_abandoned"]
@@ -51,6 +52,7 @@ class Stream:
         "_idle",
         "_iterator",
         "_partial",
+        "_reading",
         "_source",
         "_total",
         "chunks",
@@ -79,7 +81,13 @@ class Stream:
             self._held_since = call.clock.monotonic()
         else:
             call.bound = None  # the limit for the first chunk was the last one
+        self._reading: Reading | None = None
         self.chunks = 0
+
+    def follow(self, reading: Reading) -> None:
+        """Deliver the chunks that were read ahead, and read those that come after."""
+        self._reading = reading
+        self._first = reading.ahead.popleft()
 
     @property
     def call_id(self) -> str:
@@ -131,17 +139,47 @@ class Stream:
 
     def _deliver_first(self) -> Any:
         chunk, self._first = self._first, NOTHING
-        self.chunks = 1
-        if self._partial is not None:
+        self.chunks += 1
+        reading = self._reading
+        if reading is not None:
+            if reading.ahead:
+                self._first = reading.ahead.popleft()
+            reading.gives(chunk)
+        elif self._partial is not None:
             self._partial.append(chunk)  # held since it was read, whoever waited since
         return chunk
 
     def _deliver(self, chunk: Any) -> Any:
         self.chunks += 1
+        if self._reading is not None:
+            self._reading.takes(chunk)
         if self._partial is not None:
-            self._partial.append(chunk)
+            if self._reading is None:
+                self._partial.append(chunk)
             self._held_since = self._call.clock.monotonic()
         return chunk
+
+    def _missed(self) -> Exception | None:
+        """Why the source's end is not the answer's; None when it is."""
+        reading = self._reading
+        if reading is None or (cause := reading.ending()) is None:
+            return None
+        return reading.interruption(cause, self.chunks)
+
+    def _reported(self) -> Exception | None:
+        """The error that came as the last delivered event; None when that was none."""
+        reading = self._reading
+        if reading is None or reading.reader.failure is None:
+            return None
+        return reading.interruption(reading.reader.failure, self.chunks)
+
+    def _leaving(self) -> BaseException | None:
+        """How a stream ends that its consumer leaves: well, when it delivered all of an answer."""
+        reading = self._reading
+        if reading is None or self._first is not NOTHING:
+            return GeneratorExit()
+        reported = self._reported()
+        return None if reported is None and reading.reader.finished else reported or GeneratorExit()
 
     def _next_limit(self) -> Limit | None:
         """The limit for the next chunk. Time during which the caller held a chunk is given back."""
@@ -154,12 +192,16 @@ class Stream:
                 self._total = (until + now - self._held_since, layer, seconds)
         self._held_since = None
         idle = None if self._idle is None else (now + self._idle, "idle", self._idle)
+        if idle is not None and self._reading is not None:  # keep-alives are no signs of life
+            idle = (idle[0] - self._reading.asks(now), *idle[1:])
         limit = sooner(self._total, idle)
         self._call.bound = None if limit is None else limit[0]
         return limit
 
     def _interruption(self, limit: Limit) -> StreamInterrupted:
         timeout = overrun(self._call, limit)
+        if self._reading is not None:
+            return self._reading.interruption(timeout, self.chunks)
         partial = self._partial or []
         text = "".join(partial) if all(isinstance(chunk, str) for chunk in partial) else partial
         error = StreamInterrupted(

@@ -76,15 +76,19 @@ class SyncStream(Stream):
         """Close the stream early; nothing when it has ended. Never fails on a second call."""
         if self.ended:
             return
+        leaving = self._leaving()
         try:
             self._close_source()
         finally:
-            self.end(GeneratorExit())
+            self.end(leaving)
             self._release()
+            del leaving  # no cycle, should the closing have failed
 
     def _step(self, action: Callable[..., Any], *args: Any) -> Any:
         limit = self._next_limit()
         try:
+            if self._reading is not None and (reported := self._reported()) is not None:
+                raise reported
             if limit is not None and limit[0] <= self._call.clock.monotonic():
                 raise self._interruption(limit)
             step = self._call.hooks.activated(self._call, action)
@@ -93,9 +97,15 @@ class SyncStream(Stream):
             else:
                 chunk = self._bounded(self._worker, limit, step, args)
         except StopIteration:
-            self.end()
+            missed = None if self._reading is None else self._missed()
+            self.end(missed)
             self._release()
-            raise
+            if missed is None:
+                raise
+            try:
+                raise missed from missed.__cause__
+            finally:
+                del missed  # no cycle through the traceback
         except BaseException as error:
             self._give_up()
             self.end(error)
@@ -160,11 +170,13 @@ class SyncStream(Stream):
         if leave is None:
             self.close()
             return
+        leaving = self._leaving()
         try:  # it closes its stream itself
             self._context.run(leave, kind, error, traceback)
         finally:
-            self.end(GeneratorExit())
+            self.end(leaving)
             self._release()
+            del leaving
 
     def __del__(self) -> None:
         if not getattr(self, "ended", True):

@@ -57,9 +57,19 @@ class Target:
         leaf: makes one attempt of it.
         keeps_time: whether its clients keep to the time its call has left, so far as is known.
         stragglers: the threads that timeouts have left behind in it.
+        whole: whether a stream of provider events that it gave has ended with its last event.
     """
 
-    __slots__ = ("function", "keeps_time", "kind", "leaf", "name", "primary", "stragglers")
+    __slots__ = (
+        "function",
+        "keeps_time",
+        "kind",
+        "leaf",
+        "name",
+        "primary",
+        "stragglers",
+        "whole",
+    )
 
     leaf: Proceed
 
@@ -72,6 +82,7 @@ class Target:
         self.primary = primary
         self.keeps_time = False
         self.stragglers = Stragglers()
+        self.whole = False
 
     def named(self, name: str) -> Target:
         """The same function under another name."""

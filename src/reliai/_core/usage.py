@@ -1,4 +1,4 @@
-"""What attempts used: tokens and dollars, summed on the record and told to meters.
+"""What attempts used: tokens and dollars, on the attempt, on the record, and told to meters.
 
 A response is counted once, on the innermost call that read it. What cannot be known stays None:
 an unknown price or an unknown number of tokens is never 0.
@@ -6,27 +6,58 @@ an unknown price or an unknown number of tokens is never 0.
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from reliai._core.delivery import deliver
+from reliai._core.record import Attempt
+from reliai.errors import CallTimeout, ErrorKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeAlias
+    from collections.abc import Iterator
 
     from reliai._core.call import Call
-    from reliai._core.record import Attempt, CallRecord
-    from reliai.providers import Response
+    from reliai._core.record import CallRecord
+    from reliai.providers import Failure, Response
+    from reliai.providers.streams import StreamReader
 
-    PriceOf: TypeAlias = Callable[
-        [str | None, str, int | None, int | None, int | None], float | None
-    ]
-
-__all__ = ["Meter", "joined", "note_request", "note_response", "note_value", "tell_unknown"]
+__all__ = [
+    "Meter",
+    "first_sight",
+    "joined",
+    "note_failure",
+    "note_nothing",
+    "note_request",
+    "note_response",
+    "note_stream",
+    "note_value",
+    "own_attempt",
+    "remember",
+    "settle_usage",
+    "tell_unknown",
+    "was_given",
+]
 
 MOST_SEEN = 64
 """Responses that a running call remembers as counted, its nested calls' included."""
+
+BYTES_PER_TOKEN = 4
+"""Of text in UTF-8; for the tokens of an answer that was cut before its provider counted them."""
+
+_adding = Lock()
+"""Held while sums are changed: a function may read responses in several threads."""
+
+
+def _renew() -> None:
+    """In a forked child, where nobody is there to release it."""
+    global _adding  # noqa: PLW0603  as said
+    _adding = Lock()
+
+
+os.register_at_fork(after_in_child=_renew)
 
 
 class Meter(Protocol):
@@ -39,21 +70,35 @@ class Meter(Protocol):
         """A response was counted: its price in US dollars and its tokens, None where unknown."""
 
     def unknown(self) -> None:
-        """An attempt that reached the provider has ended, and nothing is known of its usage."""
+        """An attempt that may have been billed has ended, and nothing is known of its usage."""
 
 
 def joined(inherited: tuple[Meter, ...], ambient: tuple[Meter, ...]) -> tuple[Meter, ...]:
     """The meters of an enclosing call and of its surroundings, each once."""
-    if not ambient or inherited == ambient:
+    if inherited == ambient:
         return inherited
     return (*inherited, *(meter for meter in ambient if meter not in inherited))
+
+
+def own_attempt(call: Call) -> Attempt:
+    """The attempt that a call's function is running in; one aside when there is none yet."""
+    attempt: Attempt | None = getattr(call, "own", None)
+    if attempt is not None:
+        return attempt
+    record = call._record  # noqa: SLF001  the engine fills the record
+    attempts = record.written_attempts()
+    if attempts:
+        return attempts[-1]
+    if record._aside is None:  # noqa: SLF001
+        record._aside = Attempt()  # noqa: SLF001
+    return record._aside  # noqa: SLF001
 
 
 def note_request(call: Call, model: str | None) -> None:
     """Put the model that was asked for on the record; the first one stays."""
     record = call._record  # noqa: SLF001  the engine fills the record
     if model is not None and record.model_requested is None and not record.ended:
-        record.model_requested = model
+        record.model_requested = model[:200]
 
 
 def note_value(call: Call, attempt: Attempt, value: object) -> None:
@@ -62,71 +107,240 @@ def note_value(call: Call, attempt: Attempt, value: object) -> None:
 
     response = read_response(value) if looks_like_response(value) else None
     if response is None:
-        if call.meters:
-            tell_unknown(call, attempt)
-    elif first_sight(call, value):
+        note_nothing(call, attempt)
+    elif first_sight(call, value) and not known_id(call, attempt, response.id):
         note_response(call, attempt, response)
+
+
+def note_nothing(call: Call, attempt: Attempt) -> None:
+    """An attempt ended well, and nothing was read from what it gave."""
+    if call.meters:
+        tell_unknown(call, attempt)
 
 
 def first_sight(call: Call, thing: object) -> bool:
     """Whether neither this call nor one inside it has counted `thing`; from now on it has."""
-    record = call._record  # noqa: SLF001  the engine fills the record
-    seen = record._seen  # noqa: SLF001
-    if seen is not None and any(each is thing for each in seen):
-        return False
-    above: Call | None = call
-    while above is not None:
-        record = above._record  # noqa: SLF001
-        if not record.ended:
-            if record._seen is None:  # noqa: SLF001
-                record._seen = deque(maxlen=MOST_SEEN)  # noqa: SLF001
-            record._seen.append(thing)  # noqa: SLF001
-        above = above.parent
+    with _adding:
+        seen = call._record._seen  # noqa: SLF001  the engine fills the record
+        if seen is not None and any(each is thing or _gave(each, thing) for each in seen):
+            return False
+        for above in _from_here_up(call):
+            _remember(above._record, thing)  # noqa: SLF001
     return True
 
 
-def note_response(call: Call, attempt: Attempt, response: Response) -> None:
-    """Count a response: on the attempt, on the record, and on every meter of the call."""
+def known_id(call: Call, attempt: Attempt, response_id: str | None) -> bool:
+    """Whether a response of this id was counted in this attempt: JSON and object are one response.
+
+    Asked of what a function returns only. In another attempt the same id is another response, as
+    the servers of tests give one id to all.
+    """
+    seen = call._record._seen  # noqa: SLF001  the engine fills the record
+    if seen is None or response_id is None:
+        return False
+    with _adding:
+        return any(type(each) is _Id and each.of(attempt, response_id) for each in seen)
+
+
+class _Id(NamedTuple):
+    """A response that was counted in an attempt."""
+
+    attempt: Attempt
+    response_id: str
+
+    def of(self, attempt: Attempt, response_id: str) -> bool:
+        return self.attempt is attempt and self.response_id == response_id
+
+
+def was_given(call: Call, chunk: object) -> bool:
+    """Whether a stream that is counted already, by `read` or by a call inside, gave this chunk."""
+    seen = call._record._seen  # noqa: SLF001  the engine fills the record
+    if seen is None:
+        return False
+    with _adding:
+        return any(_gave(each, chunk) for each in seen)
+
+
+def remember(call: Call, thing: object) -> None:
+    """Have this call and those around it know what was counted."""
+    with _adding:
+        for above in _from_here_up(call):
+            _remember(above._record, thing)  # noqa: SLF001
+
+
+def _from_here_up(call: Call) -> Iterator[Call]:
+    """A call and those around it that have not ended."""
+    here: Call | None = call
+    while here is not None:
+        if not here._record.ended:  # noqa: SLF001  the engine's own
+            yield here
+        here = here.parent
+
+
+def _remember(record: CallRecord, thing: object) -> None:
+    if record._seen is None:  # noqa: SLF001  the engine fills the record
+        record._seen = deque(maxlen=MOST_SEEN)  # noqa: SLF001
+    record._seen.append(thing)  # noqa: SLF001
+
+
+def _gave(seen: object, chunk: object) -> bool:
+    """Whether what was counted is a stream that has just delivered a chunk."""
+    gave = getattr(type(seen), "gave", None)
+    return gave is not None and bool(gave(seen, chunk))
+
+
+def note_response(
+    call: Call, attempt: Attempt, response: Response, *, state: str = "measured"
+) -> None:
+    """Count a response: on the attempt, for the record, and on every meter of the call.
+
+    Args:
+        call: the call that read it.
+        attempt: the attempt that it answers.
+        response: what it says of itself.
+        state: "estimated" when its tokens were reckoned.
+    """
     record = call._record  # noqa: SLF001  the engine fills the record
     usd = _price(response)
-    if not record.ended:
-        _fill_attempt(attempt, response)
-        _fill_record(call, record, response, usd)
     tokens = _sum(response.input_tokens, response.output_tokens)
+    if tokens is None and usd is None:
+        state = "unknown"
+    with _adding:
+        if not record.ended:
+            _fill(attempt, response, usd, state)
+            record.provider = response.provider or record.provider
+            record.model_served = response.model or record.model_served
+            record.finish_reason = response.finish_reason or record.finish_reason
+            record._told = True  # noqa: SLF001
+        if response.id is not None:
+            for above in _from_here_up(call):
+                its = attempt if above is call else own_attempt(above)
+                _remember(above._record, _Id(its, response.id))  # noqa: SLF001
     for meter in call.meters:
-        deliver(meter, meter.add, usd, tokens, response)
+        if state == "unknown":
+            deliver(meter, meter.unknown)
+        else:
+            deliver(meter, meter.add, usd, tokens, response)
+    _mark(call, attempt)
+
+
+def _fill(attempt: Attempt, response: Response, usd: float | None, state: str) -> None:
+    before = attempt.usage_state
+    attempt.model = response.model or attempt.model
+    attempt.finish_reason = response.finish_reason or attempt.finish_reason
+    attempt.input_tokens = _sum(attempt.input_tokens, response.input_tokens)
+    attempt.output_tokens = _sum(attempt.output_tokens, response.output_tokens)
+    attempt.usage_state = state if before in (None, state) else "estimated"
+    if usd is None:
+        attempt.unpriced, attempt.cost_usd = True, None
+    elif not attempt.unpriced:
+        attempt.cost_usd = (attempt.cost_usd or 0.0) + usd
+
+
+def note_stream(call: Call, attempt: Attempt, reader: StreamReader) -> None:
+    """Count what a stream that has ended said; of one that was cut, reckon what it had written."""
+    response, state = reader.response(), "measured"
+    if not reader.settled:
+        if response.input_tokens is None:  # half of it would look like all
+            response = replace(response, output_tokens=None)
+        else:
+            written = -(-reader.written() // BYTES_PER_TOKEN)
+            response = replace(response, output_tokens=max(response.output_tokens or 0, written))
+            state = "estimated"
+    note_response(call, attempt, response, state=state)
+
+
+def note_failure(
+    call: Call, attempt: Attempt, error: BaseException, failure: Failure | None
+) -> None:
+    """An attempt failed: if it may have been billed and told nothing, its usage is unknown."""
+    if _may_be_billed(error, failure) and attempt.usage_state is None and not attempt.told:
+        attempt.usage_state = "unknown"
+        call._record._told = True  # noqa: SLF001  the engine fills the record
+        tell_unknown(call, attempt)
+
+
+def _may_be_billed(error: BaseException, failure: Failure | None) -> bool:
+    """A request that never left costs nothing, and neither does one answered by an error status."""
+    if failure is None or not isinstance(error, Exception) or isinstance(error, CallTimeout):
+        return True
+    if failure.sent is False or failure.programming or failure.control_flow:
+        return False
+    if failure.kind is ErrorKind.REJECTED:
+        return False
+    return failure.status is None or failure.kind is ErrorKind.TIMEOUT
 
 
 def tell_unknown(call: Call, attempt: Attempt) -> None:
-    """Tell the meters that an attempt has ended of whose usage nothing is known."""
-    if attempt.input_tokens is None and attempt.output_tokens is None:
-        for meter in call.meters:
-            deliver(meter, meter.unknown)
-
-
-def _fill_attempt(attempt: Attempt, response: Response) -> None:
-    attempt.model = response.model or attempt.model
-    attempt.input_tokens = _sum(attempt.input_tokens, response.input_tokens)
-    attempt.output_tokens = _sum(attempt.output_tokens, response.output_tokens)
-
-
-def _fill_record(call: Call, record: CallRecord, response: Response, usd: float | None) -> None:
-    record.provider = response.provider or record.provider
-    record.model_served = response.model or record.model_served
-    record.finish_reason = response.finish_reason or record.finish_reason
-    if response.input_tokens is None and response.output_tokens is None and usd is None:
+    """Tell the meters that an attempt has ended of whose usage nothing is known; once for each."""
+    if attempt.told or not call.meters:
         return
-    record.input_tokens = _sum(record.input_tokens, response.input_tokens)
-    record.output_tokens = _sum(record.output_tokens, response.output_tokens)
-    record.usage_state = "measured"
-    if usd is not None:
-        record.cost_usd = (record.cost_usd or 0.0) + usd
+    for meter in call.meters:
+        deliver(meter, meter.unknown)
+    _mark(call, attempt)
+
+
+def _mark(call: Call, attempt: Attempt) -> None:
+    """The meters were told of an attempt; the calls around it need not tell them again."""
+    attempt.told = True
+    if call.parent is not None:
+        for above in _from_here_up(call.parent):
+            own_attempt(above).told = True
+
+
+def settle_usage(record: CallRecord, *, ok: bool, degraded: bool) -> None:
+    """Sum up the attempts of a call that ends, on its record."""
+    listed, aside = record._attempts or [], record._aside  # noqa: SLF001  the engine's own
+    attempts = listed if aside is None else [*listed, aside]
+    states = {state for attempt in attempts if (state := _state(attempt)) is not None}
+    if not states.isdisjoint(("measured", "estimated")):
+        record.usage_state = "measured" if states == {"measured"} else "estimated"
+    record.input_tokens = _total(attempt.input_tokens for attempt in attempts)
+    record.output_tokens = _total(attempt.output_tokens for attempt in attempts)
+    delivered = _delivered(record, ok=ok, degraded=degraded)
+    wasted = [attempt for attempt in listed if attempt is not delivered]
+    record.cost_usd = _cost(attempts)
+    if record.cost_usd is not None and all(_state(attempt) != "unknown" for attempt in wasted):
+        record.wasted_usd = _cost(wasted) or 0.0
+
+
+def _state(attempt: Attempt) -> str | None:
+    """What is known of an attempt's usage; None for a failed one that was not billed."""
+    if attempt.usage_state is None and attempt.status == "success":
+        return "unknown"
+    return attempt.usage_state
+
+
+def _cost(attempts: list[Attempt]) -> float | None:
+    """What attempts cost; None when one was billed at a price that nobody knows."""
+    if any(attempt.unpriced for attempt in attempts):
+        return None
+    total: float | None = _total(attempt.cost_usd for attempt in attempts)
+    return total
+
+
+def _delivered(record: CallRecord, *, ok: bool, degraded: bool) -> Attempt | None:
+    """The attempt whose answer the caller got, or as much of it as came; None for a stand-in."""
+    attempts = record._attempts or ()  # noqa: SLF001  the engine's own
+    if not attempts:
+        return None
+    if not ok:
+        return attempts[-1] if record.chunks else None
+    answered = next((each for each in reversed(attempts) if each.status == "success"), None)
+    if answered is not None and degraded and answered.target != record._target:  # noqa: SLF001
+        return None
+    return answered
 
 
 def _sum(one: int | None, other: int | None) -> int | None:
     if one is None or other is None:
         return other if one is None else one
     return one + other
+
+
+def _total(numbers: Any) -> Any:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 _price_of: Any = None
@@ -150,6 +364,7 @@ def _price(response: Response) -> float | None:
             response.input_tokens,
             response.output_tokens,
             response.cached_tokens,
+            response.cache_write_tokens,
         )
     except Exception:  # noqa: BLE001  a broken price never fails a call
         return None

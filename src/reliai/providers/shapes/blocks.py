@@ -39,6 +39,7 @@ def read_anthropic(value: object) -> Response:
         input_tokens=total(count(dig(usage, "input_tokens")), cached, written),
         output_tokens=count(dig(usage, "output_tokens")),
         cached_tokens=cached,
+        cache_write_tokens=written,
     )
 
 
@@ -78,6 +79,7 @@ def read_bedrock(value: object) -> Response:
         input_tokens=total(count(dig(usage, "inputTokens")), cached, written),
         output_tokens=count(dig(usage, "outputTokens")),
         cached_tokens=cached,
+        cache_write_tokens=written,
     )
 
 

@@ -46,6 +46,7 @@ def read_pydantic_ai(value: object) -> Response:
         input_tokens=count(dig(usage, "input_tokens")) if told else None,
         output_tokens=count(dig(usage, "output_tokens")) if told else None,
         cached_tokens=count(dig(usage, "cache_read_tokens")) if told else None,
+        cache_write_tokens=count(dig(usage, "cache_write_tokens")) if told else None,
         cost_usd=amount(dig(usage, "cost")),
     )
 
@@ -93,6 +94,7 @@ def read_langchain(value: object) -> Response:
         input_tokens=count(dig(usage, "input_tokens")),
         output_tokens=count(dig(usage, "output_tokens")),
         cached_tokens=count(dig(usage, "input_token_details", "cache_read")),
+        cache_write_tokens=count(dig(usage, "input_token_details", "cache_creation")),
     )
 
 

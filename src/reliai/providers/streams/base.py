@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from reliai.providers.answer import Response, ToolCall
 from reliai.providers.reading import text
 
+from reliai.providers.streams.failures import IncompleteStream
+
 if TYPE_CHECKING:
     from reliai.providers.streams.failures import InStreamError
 
@@ -38,6 +40,7 @@ class StreamReader:
         self.input_tokens: int | None = None
         self.output_tokens: int | None = None
         self.cached_tokens: int | None = None
+        self.cache_write_tokens: int | None = None
         self.cost_usd: float | None = None
         self._texts: list[str] = []
         self._refusals: list[str] = []
@@ -67,6 +70,14 @@ class StreamReader:
         self.content = self.alive = True
         return said
 
+    def ending(self) -> InStreamError | None:
+        """Why a stream that has ended by now is no complete answer; None when it is one."""
+        if self.failure is not None:
+            return self.failure
+        if self.finished or not self.requires_terminal:
+            return None
+        return IncompleteStream(self.missing)
+
     def response(self) -> Response:
         """The answer so far, in one form."""
         refusal = "".join(self._refusals) or None
@@ -87,6 +98,7 @@ class StreamReader:
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
             cached_tokens=self.cached_tokens,
+            cache_write_tokens=self.cache_write_tokens,
             cost_usd=self.cost_usd,
         )
 

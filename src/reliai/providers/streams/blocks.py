@@ -102,9 +102,9 @@ class AnthropicReader(StreamReader):
                 self._used[name] = told
         used = self._used.get
         self.cached_tokens = used("cache_read_input_tokens")
-        self.input_tokens = total(
-            used("input_tokens"), self.cached_tokens, used("cache_creation_input_tokens")
-        )
+        self.cache_write_tokens = used("cache_creation_input_tokens")
+        read = used("input_tokens")
+        self.input_tokens = total(read, self.cached_tokens, self.cache_write_tokens)
         self.output_tokens = used("output_tokens")
 
 
@@ -164,8 +164,8 @@ class BedrockReader(StreamReader):
 
     def _usage(self, usage: object) -> None:
         self.cached_tokens = count(dig(usage, "cacheReadInputTokens"))
-        written = count(dig(usage, "cacheWriteInputTokens"))
+        self.cache_write_tokens = count(dig(usage, "cacheWriteInputTokens"))
         read = count(dig(usage, "inputTokens"))
-        self.input_tokens = total(read, self.cached_tokens, written)
+        self.input_tokens = total(read, self.cached_tokens, self.cache_write_tokens)
         self.output_tokens = count(dig(usage, "outputTokens"))
         self.settled = self.input_tokens is not None or self.output_tokens is not None

@@ -64,6 +64,7 @@ class PydanticAiReader(StreamReader):
         if read or wrote:
             self.input_tokens, self.output_tokens = read, wrote
             self.cached_tokens = count(dig(usage, "cache_read_tokens"))
+            self.cache_write_tokens = count(dig(usage, "cache_write_tokens"))
             self.settled = True
 
 
@@ -91,6 +92,7 @@ class LangChainReader(StreamReader):
         self.input_tokens = total(self.input_tokens, read.input_tokens)
         self.output_tokens = total(self.output_tokens, read.output_tokens)
         self.cached_tokens = total(self.cached_tokens, read.cached_tokens)
+        self.cache_write_tokens = total(self.cache_write_tokens, read.cache_write_tokens)
         self.settled = self.settled or read.output_tokens is not None
         self._refuse(read.refusal)
         for number, called in enumerate(items(dig(chunk, "tool_call_chunks"))):
