@@ -105,7 +105,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"observers": Memory()}, "give a list, also of one observer"),
     ({"observers": "memory"}, "observer 'm' has none of"),
     ({"records": "sqlite:///calls.db"}, "observer 'sqlite:///calls.db' has none of"),
-    ({"state": "redis://here"}, "shared state is not available in this version"),
+    ({"state": "mysql://here"}, "give 'memory', 'sqlite:///path/to/file.db'"),
 ]
 
 

@@ -31,12 +31,13 @@ def configure(
 ) -> None:
     """Set what holds for the whole process. What is not given stays as it is.
 
-    Four of them are also read from the environment when reliai is imported:
-    RELIAI_SERVICE, RELIAI_ENVIRONMENT, RELIAI_RELEASE, RELIAI_MODE.
+    Five of them are also read from the environment: RELIAI_SERVICE, RELIAI_ENVIRONMENT,
+    RELIAI_RELEASE, RELIAI_MODE, RELIAI_STATE.
 
     Args:
         observers: the observers of every call; replaces those set before.
-        state: where policies of several processes share what they know.
+        state: where policies of several processes share what they know: "redis://host:6379/0",
+            "sqlite:///path/to/file.db", "memory" for none, or a state object.
         records: the store of call records; added to the observers.
         service: the name of what runs here; on every record.
         environment: where it runs, for instance "production"; on every record.
@@ -47,9 +48,11 @@ def configure(
     Raises:
         ConfigurationError: for an unknown mode, or a setting that cannot be honoured.
     """
+    shared = settings.state
     if state is not None:
-        message = f"configure(state={state!r}): shared state is not available in this version"
-        raise ConfigurationError(message)
+        from reliai.state import shared_state  # noqa: PLC0415  only where processes share
+
+        shared = shared_state(state)
     chosen = settings.observers
     if observers is not None:
         chosen = checked_observers("configure", observers)
@@ -59,6 +62,7 @@ def configure(
     if flush_on_sigterm:
         _flush_on_sigterm()
     settings.mode = new_mode
+    settings.state = shared
     settings.observers = chosen
     changes = {"service": service, "environment": environment, "release": release}
     settings.identity = settings.identity._replace(

@@ -102,6 +102,7 @@ def test_it_describes_every_setting_as_plain_data() -> None:
         "probes": 1,
         "detector": "Cusum(baseline=0.01, shift=0.3, arl=1000000.0, value=0.0)",
         "key": "tenant",
+        "state": None,
         "mode": "enforce",
     }
 
@@ -248,7 +249,7 @@ def test_an_operators_word_holds_under_every_clock(clock: VirtualClock) -> None:
 
 
 def test_a_clock_that_has_gone_takes_its_circuits_along() -> None:
-    from reliai.policies.circuit_breaker import _registries
+    from reliai.policies._circuit_home import _registries
 
     gc.collect()
     before = len(_registries)

@@ -18,15 +18,26 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from reliai.decisions.circuit_settings import CircuitSettings, Detector
-from reliai.decisions.circuit_values import Admission, Change, Snapshot, State
+from reliai.decisions.circuit_values import Admission, Change, Snapshot, Standing, State
+from reliai.decisions.circuit_window import carried_over, window_for
 from reliai.decisions.probes import Probes
-from reliai.decisions.window import CountWindow, TimeWindow
 from reliai.errors import BreakerVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
-__all__ = ["Admission", "Change", "Circuit", "CircuitSettings", "Detector", "Snapshot", "State"]
+    from reliai.decisions.window import Window
+
+__all__ = [
+    "Admission",
+    "Change",
+    "Circuit",
+    "CircuitSettings",
+    "Detector",
+    "Snapshot",
+    "Standing",
+    "State",
+]
 
 _FAILURE: Final = BreakerVerdict.FAILURE
 _NONE: Final = BreakerVerdict.NONE
@@ -58,6 +69,7 @@ class Circuit:
         "_serial",
         "_slow_call",
         "_window",
+        "changed",
         "generation",
         "key",
         "label",
@@ -82,13 +94,15 @@ class Circuit:
         self.label = name if target is None else f"{name}/{target}"
         """How errors and events name it; the key may be personal."""
         self.settings = settings or CircuitSettings()
+        self.changed: Callable[[], None] | None = None
+        """Called when a call has changed it, outside the lock; tells the fleet."""
         self.state: State = "closed"
         self.generation = 0
         self.permit = 1
         """The permit of a closed circuit, free to take without a lock; 0 unless closed: `admit`."""
         self._serial = 1
         self._lock = Lock()
-        self._window = _window_for(self.settings)
+        self._window: Window = window_for(self.settings)
         self._probes = Probes()
         self._detector = _fresh(self.settings.detector)
         self._slow_call = _limit(self.settings.slow_call)
@@ -222,11 +236,50 @@ class Circuit:
         with self._lock:
             old, self.settings = self.settings, settings
             self._window.roll(now)
-            self._window = _carry_over(self._window, settings)
+            self._window = carried_over(self._window, settings)
             self._slow_call = _limit(settings.slow_call)
             self._probes.clear()
             if settings.detector != old.detector:
                 self._detector = _fresh(settings.detector)
+
+    def count_in(self, make: Callable[[Window], Window]) -> None:
+        """Count in the window that `make` gives from now on: the same one changed, or another."""
+        with self._lock:
+            self._window = make(self._window)
+
+    def reconsider(self, now: float) -> Change | None:
+        """Open if the window says so by now: more may have been counted in it than came here."""
+        with self._lock:
+            if self.state != "closed":
+                return None
+            self._window.roll(now)
+            reason = self._tripped()
+            return None if reason is None else self._open(now, self._break(), reason, self._rate())
+
+    def standing(self, now: float) -> Standing:
+        """What another circuit needs to stand where this one does."""
+        with self._lock:
+            left = max(0.0, self._break_ends - now)
+            return Standing(self.state, left, self._failed_attempts, self._only_paused)
+
+    def stand(self, standing: Standing, now: float) -> Change | None:
+        """Stand where another circuit does; None when it stood there already."""
+        with self._lock:
+            state = "open" if standing.state == "half_open" else standing.state
+            if state == "closed":
+                if self.state == "closed":
+                    return None
+                return self._let_through("fleet") if standing.only_paused else self._close("fleet")
+            moved = state != self.state
+            change: Change | None = None
+            if state == "isolated":
+                self._enter("isolated")
+                change = Change("isolated", "fleet")
+            else:
+                change = self._open(now, standing.seconds, "fleet")
+            self._failed_attempts = standing.failed_attempts
+            self._only_paused = standing.only_paused
+            return change if moved else None
 
     def retry_after(self, now: float) -> float | None:
         """Seconds until a call may pass: 0.0 when one may now, None when isolated."""
@@ -378,17 +431,3 @@ def _limit(slow_call: float | None) -> float:
 
 def _fresh(detector: Detector | None) -> Detector | None:
     return None if detector is None else detector.copy()
-
-
-def _window_for(settings: CircuitSettings) -> TimeWindow | CountWindow:
-    return TimeWindow(settings.window) if settings.calls is None else CountWindow(settings.calls)
-
-
-def _carry_over(
-    window: TimeWindow | CountWindow, settings: CircuitSettings
-) -> TimeWindow | CountWindow:
-    if isinstance(window, TimeWindow) and settings.calls is None:
-        return window if window.seconds == settings.window else window.resized(settings.window)
-    if isinstance(window, CountWindow) and settings.calls is not None:
-        return window if window.size == settings.calls else window.resized(settings.calls)
-    return _window_for(settings)

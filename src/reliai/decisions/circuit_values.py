@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["Admission", "Change", "Snapshot", "State"]
+__all__ = ["Admission", "Change", "Snapshot", "Standing", "State"]
 
 State = Literal["closed", "open", "half_open", "isolated"]
 
@@ -19,7 +19,8 @@ class Change(NamedTuple):
     kind: Literal["opened", "half_open", "closed", "isolated", "detector_failed"]
     reason: str
     """Why: failure_rate, slow_rate, consecutive, detector, rate_limited, probe_failed; break_over;
-    probes_passed, pause_over; operator. For detector_failed the name of the error's type."""
+    probes_passed, pause_over; operator; fleet: another process. For detector_failed the name of the
+    error's type."""
     rate: float | None = None
     """Share of failures behind it, where a rate was behind it."""
     open_for: float | None = None
@@ -34,6 +35,18 @@ class Admission(NamedTuple):
     retry_after: float | None = None
     """Seconds until a probe may pass, when refused; None: an operator decides."""
     change: Change | None = None
+
+
+class Standing(NamedTuple):
+    """Where a circuit stands, for another one to stand there too."""
+
+    state: State
+    seconds: float = 0.0
+    """Left of the break."""
+    failed_attempts: int = 0
+    """Half-open attempts that failed since it was closed; each doubles the break."""
+    only_paused: bool = False
+    """Whether it is open for a rate limit's Retry-After and no more."""
 
 
 @dataclass(frozen=True, slots=True)

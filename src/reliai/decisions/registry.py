@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reliai.decisions.circuit import Circuit, CircuitSettings, Snapshot, State
 
@@ -32,7 +32,16 @@ class CircuitGroup:
             first; one whose break has not ended is never dropped, so there may be more.
     """
 
-    __slots__ = ("_by_key", "_lock", "default", "isolated", "max_keys", "name", "settings")
+    __slots__ = (
+        "_by_key",
+        "_lock",
+        "default",
+        "isolated",
+        "max_keys",
+        "name",
+        "settings",
+        "sharing",
+    )
 
     def __init__(self, name: str, settings: CircuitSettings, max_keys: int = _MAX_KEYS) -> None:
         self.name = name
@@ -44,6 +53,8 @@ class CircuitGroup:
         """The circuit of calls without target and key; kept for good."""
         self._by_key: OrderedDict[tuple[str | None, Hashable], Circuit] = OrderedDict()
         self._lock = Lock()
+        self.sharing: Any = None
+        """What keeps them in step with other processes; the circuit breaker's affair."""
 
     def circuit(self, now: float, target: str | None = None, key: Hashable = None) -> Circuit:
         """The circuit of this target and key: the same object every time, as long as it is kept."""

@@ -8,41 +8,34 @@ from __future__ import annotations
 import copy
 from dataclasses import fields
 from functools import partial
-from threading import Lock
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from reliai import clock
 from reliai._core.complaints import warn, warn_once
 from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
+from reliai._core.settings import settings
 from reliai.decisions.circuit import Circuit, CircuitSettings, Detector, Snapshot, State
-from reliai.decisions.registry import CircuitGroup, Registry, gravest, together
+from reliai.decisions.registry import gravest, together
 from reliai.errors import BreakerVerdict, CircuitOpen, ConfigurationError, ErrorKind
+from reliai.policies._circuit_home import CircuitHome, registry, replaced
 from reliai.policies._keys import check_key_fits, key_of
+from reliai.state import shared_state
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from reliai._core.call import Call, Proceed
     from reliai._core.site import Site
-    from reliai.clock import Clock
     from reliai.decisions.circuit import Change
+    from reliai.decisions.registry import CircuitGroup
+    from reliai.policies._circuit_sharing import CircuitSharing
 
 __all__ = ["CircuitBreaker", "circuits"]
 
 _SUCCESS, _NONE = BreakerVerdict.SUCCESS, BreakerVerdict.NONE
-
-# Times of two clocks cannot be compared, so what was learnt belongs to its clock. A virtual clock
-# thus begins with closed circuits, and leaves those of the process as they were.
-_registries: WeakKeyDictionary[Clock, Registry] = WeakKeyDictionary()
-_lock = Lock()
-
-
-def _registry(time: Clock) -> Registry:
-    with _lock:
-        return _registries.setdefault(time, Registry())
 
 
 def circuits() -> list[Snapshot]:
@@ -53,7 +46,7 @@ def circuits() -> list[Snapshot]:
     """
     time = clock.active()
     now = time.monotonic()
-    return [circuit.snapshot(now) for circuit in _registry(time).circuits()]
+    return [circuit.snapshot(now) for circuit in registry(time).circuits()]
 
 
 class CircuitBreaker(Policy):
@@ -84,6 +77,10 @@ class CircuitBreaker(Policy):
         detector: opens it on a rise no rate shows, such as `Cusum()` (*provisional*).
         key: keeps circuits apart: "subject", "tenant", "arg:NAME", a tuple of these, or a function
             of the call. At most 1000 are kept, besides those that are open.
+        state: where processes share the circuit: "redis://…", "sqlite:///…", or a state; by
+            default what `configure(state=)` says. `window` and `min_calls` then count the fleet's
+            calls; `calls`, `consecutive` and `detector` count each process's own, and share only
+            what they decide.
         mode: "enforce", or "observe" to only say what it would have refused.
 
     Raises:
@@ -108,6 +105,7 @@ class CircuitBreaker(Policy):
         probes: int = 1,
         detector: Detector | None = None,
         key: Any = None,
+        state: Any = None,
         mode: str = "enforce",
     ) -> None:
         self.name = _checked_name(name)
@@ -129,12 +127,13 @@ class CircuitBreaker(Policy):
         self.key = key
         self.mode = mode
         self._key = key_of(key, "key")
-        self._home: _Home | None = None
+        self._shared = None if state is None else shared_state(state)
+        self._home: CircuitHome | None = None
         self._bound: WeakSet[CircuitBreaker] = WeakSet()
         if name is not None:
-            self._home = _Home(name, self.settings)
+            self._home = CircuitHome(name, self.settings, self._shared)
             if self._home.join(clock.active()):
-                warn(_replaced(name))
+                warn(replaced(name))
 
     def bind(self, site: Site) -> CircuitBreaker:
         check_key_fits(self.key, site, "key")
@@ -143,14 +142,15 @@ class CircuitBreaker(Policy):
         before = [p for p in site.outside() if isinstance(p, CircuitBreaker) and p.name is None]
         bound = copy.copy(self)
         bound.name = f"{site.name}#{len(before) + 1}" if before else site.name
-        bound._home = _Home(bound.name, self.settings)  # noqa: SLF001  the copy is ours
+        bound._home = CircuitHome(bound.name, self.settings, self._shared)  # noqa: SLF001  the copy is ours
         bound._bound = WeakSet()  # noqa: SLF001
         self._bound.add(bound)
         return bound
 
     def describe(self) -> dict[str, Any]:
-        settings = {each.name: getattr(self.settings, each.name) for each in fields(self.settings)}
-        given = {"name": self.name, **settings, "key": self.key, "mode": self.mode}
+        limits = {each.name: getattr(self.settings, each.name) for each in fields(self.settings)}
+        shared = None if self._shared is None else type(self._shared).__name__
+        given = {"name": self.name, **limits, "key": self.key, "state": shared, "mode": self.mode}
         return {name: plain(value) for name, value in given.items()}
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
@@ -164,10 +164,14 @@ class CircuitBreaker(Policy):
             if call.ambient.attempts is not None:  # deactivated
                 return proceed(call)
             home = self._home
-            if home is not None and home.clock is call.clock and key is None and call.primary:
+            if home is None or home.clock is not call.clock or home.seen is not settings.state:
+                home = self._move(call)
+            if home.sharing is not None and home.sharing.waiting:
+                return self._after_news(call, proceed, home.sharing)
+            if key is None and call.primary:
                 circuit = home.group.default
             else:
-                circuit = self._circuit(call)
+                circuit = self._circuit(call, home)
             permit = circuit.permit
             if permit:
                 return self._admitted(call, proceed, circuit, permit)
@@ -175,9 +179,28 @@ class CircuitBreaker(Policy):
             wait = circuit.refusal(now)
             if wait:
                 return self._refused(call, circuit, wait) or proceed(call)
+            if home.sharing is not None:
+                return self._ask_fleet(call, proceed, circuit, home.sharing)
             return self._ask(call, proceed, circuit, now)
 
         return enter
+
+    async def _after_news(self, call: Call, proceed: Proceed, sharing: CircuitSharing) -> Outcome:
+        """Go on with what other processes and operators said before this call."""
+        if not sharing.introduced:
+            await sharing.introduce(call)
+        while sharing.news:
+            circuit, change = sharing.news.popleft()
+            _say(call, circuit, change)
+        return await self.link(proceed)(call)
+
+    async def _ask_fleet(
+        self, call: Call, proceed: Proceed, circuit: Circuit, sharing: CircuitSharing
+    ) -> Outcome:
+        """What a shared circuit says once a break is over: one process probes for all."""
+        if circuit.state != "isolated" and not await sharing.may_probe(call, circuit):
+            return self._refused(call, circuit, sharing.wait) or await proceed(call)
+        return await self._ask(call, proceed, circuit, call.clock.monotonic())
 
     def _ask(
         self, call: Call, proceed: Proceed, circuit: Circuit, now: float
@@ -220,10 +243,7 @@ class CircuitBreaker(Policy):
         call.emit("circuit_rejected", circuit=circuit.label, retry_after=wait)
         return Outcome(error=CircuitOpen(circuit.label, wait))
 
-    def _circuit(self, call: Call) -> Circuit:
-        home = self._home
-        if home is None or home.clock is not call.clock:
-            home = self._move(call)
+    def _circuit(self, call: Call, home: CircuitHome) -> Circuit:
         if self._key is None and call.primary:
             return home.group.default
         now = call.clock.monotonic()
@@ -239,11 +259,11 @@ class CircuitBreaker(Policy):
             )
             return home.group.circuit(now, target)
 
-    def _move(self, call: Call) -> _Home:
+    def _move(self, call: Call) -> CircuitHome:
         """Go on under the clock of this call."""
-        home = _Home(call.name, self.settings) if self._home is None else self._home
+        home = self._home or CircuitHome(call.name, self.settings, self._shared)
         if home.join(call.clock):
-            warn_once(f"circuit:{home.name}", _replaced(home.name))
+            warn_once(f"circuit:{home.name}", replaced(home.name))
         return home
 
     @property
@@ -273,6 +293,8 @@ class CircuitBreaker(Policy):
         """
         for group in self._groups():
             group.isolate()
+            if group.sharing is not None:
+                group.sharing.isolate()
 
     def close(self) -> None:
         """Let calls through again at once, with nothing counted.
@@ -282,8 +304,10 @@ class CircuitBreaker(Policy):
         """
         for group in self._groups():
             group.close()
+            if group.sharing is not None:
+                group.sharing.close()
 
-    def _homes(self) -> list[_Home]:
+    def _homes(self) -> list[CircuitHome]:
         homes = [bound._home for bound in self._bound]  # noqa: SLF001  copies of this one
         return [home for home in (self._home, *homes) if home is not None]
 
@@ -294,41 +318,9 @@ class CircuitBreaker(Policy):
                 "CircuitBreaker() has no circuit yet; give it a name, or put it on a function"
             )
         for home in homes:
-            if home.clock is None:
+            if home.clock is None or home.seen is not settings.state:
                 home.join(clock.active())
         return [home.group for home in homes]
-
-
-class _Home:
-    """Where a breaker finds its circuits: under the clock it worked with last."""
-
-    __slots__ = ("clock", "group", "name", "settings")
-
-    group: CircuitGroup
-
-    def __init__(self, name: str, settings: CircuitSettings) -> None:
-        self.name = name
-        self.settings = settings
-        self.clock: Clock | None = None
-
-    def join(self, time: Clock) -> bool:
-        """Find or make the circuits that live by this clock.
-
-        The first time, this breaker's settings become theirs.
-
-        Returns:
-            Whether they had others.
-        """
-        registry = _registry(time)
-        if self.clock is None:
-            self.group, replaced = registry.define(self.name, self.settings, time.monotonic())
-        else:
-            isolated, replaced = self.group.isolated, False
-            self.group = registry.group(self.name, self.settings)
-            if isolated:  # an operator's word holds under every clock
-                self.group.isolate()
-        self.clock = time
-        return replaced
 
 
 def _checked_name(name: object) -> str | None:
@@ -337,13 +329,6 @@ def _checked_name(name: object) -> str | None:
     raise ConfigurationError(
         f"name={name!r} must be a text that is not empty, or None for the function's name; "
         "as a decorator write @reliai.CircuitBreaker()"
-    )
-
-
-def _replaced(name: str) -> str:
-    return (
-        f"circuit {name!r} was defined before with other settings; the new ones hold from now on, "
-        "for all who use that name, and what was counted stays. Give one of them another name"
     )
 
 
@@ -370,3 +355,5 @@ def _say(call: Call, circuit: Circuit, change: Change) -> None:
     attributes = {"circuit": circuit.label, "reason": reason, "rate": rate, "open_for": open_for}
     given = {name: value for name, value in attributes.items() if value is not None}
     call.emit(f"circuit_{kind}", **given)
+    if circuit.changed is not None:
+        circuit.changed()

@@ -5,7 +5,7 @@ which backend it works with.
 """
 
 from reliai.state.base import Count, Counted, Entry, Exchanged, State, StateUnavailable, Taken
-from reliai.state.opening import open_state
+from reliai.state.opening import configured_state, open_state, shared_state
 
 __all__ = [
     "Count",
@@ -15,5 +15,7 @@ __all__ = [
     "State",
     "StateUnavailable",
     "Taken",
+    "configured_state",
     "open_state",
+    "shared_state",
 ]

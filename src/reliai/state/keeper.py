@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary, WeakSet
 from reliai import clock
 from reliai._core.complaints import warn_once
 from reliai._core.delivery import deliver
-from reliai.state.base import StateUnavailable
+from reliai._core.forking import renew_after_fork
+from reliai.state.base import PATIENT, StateUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ class Keeper:
         self.exchanges = self.failures = 0
         self._ahead = 0.0
         self._renew()
-        os.register_at_fork(after_in_child=self._renew)
+        renew_after_fork(self)
 
     def _renew(self) -> None:
         self.available = True
@@ -109,31 +110,44 @@ class Keeper:
         """The store's time, as far as it is known."""
         return clock.active().time() + self._ahead
 
-    def step(self) -> bool:
-        """Exchange once.
+    def step(self, within: float = PATIENT) -> bool:
+        """Exchange once; the store has `within` seconds to answer.
 
         Returns:
-            Whether the store answered.
+            Whether it did.
         """
-        with self._stepping:
-            with self._lock:
-                participants = list(self._participants)
-            offered = [(each, *each.offer(self.now())) for each in participants]
-            counts = [count for _, more, _ in offered for count in more]
-            keys = list(dict.fromkeys(key for _, _, more in offered for key in more))
-            try:
-                exchanged = self.state.exchange(counts, keys)
-            except StateUnavailable as error:
-                for participant, more, _ in offered:
-                    participant.keep(more)
-                self._lost(error)
-                return False
-            self._ahead = exchanged.now - clock.active().time()
-            self.exchanges += 1
-            self.available = True
-            for participant in participants:
-                deliver(participant, participant.learn, exchanged, self.state)
-            return True
+        if not self._stepping.acquire(timeout=within):
+            return False
+        try:
+            return self._exchanged(within)
+        finally:
+            self._stepping.release()
+
+    def _exchanged(self, within: float) -> bool:
+        with self._lock:
+            participants = list(self._participants)
+        offered = [(each, *each.offer(self.now())) for each in participants]
+        counts = [count for _, more, _ in offered for count in more]
+        keys = list(dict.fromkeys(key for _, _, more in offered for key in more))
+        try:
+            exchanged = self.state.exchange(counts, keys, within=within)
+        except StateUnavailable as error:
+            for participant, more, _ in offered:
+                participant.keep(more)
+            self._lost(error)
+            return False
+        self._ahead = exchanged.now - clock.active().time()
+        self.exchanges += 1
+        self.available = True
+        for participant in participants:
+            deliver(participant, self._teach, participant, exchanged)
+        return self.available
+
+    def _teach(self, participant: Participant, exchanged: Exchanged) -> None:
+        try:
+            participant.learn(exchanged, self.state)
+        except StateUnavailable as error:
+            self._lost(error)
 
     async def ask(self, runtime: Runtime, question: Callable[..., _T], *given: Any) -> _T:
         """Ask the store on the path of a call: off the event loop, and not when it is away.

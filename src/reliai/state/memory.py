@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from reliai import clock
+from reliai._core.forking import renew_after_fork
 from reliai.state.base import PATIENT, PROMPT, Counted, Entry, Exchanged, Taken
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class MemoryState:
         self._buckets: dict[str, tuple[float, float, float]] = {}
         self._leases: dict[str, tuple[str, int, float]] = {}
         self._writes = 0
-        os.register_at_fork(after_in_child=self._renew)
+        renew_after_fork(self)
 
     def _renew(self) -> None:
         self._lock = Lock()

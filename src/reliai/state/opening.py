@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, cast
 
+from reliai._core.complaints import warn_once
+from reliai._core.settings import settings
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from reliai.state.base import State
 
-__all__ = ["open_state"]
+__all__ = ["configured_state", "open_state", "shared_state"]
 
 _REDIS = ("redis://", "rediss://", "unix://")
 _SQLITE = "sqlite:///"
 _NEEDED = ("exchange", "reserve", "take", "get", "put", "lease", "release", "close")
+
+
+_opened: dict[str, State] = {}
+
+
+def shared_state(given: object) -> State:
+    """The one state of this process for a URL; policies that name the same one share it.
+
+    Raises:
+        ConfigurationError: as `open_state`.
+    """
+    if not isinstance(given, str):
+        return open_state(given)
+    known = _opened.get(given)
+    if known is None:
+        known = _opened.setdefault(given, open_state(given))
+    return known
+
+
+def configured_state() -> State | None:
+    """The state that `configure(state=)` was given, or RELIAI_STATE names; None for neither."""
+    url = os.environ.get("RELIAI_STATE")
+    if settings.state is None and url:
+        try:
+            settings.state = shared_state(url)
+        except ConfigurationError as error:  # no call fails because of a state
+            warn_once("RELIAI_STATE", f"RELIAI_STATE: {error}; this process goes on by itself")
+    return cast("State | None", settings.state)
 
 
 def open_state(given: object) -> State:

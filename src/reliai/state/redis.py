@@ -7,10 +7,10 @@ they need not lie in one slot of a cluster, so a Redis Cluster is not supported.
 from __future__ import annotations
 
 import json
-import os
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from reliai._core.forking import renew_after_fork
 from reliai.errors import ConfigurationError
 from reliai.state._scripts import SCRIPTS
 from reliai.state.base import (
@@ -55,7 +55,7 @@ class RedisState:
         except (ValueError, TypeError) as error:
             message = f"state={_without_password(url)!r} is no URL of a Redis: {error}"
             raise ConfigurationError(message) from None
-        os.register_at_fork(after_in_child=self._renew)
+        renew_after_fork(self)
 
     def _renew(self) -> None:
         self._lock = Lock()

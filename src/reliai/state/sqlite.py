@@ -7,7 +7,6 @@ in time raises `StateUnavailable`; "database is locked" is seen by nobody.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from reliai import clock
+from reliai._core.forking import renew_after_fork
 from reliai.state.base import (
     PATIENT,
     PROMPT,
@@ -27,6 +27,7 @@ from reliai.state.base import (
 from reliai.state.memory import fits, taken, wait_for
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
 
     from reliai.state.base import Count
@@ -68,7 +69,7 @@ class SqliteState:
         self._connection: sqlite3.Connection | None = None
         self._timeout = -1.0
         self._writes = 0
-        os.register_at_fork(after_in_child=self._renew)
+        renew_after_fork(self)
 
     def _renew(self) -> None:
         # A connection must not be used after a fork, nor closed: its locks are the parent's.
