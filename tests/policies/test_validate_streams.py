@@ -120,11 +120,20 @@ def test_a_buffered_stream_of_a_stand_in_stays_degraded(kind: str) -> None:
 
 
 @every_stream
-def test_a_stream_that_is_not_collected_cannot_be_validated(kind: str) -> None:
+def test_a_stream_that_is_not_collected_cannot_become_a_value(kind: str) -> None:
     """53"""
-    for policy in (Validate(MaxLength(3)), Validate(output=Order)):
+    for policy in (Validate(output=Order), Validate(MaxLength(3), output=Order)):
         with pytest.raises(ConfigurationError, match="buffer=True"):
             Guarded(kind, policy)
+    with pytest.raises(ConfigurationError, match="buffer=True"):
+        Guarded(kind, Validate(MaxLength(3)), output=Order)
+
+
+@every_stream
+def test_a_check_of_the_whole_text_collects_the_stream_by_itself(kind: str) -> None:
+    model = Guarded(kind, Validate(NotEmpty(), reask=1), answer=made_of([" ", ""], ["h", "i"]))
+    assert model() == ["h", "i"]
+    assert len(model.record.attempts) == 2
 
 
 class Chunks:
@@ -191,10 +200,12 @@ def test_a_returned_stream_becomes_the_value_that_was_asked_for(kind: str) -> No
 
 
 @every_one_value
-def test_a_returned_stream_that_is_not_buffered_is_closed_and_refused(kind: str) -> None:
+def test_a_returned_stream_that_should_become_a_value_unbuffered_is_closed_and_refused(
+    kind: str,
+) -> None:
     """53"""
     stream = stream_of(kind, "a", "b")
-    model = Guarded(kind, Validate(MaxLength(5)), answer=made_of(stream))
+    model = Guarded(kind, Validate(output=Order), answer=made_of(stream))
     with pytest.raises(ConfigurationError, match="buffer=True"):
         model()
     assert stream.closed

@@ -162,6 +162,11 @@ class FunctionCheck(Check):
         if self.window is None:
             self.window = other.window
 
+    @property
+    def inner(self) -> Check | None:
+        """The check that it gives another name or other limits; None around a function."""
+        return self._function if isinstance(self._function, Check) else None
+
     def __call__(self, value: Any, /) -> Any:
         return self._function(value)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from reliai.checks._width import longest_match
 from reliai.checks.base import Check, CheckVerdict, cut
 from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["MaxLength", "NotEmpty", "Pattern"]
 
@@ -18,6 +21,10 @@ _BLANK = (
     "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"  # what `str.isspace` calls blank
     "\u200b\u200c\u200d\u2060\ufeff"  # what prints nothing at all
 )
+
+
+FORBIDDEN = "it has a forbidden part"
+"""The reason a text with a forbidden match gets."""
 
 
 def not_text(value: object) -> str:
@@ -49,7 +56,20 @@ class MaxLength(Check):
             return not_text(value)
         if len(value) <= self.characters:
             return None
-        return f"it has {len(value)} characters, at most {self.characters} are allowed"
+        return self._too_long(len(value))
+
+    def stream(self) -> Callable[[str], CheckVerdict]:
+        length = 0
+
+        def longer(piece: str) -> CheckVerdict:
+            nonlocal length
+            length += len(piece)
+            return None if length <= self.characters else self._too_long(length)
+
+        return longer
+
+    def _too_long(self, length: int) -> str:
+        return f"it has {length} characters, at most {self.characters} are allowed"
 
     def describe(self) -> dict[str, Any]:
         return {**super().describe(), "characters": self.characters}
@@ -86,7 +106,12 @@ class Pattern(Check):
             return not_text(value)
         if (self._compiled.search(value) is None) is self.forbid:
             return None
-        return "it has a forbidden part" if self.forbid else "it does not have the form asked for"
+        return FORBIDDEN if self.forbid else "it does not have the form asked for"
+
+    @property
+    def search(self) -> Callable[..., re.Match[str] | None]:
+        """The first match in a text, from a place on: `search(text, place)`."""
+        return self._compiled.search
 
     def describe(self) -> dict[str, Any]:
         regex = {"regex": self._compiled.pattern, "flags": self._compiled.flags}

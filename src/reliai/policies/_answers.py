@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from reliai._core.stream import NOTHING
 from reliai.providers import Response, looks_like_response, read_response
+from reliai.providers.streams import stream_reader
 
 if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.outcome import Outcome
     from reliai.checks.base import Check
+    from reliai.providers import ToolCall
 
 __all__ = ["REFUSALS", "Answer", "answer_of", "close_unread", "collect", "replay"]
 
@@ -68,6 +70,11 @@ class Answer:
         source = self.source
         return (source and (source.refusal or source.text)) or self.raw
 
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The tools that the model called."""
+        return () if self.source is None else self.source.tool_calls
+
     def seen_by(self, check: Check, subject: Any) -> Any:
         """What `check` is called with, where the text or value is `subject` by now."""
         return self.source if check.reads_response and self.source is not None else subject
@@ -116,10 +123,22 @@ async def collect(call: Call, stream: Any) -> Answer:
     chunks: list[Any] = []
     while (chunk := await stream.read()) is not NOTHING:
         chunks.append(chunk)
-    texts = all(isinstance(chunk, str) for chunk in chunks)
-    answer = answer_of(call, "".join(chunks)) if texts else Answer(chunks)
+    answer = _of_chunks(call, chunks)
     answer.chunks = chunks
     return answer
+
+
+def _of_chunks(call: Call, chunks: list[Any]) -> Answer:
+    """What chunks of text say, or events of a provider's stream; of others their list."""
+    if all(isinstance(chunk, str) for chunk in chunks):
+        return answer_of(call, "".join(chunks))
+    reader = stream_reader(chunks[0])
+    if reader is None:
+        return Answer(chunks)
+    for chunk in chunks:
+        reader.feed(chunk)
+    response = reader.response()
+    return Answer(chunks, response.text or "", response)
 
 
 def replay(call: Call, chunks: list[Any]) -> Outcome:

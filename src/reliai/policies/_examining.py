@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reliai.policies._answers import Answer
     from reliai.policies._structured import Parser
 
-__all__ = ["Accepted", "Examiner"]
+__all__ = ["CANNOT_PUT_BACK", "Accepted", "Examiner", "as_it_ended", "problem_of"]
 
 
 class Accepted(NamedTuple):
@@ -55,10 +55,10 @@ class Examiner:
         subject = answer.subject
         text = await self._text_checked(call, answer, first, known, observing=observing)
         if isinstance(text, Problem):
-            return _as_it_ended(text, answer)
+            return as_it_ended(text, answer)
         if text is not subject:
             if answer.response and self.parser is None:
-                return _CANNOT_PUT_BACK
+                return CANNOT_PUT_BACK
             answer.replace(text)
         if self.parser is None:
             return Accepted(answer.value, changed=text is not subject)
@@ -71,7 +71,7 @@ class Examiner:
         for check in self.of_value:
             value = await _checked(call, check, value, observing=observing)
             if isinstance(value, Problem):
-                return _as_it_ended(value, answer)
+                return as_it_ended(value, answer)
         return Accepted(value, changed=True)
 
     async def _text_checked(
@@ -88,11 +88,11 @@ class Examiner:
             if seen is text:
                 text = found
             elif found is not seen:
-                return _CANNOT_PUT_BACK
+                return CANNOT_PUT_BACK
         return text
 
 
-_CANNOT_PUT_BACK = Problem(
+CANNOT_PUT_BACK = Problem(
     BROKEN,
     ("a check changed the text of a provider's response; let the function return its text",),
 )
@@ -110,10 +110,10 @@ async def _checked(
         call.check(check.name, passed=True, reason=reason)
         call.emit("output_would_replace" if observing else "output_replaced", check=check.name)
         return value if observing else found.value
-    return _problem(call, check, found) or value
+    return problem_of(call, check, found) or value
 
 
-def _problem(call: Call, check: Check, found: object) -> Problem | None:
+def problem_of(call: Call, check: Check, found: object) -> Problem | None:
     """What a check that did not pass has against an answer; None when that is let through."""
     if isinstance(found, CheckOverrun) and found.deadline is not None:
         return Problem(LATE, (), cause=found.deadline)
@@ -126,7 +126,7 @@ def _problem(call: Call, check: Check, found: object) -> Problem | None:
     return Problem(check.fails_as if cause is None else BROKEN, errors, errors, cause)
 
 
-def _as_it_ended(problem: Problem, answer: Answer) -> Problem:
+def as_it_ended(problem: Problem, answer: Answer) -> Problem:
     """A problem that an answer has because it was refused or cut off is told as that."""
     if problem.kind != INVALID:
         return problem

@@ -11,11 +11,22 @@ from reliai._core.limits import overrun, sooner
 from reliai.checks.base import Replace, cut
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reliai._core.call import Call, Limit
     from reliai.checks.base import Check
     from reliai.errors import CallTimeout
 
-__all__ = ["MISSING", "CheckOverrun", "broken", "judge", "reason_of", "verdict_on"]
+__all__ = [
+    "MISSING",
+    "CheckOverrun",
+    "asked",
+    "broken",
+    "judge",
+    "reason_of",
+    "verdict_of",
+    "verdict_on",
+]
 
 REASON_LIMIT = 300
 """Characters of a check's reason that errors and records keep."""
@@ -44,13 +55,16 @@ async def judge(call: Call, check: Check, value: object) -> bool | str | Replace
         CheckOverrun: when the check's own limit ran out, or the call's deadline before it.
         Exception: what the check raised.
     """
+    return verdict_of(check, await asked(call, check, check, value))
+
+
+async def asked(call: Call, check: Check, act: Callable[..., Any], *args: Any) -> Any:
+    """What `act`, a part of `check`'s work, gives within the check's limits; as `judge` raises."""
     if check.asynchronous:
-        verdict = await _awaited(call, check.timeout, check(value))
-    elif check.timeout is None:
-        verdict = check(value)
-    else:
-        verdict = await _on_a_worker(call, check, value, check.timeout)
-    return verdict_of(check, verdict)
+        return await _awaited(call, check.timeout, act(*args))
+    if check.timeout is None:
+        return act(*args)
+    return await _on_a_worker(call, act, args, check.timeout)
 
 
 def verdict_of(check: Check, verdict: Any) -> bool | str | Replace | None:
@@ -92,7 +106,9 @@ async def _awaited(call: Call, seconds: float | None, verdict: Any) -> Any:
     raise _overrun(call, limit)
 
 
-async def _on_a_worker(call: Call, check: Check, value: object, seconds: float) -> Any:
+async def _on_a_worker(
+    call: Call, act: Callable[..., Any], args: tuple[Any, ...], seconds: float
+) -> Any:
     """Run a plain function where it can be left behind, and where it blocks no event loop."""
     stragglers = call._target.stragglers  # noqa: SLF001  one bound for all of the function's
     if stragglers.full:
@@ -100,12 +116,12 @@ async def _on_a_worker(call: Call, check: Check, value: object, seconds: float) 
     if call.runtime.asynchronous:
         from reliai._core.aio import in_thread  # noqa: PLC0415  imports asyncio
 
-        return await _awaited(call, seconds, in_thread(stragglers, check, value))
+        return await _awaited(call, seconds, in_thread(stragglers, act, *args))
     limit = _limit(call, seconds)
     worker = workers.acquire()
     try:
         until = limit[0] - call.clock.monotonic()
-        verdict, error = worker.call(copy_context(), until, check, (value,))
+        verdict, error = worker.call(copy_context(), until, act, args)
     except workers.Abandoned:
         stragglers.add(worker)
         raise _overrun(call, limit) from None

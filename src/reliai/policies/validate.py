@@ -9,6 +9,7 @@ from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
 from reliai._core.record import ErrorInfo
+from reliai._core.transform import released_first
 from reliai.checks._types import type_name
 from reliai.checks.base import as_check
 from reliai.errors import (
@@ -22,6 +23,7 @@ from reliai.errors import (
 from reliai.policies._answers import Answer, answer_of, close_unread, collect, replay
 from reliai.policies._callbacks import answer_instead, checked_function, checked_mode, ready
 from reliai.policies._examining import Accepted, Examiner
+from reliai.policies._holding import Holding, held, holding_of
 from reliai.policies._judging import MISSING
 from reliai.policies._reask import Plan, plan_for
 from reliai.policies._structured import BROKEN, INVALID, LATE, REFUSED, TRUNCATED, Parser, Problem
@@ -93,6 +95,7 @@ class Validate(Policy):
             )
         self._examiner = Examiner(self.checks, None)
         self._parse: Callable[[str], Any] | None = None
+        self._holding = Holding((), quick=True, whole=True)
         self._quick: tuple[Check, ...] = ()
         self._plan: Plan | None = None
 
@@ -116,11 +119,8 @@ class Validate(Policy):
         return made
 
     def bind(self, site: Site) -> Validate:
-        if site.streaming and not self.buffer:
-            raise ConfigurationError(
-                f"{site.name} gives a stream, and Validate can judge it only when it is over: use "
-                "Validate(…, buffer=True), which delivers it then, or leave Validate out"
-            )
+        if site.streaming and not self.buffer and self.output is not None:
+            raise ConfigurationError(f"{site.name} {_NOT_PARSED}")
         ready(self.checks, site, "Validate")
         checked_function(self.otherwise, site, "Validate(otherwise)")
         checked_function(self.reask_with, site, "Validate(reask_with)")
@@ -135,11 +135,12 @@ class Validate(Policy):
         if self.output is None:
             inline = all(_inline(check) for check in self.checks)
             self._quick = self.checks if inline else ()
+            self._holding = holding_of(self.checks)
             return
         parser = Parser(self.output, repair=self.repair)
         self._examiner = Examiner(self.checks, parser)
         if not self.checks:
-            self._parse = parser.reader.validate_json
+            self._parse = parser.quick
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         outcome = await proceed(call)
@@ -182,7 +183,11 @@ class Validate(Policy):
         """
         asked = 0
         while True:
-            found = await self._found(call, outcome, first, known)
+            if outcome.streaming and self._may_hold(call):
+                watching = call.observes(self)
+                found = await held(self._holding, call, outcome, _error, _note, observing=watching)
+            else:
+                found = await self._found(call, outcome, first, known)
             if isinstance(found, Outcome):
                 return found
             problem, answer = found
@@ -221,16 +226,19 @@ class Validate(Policy):
         call.emit("output_would_reject", problem=found.kind, errors=found.errors)
         return self._delivered(call, outcome, answer, Accepted(outcome.value, changed=False))
 
+    def _may_hold(self, call: Call) -> bool:
+        """Whether a stream is judged on its way, and not collected first."""
+        if self.buffer or self._examiner.parser is not None:
+            return False
+        return call.observes(self) or not self._holding.whole
+
     async def _answer(self, call: Call, outcome: Outcome) -> Answer:
         if not outcome.streaming:
             return answer_of(call, outcome.value)
-        if self.buffer:
+        if self.buffer or self._examiner.parser is None:
             return await collect(call, outcome.value)
         await close_unread(call, outcome.value)
-        raise ConfigurationError(
-            f"{call.name} gave a stream, and Validate can judge it only when it is over: use "
-            "Validate(…, buffer=True), which delivers it then"
-        )
+        raise ConfigurationError(f"{call.name} {_NOT_PARSED}")
 
     def _delivered(
         self, call: Call, outcome: Outcome, answer: Answer, accepted: Accepted
@@ -238,6 +246,7 @@ class Validate(Policy):
         if answer.chunks is None:
             outcome.value = accepted.value
             return outcome
+        released_first(call)
         if not accepted.changed:
             made = replay(call, answer.chunks)
         elif self._examiner.parser is None:
@@ -251,8 +260,7 @@ class Validate(Policy):
         self, call: Call, found: Problem, error: OutputInvalid, asked: int
     ) -> Call | None:
         """The call that asks the model again; None when that is not done."""
-        call.emit("output_invalid", problem=found.kind, errors=found.errors)
-        _mark_attempt(call, error)
+        _note(call, found, error)
         allowed = call.deactivated
         spent = asked >= self.reask or (allowed is not None and asked + 1 >= allowed)
         if self._plan is None or found.kind != INVALID or spent or call.remaining() == 0:
@@ -273,6 +281,11 @@ def _inline(check: Check) -> bool:
     """Whether a check can be asked of a text as it stands, in place."""
     return not (check.asynchronous or check.reads_response or check.timeout is not None)
 
+
+_NOT_PARSED = (
+    "gives a stream, of which output= can make a value only when it is over: use Validate(…, "
+    "output=…, buffer=True), which delivers that value then"
+)
 
 _CLOSING = frozenset({"}", "]"})
 """How text ends whose JSON is surely all there."""
@@ -307,7 +320,13 @@ def _error(call: Call, problem: Problem, answer: Answer) -> OutputInvalid:
     return error
 
 
-def _mark_attempt(call: Call, error: OutputInvalid) -> None:
+def _note(call: Call, problem: Problem, error: BaseException) -> None:
+    """Say what was wrong with an answer."""
+    call.emit("output_invalid", problem=problem.kind, errors=problem.errors)
+    _mark_attempt(call, error)
+
+
+def _mark_attempt(call: Call, error: BaseException) -> None:
     """Put on the record that the last attempt gave nothing that could be used."""
     if call._record.written_attempts():  # noqa: SLF001  a stand-in's plain value has no attempt
         attempt = call.current_attempt()
