@@ -68,15 +68,21 @@ if TYPE_CHECKING:
     from reliai.pipeline import pipeline_of as pipeline_of
     from reliai.pipeline import reliable as reliable
     from reliai.pipeline import standard as standard
+    from reliai.policies.adaptive_limit import AdaptiveLimit as AdaptiveLimit
+    from reliai.policies.adaptive_throttle import AdaptiveThrottle as AdaptiveThrottle
     from reliai.policies.budget import Budget as Budget
+    from reliai.policies.bulkhead import Bulkhead as Bulkhead
     from reliai.policies.cache import Cache as Cache
     from reliai.policies.circuit_breaker import CircuitBreaker as CircuitBreaker
     from reliai.policies.circuit_breaker import circuits as circuits
     from reliai.policies.fallback import Fallback as Fallback
     from reliai.policies.fallback import Value as Value
     from reliai.policies.guard import Guard as Guard
+    from reliai.policies.hedge import Hedge as Hedge
     from reliai.policies.once import Once as Once
+    from reliai.policies.rate_limit import RateLimit as RateLimit
     from reliai.policies.retry import Retry as Retry
+    from reliai.policies.shadow import Shadow as Shadow
     from reliai.policies.timeout import Timeout as Timeout
     from reliai.policies.validate import Validate as Validate
     from reliai.providers import Failure as Failure
@@ -146,13 +152,19 @@ _MODULES = {
         "StreamInterrupted",
     ),
     "reliai.pipeline": ("Pipeline", "aexecute", "execute", "pipeline_of", "reliable", "standard"),
+    "reliai.policies.adaptive_limit": ("AdaptiveLimit",),
+    "reliai.policies.adaptive_throttle": ("AdaptiveThrottle",),
     "reliai.policies.budget": ("Budget",),
+    "reliai.policies.bulkhead": ("Bulkhead",),
     "reliai.policies.cache": ("Cache",),
     "reliai.policies.circuit_breaker": ("CircuitBreaker", "circuits"),
     "reliai.policies.fallback": ("Fallback", "Value"),
     "reliai.policies.guard": ("Guard",),
+    "reliai.policies.hedge": ("Hedge",),
     "reliai.policies.once": ("Once",),
+    "reliai.policies.rate_limit": ("RateLimit",),
     "reliai.policies.retry": ("Retry",),
+    "reliai.policies.shadow": ("Shadow",),
     "reliai.policies.timeout": ("Timeout",),
     "reliai.policies.validate": ("Validate",),
     "reliai.providers": (
