@@ -47,7 +47,8 @@ def encode_model(codec: Codec, value: Any, path: str, *, lenient: bool) -> dict[
         if lenient:
             return {"$model": path, "data": whole}
         for data in (_dump(value, exclude_unset=True), whole):
-            if _dump(_built(type(value), data)) == whole:
+            built = _built(type(value), data)
+            if _dump(built) == whole and _alike(built, value):
                 return {"$model": path, "data": codec.encode(data), **more}
     except Exception as error:  # any validator may object; the fields are still there
         if isinstance(error, RecursionError):
@@ -109,6 +110,12 @@ def _dump(value: Any, *, exclude_unset: bool = False) -> Any:
         warnings=False,
         serialize_as_any=True,
     )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether the fields are equal: a dump makes lists of tuples."""
+    names = type(other).model_fields
+    return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
 def _private(value: Any) -> Iterable[tuple[str, Any]]:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, cast
 
 from reliai.checks.base import Check, Replace, as_check
+from reliai.checks.secrets import Secrets
 from reliai.errors import ConfigurationError
 from reliai.testing._cassette.file import canonical
 
@@ -132,7 +133,7 @@ class Redactor:
 
 
 def _usual() -> list[object]:
-    return []
+    return [Secrets("redact")]
 
 
 # --- rules ----------------------------------------------------------------------------------
@@ -156,16 +157,15 @@ def _by_check(check: Check, text: str) -> list[_Edit]:
     spans = check.spans(text)
     if spans is not None:
         return [(start, end, MASK if new is None else new) for start, end, new in spans]
-    return _difference(text, check(text))
-
-
-def _difference(text: str, verdict: object) -> list[_Edit]:
-    """One edit that makes of a text what a function or a check made of it."""
-    new = verdict.value if isinstance(verdict, Replace) else verdict
-    if new is None or new is True:
+    verdict = check(text)
+    if verdict is None or verdict is True:
         return []
-    if not isinstance(new, str) or (new != text and not isinstance(verdict, Replace | str)):
-        new = MASK
+    return _difference(text, verdict.value if isinstance(verdict, Replace) else MASK)
+
+
+def _difference(text: str, new: object) -> list[_Edit]:
+    """One edit that makes of a text what became of it; what is no text is left out altogether."""
+    new = new if isinstance(new, str) else MASK
     start = 0
     while start < min(len(text), len(new)) and text[start] == new[start]:
         start += 1
