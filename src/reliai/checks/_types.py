@@ -56,6 +56,7 @@ class TypeReader:
     Attributes:
         name: the type's name, for messages.
         is_text: whether the type is text itself, so that an answer is not read as JSON.
+        floats: whether a value of the type may have a float in it.
 
     Raises:
         ConfigurationError: when pydantic cannot build the type.
@@ -79,6 +80,7 @@ class TypeReader:
         self.validate_json: Callable[[str], Any] = validator.validate_json
         self.validate_python: Callable[[Any], Any] = validator.validate_python
         self.is_text = complete and _is_text(adapter)
+        self.floats = not complete or _has_floats(cast("Any", adapter).core_schema)
         self._names: frozenset[str] | None = None
 
     def read(self, value: Any) -> Any:
@@ -134,6 +136,21 @@ def type_name(wanted: Any) -> str:
 def _is_text(adapter: Any) -> bool:
     schema: Any = adapter.core_schema
     return bool(schema["type"] == "str")
+
+
+_MAY_BE_FLOATS = frozenset({"float", "any", "complex"})
+
+
+def _has_floats(schema: Any) -> bool:
+    """Whether a core schema of pydantic's has a part that takes floats."""
+    if isinstance(schema, dict):
+        parts = cast("dict[str, Any]", schema)
+        if isinstance(kind := parts.get("type"), str) and kind in _MAY_BE_FLOATS:
+            return True
+        return any(_has_floats(each) for name, each in parts.items() if name != "metadata")
+    if isinstance(schema, list | tuple):
+        return any(map(_has_floats, cast("Iterable[Any]", schema)))
+    return False
 
 
 def _errors(error: ValidationError) -> list[Any]:
