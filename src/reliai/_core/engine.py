@@ -13,7 +13,7 @@ from reliai._core.frames import empty_frames
 from reliai._core.outcome import Outcome
 from reliai._core.record import CallRecord, ErrorInfo
 from reliai._core.settings import settings
-from reliai._core.usage import joined, note_request, settle_usage
+from reliai._core.usage import joined, note_request, settle_readings, settle_usage
 from reliai.errors import CircuitOpen, ConfigurationError, ErrorKind
 
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ def finish(call: Call, outcome: Outcome) -> None:
     if call._site.measure is not None:  # noqa: SLF001
         _measure(call, outcome)
     outcome._record = record  # noqa: SLF001
-    record._seen = None  # noqa: SLF001  it held responses
+    if record._seen is not None:  # noqa: SLF001
+        settle_readings(record)
+        record._seen = None  # noqa: SLF001  it held responses
     if call._site.names_model:  # noqa: SLF001
         _name_model(call)
     if record._told:  # noqa: SLF001
@@ -147,8 +149,10 @@ def _measure(call: Call, outcome: Outcome) -> None:
     if measure is None or outcome.error is not None:
         return
 
+    from reliai._core.sketches import sketched  # noqa: PLC0415  for functions that measure
+
     def add() -> None:
-        values = measure(call.arguments, outcome.value)
+        values = sketched(measure(call.arguments, outcome.value))
         call._record.values = {**call._record.values, **values}  # noqa: SLF001
 
     add.__name__ = "measure"

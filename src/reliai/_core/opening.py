@@ -48,7 +48,9 @@ def received(
 
 
 def _awaitable_problem(call: Call, value: Any) -> ConfigurationError | None:
-    if not (hasattr(value, "__await__") or hasattr(value, "__anext__")):
+    if not hasattr(value, "__await__") and (
+        not hasattr(value, "__anext__") or hasattr(value, "__next__")
+    ):
         return None
     close = getattr(value, "close", None)
     if callable(close):

@@ -36,6 +36,7 @@ __all__ = [
     "note_value",
     "own_attempt",
     "remember",
+    "settle_readings",
     "settle_usage",
     "tell_unknown",
     "was_given",
@@ -250,13 +251,24 @@ def note_stream(call: Call, attempt: Attempt, reader: StreamReader) -> None:
     note_response(call, attempt, response, state=state)
 
 
+def settle_readings(record: CallRecord, attempt: Attempt | None = None) -> None:
+    """Count the streams that a call, or one attempt of it, was still reading when it ended."""
+    for each in tuple(record._seen or ()):  # noqa: SLF001  the engine's own
+        left = getattr(type(each), "left", None)
+        if left is not None:
+            left(each, record, attempt)
+
+
 def note_failure(
     call: Call, attempt: Attempt, error: BaseException, failure: Failure | None
 ) -> None:
     """An attempt failed: if it may have been billed and told nothing, its usage is unknown."""
+    record = call._record  # noqa: SLF001  the engine fills the record
+    if record._seen is not None:  # noqa: SLF001
+        settle_readings(record, attempt)
     if _may_be_billed(error, failure) and attempt.usage_state is None and not attempt.told:
         attempt.usage_state = "unknown"
-        call._record._told = True  # noqa: SLF001  the engine fills the record
+        record._told = True  # noqa: SLF001
         tell_unknown(call, attempt)
 
 
