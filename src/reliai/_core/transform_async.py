@@ -30,8 +30,10 @@ class AsyncTransformed(AsyncStream):
         "_feed",
         "_finish",
         "_inner",
+        "_next",
         "_over",
         "_ready",
+        "_run",
         "_started",
     )
 
@@ -39,6 +41,7 @@ class AsyncTransformed(AsyncStream):
         super().__init__(call, inner._context, inner, inner, NOTHING)  # noqa: SLF001
         without_limits(self)
         self._inner = inner
+        self._next, self._run = inner.__anext__, self._context.run
         self._feed, self._finish = transformer.feed, transformer.finish
         self._asynchronous = bool(getattr(transformer, "asynchronous", False))
         self._ready: deque[Any] = deque()
@@ -49,22 +52,23 @@ class AsyncTransformed(AsyncStream):
     async def open(self) -> Exception | None:
         """Read until a chunk is let out; the error when there will be none."""
         try:
-            await self._pull(self._inner.__anext__)
+            chunk = await self._pull(self._next)
         except StopAsyncIteration:
             return None
         except Exception as error:  # noqa: BLE001  becomes an outcome
             return behind(error)
+        self._ready.appendleft(chunk)
         self._started = True
         released_first(self._call)
         return None
 
     async def __anext__(self) -> Any:
-        ready = self._ready
-        if not ready:
-            if self._end is not None:
-                raise StopAsyncIteration
-            await self._pull(self._inner.__anext__)
-        chunk = ready.popleft()
+        if self._ready:
+            chunk = self._ready.popleft()
+        elif self._end is None:
+            chunk = await self._pull(self._next)
+        else:
+            raise StopAsyncIteration
         self.chunks += 1
         self._delivered.append(chunk)
         return chunk
@@ -76,7 +80,7 @@ class AsyncTransformed(AsyncStream):
         if not self.chunks:
             message = "can't send non-None value to a just-started async generator"
             raise TypeError(message)
-        await self._pull(self._inner.asend, value)
+        self._ready.append(await self._pull(self._inner.asend, value))
         return await self.__anext__()
 
     async def athrow(self, error: BaseException, *_: object) -> Any:
@@ -85,7 +89,7 @@ class AsyncTransformed(AsyncStream):
             raise error
         self._ready.clear()
         self._over = False
-        await self._pull(self._inner.athrow, error)
+        self._ready.appendleft(await self._pull(self._inner.athrow, error))
         return await self.__anext__()
 
     async def aclose(self) -> None:
@@ -101,19 +105,18 @@ class AsyncTransformed(AsyncStream):
 
     close = aclose
 
-    async def _pull(self, step: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Read on until something is let out.
+    async def _pull(self, step: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        """Read on until something is let out; what comes with it waits in `_ready`.
 
         Raises:
             StopAsyncIteration: when nothing is, and there is no more.
             BaseException: what the stream ends in.
         """
-        run = self._context.run
         while not self._over:
-            chunk: Any = NOTHING
             try:
                 chunk = await step(*args)
             except StopAsyncIteration:
+                chunk = NOTHING
                 self._over = True
             except BaseException as error:
                 self._end_inner(error)
@@ -123,7 +126,9 @@ class AsyncTransformed(AsyncStream):
                     transforming = self._finish() if self._over else self._feed(chunk)
                     let_out = await InContext(self._context, transforming)
                 else:
-                    let_out = run(self._finish) if self._over else run(self._feed, chunk)
+                    let_out = (
+                        self._run(self._finish) if self._over else self._run(self._feed, chunk)
+                    )
             except BaseException as error:  # noqa: BLE001  raised again
                 told = self._told_of(error)
                 try:
@@ -135,9 +140,10 @@ class AsyncTransformed(AsyncStream):
                 finally:
                     del told  # no cycle through the traceback
             if let_out:
-                self._ready.extend(let_out)
-                return
-            step, args = self._inner.__anext__, ()
+                if len(let_out) > 1:
+                    self._ready.extend(let_out[1:])
+                return let_out[0]
+            step, args = self._next, ()
         self.end()
         raise StopAsyncIteration
 

@@ -23,12 +23,23 @@ __all__ = ["SyncTransformed"]
 class SyncTransformed(SyncStream):
     """An iterator of the chunks that a transformer lets out."""
 
-    __slots__ = ("_delivered", "_feed", "_finish", "_inner", "_over", "_ready", "_started")
+    __slots__ = (
+        "_delivered",
+        "_feed",
+        "_finish",
+        "_inner",
+        "_next",
+        "_over",
+        "_ready",
+        "_run",
+        "_started",
+    )
 
     def __init__(self, call: Call, inner: Any, transformer: Any) -> None:
         super().__init__(call, inner._context, inner, inner, NOTHING)  # noqa: SLF001
         without_limits(self)
         self._inner = inner
+        self._next, self._run = inner.__next__, self._context.run
         self._feed, self._finish = transformer.feed, transformer.finish
         if getattr(transformer, "asynchronous", False):
             self._feed, self._finish = _driven(self._feed), _driven(self._finish)
@@ -40,22 +51,23 @@ class SyncTransformed(SyncStream):
     async def open(self) -> Exception | None:
         """Read until a chunk is let out; the error when there will be none."""
         try:
-            self._pull(self._inner.__next__)
+            chunk = self._pull(self._next)
         except StopIteration:
             return None
         except Exception as error:  # noqa: BLE001  becomes an outcome
             return behind(error)
+        self._ready.appendleft(chunk)
         self._started = True
         released_first(self._call)
         return None
 
     def __next__(self) -> Any:
-        ready = self._ready
-        if not ready:
-            if self._end is not None:
-                raise StopIteration
-            self._pull(self._inner.__next__)
-        chunk = ready.popleft()
+        if self._ready:
+            chunk = self._ready.popleft()
+        elif self._end is None:
+            chunk = self._pull(self._next)
+        else:
+            raise StopIteration
         self.chunks += 1
         self._delivered.append(chunk)
         return chunk
@@ -67,7 +79,7 @@ class SyncTransformed(SyncStream):
         if not self.chunks:
             message = "can't send non-None value to a just-started generator"
             raise TypeError(message)
-        self._pull(self._inner.send, value)
+        self._ready.append(self._pull(self._inner.send, value))
         return self.__next__()
 
     def throw(self, error: BaseException, *_: object) -> Any:
@@ -76,7 +88,7 @@ class SyncTransformed(SyncStream):
             raise error
         self._ready.clear()
         self._over = False
-        self._pull(self._inner.throw, error)
+        self._ready.appendleft(self._pull(self._inner.throw, error))
         return self.__next__()
 
     def close(self) -> None:
@@ -89,25 +101,24 @@ class SyncTransformed(SyncStream):
         finally:
             self.end(GeneratorExit())
 
-    def _pull(self, step: Callable[..., Any], *args: Any) -> None:
-        """Read on until something is let out.
+    def _pull(self, step: Callable[..., Any], *args: Any) -> Any:
+        """Read on until something is let out; what comes with it waits in `_ready`.
 
         Raises:
             StopIteration: when nothing is, and there is no more.
             BaseException: what the stream ends in.
         """
-        run = self._context.run
         while not self._over:
-            chunk: Any = NOTHING
             try:
                 chunk = step(*args)
             except StopIteration:
+                chunk = NOTHING
                 self._over = True
             except BaseException as error:
                 self._end_inner(error)
                 raise
             try:
-                let_out = run(self._finish) if self._over else run(self._feed, chunk)
+                let_out = self._run(self._finish) if self._over else self._run(self._feed, chunk)
             except BaseException as error:  # noqa: BLE001  raised again
                 self._give_up()
                 told = self._told_of(error)
@@ -117,9 +128,10 @@ class SyncTransformed(SyncStream):
                 finally:
                     del told  # no cycle through the traceback
             if let_out:
-                self._ready.extend(let_out)
-                return
-            step, args = self._inner.__next__, ()
+                if len(let_out) > 1:
+                    self._ready.extend(let_out[1:])
+                return let_out[0]
+            step, args = self._next, ()
         self.end()
         raise StopIteration
 

@@ -7,18 +7,23 @@ those after it look at what it made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reliai.checks.text import FORBIDDEN
-from reliai.policies._holding_watches import watch_for
+from reliai.policies._holding_watches import CountWatch, PatternWatch, watch_for
 from reliai.policies._judging import asked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reliai.checks.base import Check, Span
     from reliai.policies._holding_findings import Findings
     from reliai.policies._holding_watches import Watch
 
-__all__ = ["Judges", "Replacer"]
+__all__ = ["Judges", "Replacer", "Stage"]
+
+_Look: TypeAlias = "tuple[Watch, Callable[[str], Any] | None, Callable[..., Any] | None, int]"
+"""A watch, what it counts with or searches with, and how far back it begins to search."""
 
 SLACK = 1024
 """Characters of text already let out that are kept before they are dropped at one go."""
@@ -53,8 +58,10 @@ class Judges(Stage):
         self._adds = pieces is None
         seen = self._pieces if pieces is None else pieces
         self._watches = [watch_for(check, seen, findings) for check in checks]
+        self._looks = [_look_of(watch) for watch in self._watches]
         self._held = 0 if findings.observing else max(watch.held for watch in self._watches)
         self._kept = 2 * max(watch.window for watch in self._watches) + 2
+        self._most = self._kept + SLACK
         self._text = ""
         self._out = 0
 
@@ -62,11 +69,18 @@ class Judges(Stage):
         """`feed`, where no check has to be waited for."""
         start = len(self._text)
         self._text = text = self._text + piece
-        if self._adds:
-            self._pieces.append(piece)
-        for watch in self._watches:
+        size = start + len(piece)
+        for watch, count, search, before in self._looks:
             try:
-                found = watch.look(text, start)
+                # What `watch.look` does, in so many words: this is done for every chunk.
+                if count is not None:
+                    found = count(piece)
+                elif search is not None:
+                    found = search(text, start - before if start > before else 0)
+                    if found is not None:
+                        found = FORBIDDEN if found.start() + before < size else None
+                else:
+                    found = watch.look(text, start)
             except Exception as error:  # noqa: BLE001  a check's fault is not the call's
                 found = error
             if found is not None and found is not True:
@@ -74,7 +88,14 @@ class Judges(Stage):
                     self._objected(watch, found)
                 finally:
                     del found  # no cycle through the traceback of a crash
-        return self._cleared(len(text) - self._held)
+        end = size - self._held
+        out = self._out
+        if end <= out:
+            return ""
+        self._out = end
+        if end > self._most:
+            self._drop(end - self._kept)
+        return text[out:end] if self._held else piece
 
     def finish_at_once(self) -> str:
         """`finish`, where no check has to be waited for."""
@@ -137,6 +158,7 @@ class Judges(Stage):
         finally:
             del found  # no cycle through the traceback of a crash
         self._watches = [each for each in self._watches if each is not watch]
+        self._looks = [look for look in self._looks if look[0] is not watch]
 
     def _cleared(self, end: int) -> str:
         """What is let out when all before `end` is cleared."""
@@ -144,12 +166,21 @@ class Judges(Stage):
         if end <= out:
             return ""
         cleared = self._text[out:end]
-        drop = end - self._kept
-        if drop > SLACK:
-            self._text = self._text[drop:]
-            end -= drop
         self._out = end
+        if end > self._most:
+            self._drop(end - self._kept)
         return cleared
+
+    def _drop(self, count: int) -> None:
+        """Forget text that was let out, and that no check will look back at."""
+        self._text = self._text[count:]
+        self._out -= count
+
+
+def _look_of(watch: Watch) -> _Look:
+    count = watch.count if isinstance(watch, CountWatch) else None
+    search = watch.search if isinstance(watch, PatternWatch) else None
+    return watch, count, search, watch.held
 
 
 class Replacer(Stage):

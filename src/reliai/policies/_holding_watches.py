@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from reliai.policies._holding_findings import Findings
 
-__all__ = ["Watch", "forbidding", "waits_for_the_end", "watch_for"]
+__all__ = ["CountWatch", "PatternWatch", "Watch", "forbidding", "waits_for_the_end", "watch_for"]
 
 
 def bare(check: Check) -> Check:
@@ -114,16 +114,20 @@ class PrefixWatch(Watch):
 
 
 class CountWatch(Watch):
-    """A check that counts, and is shown only what is new."""
+    """A check that counts, and is shown only what is new.
 
-    __slots__ = ("_count",)
+    Attributes:
+        count: judges it.
+    """
+
+    __slots__ = ("count",)
 
     def __init__(self, check: Check, count: Callable[[str], CheckVerdict]) -> None:
         super().__init__(check, [])
-        self._count = count
+        self.count = count
 
     def look(self, text: str, start: int) -> CheckVerdict:
-        return self._count(text[start:])
+        return self.count(text[start:])
 
 
 class PatternWatch(Watch):
@@ -133,17 +137,20 @@ class PatternWatch(Watch):
     match is certain when a whole window has come from its beginning on, and where none has begun
     by then none ever will. The text is searched with what stands before `start`, which the
     expression may look back at, and never from a place that only seems to be its beginning.
+
+    Attributes:
+        search: `search(text, place)`.
     """
 
-    __slots__ = ("_search",)
+    __slots__ = ("search",)
 
     def __init__(self, check: Check, search: Callable[..., Any]) -> None:
         super().__init__(check, [])
         self.window = max(1, self.window)
-        self._search = search
+        self.search = search
 
     def look(self, text: str, start: int) -> CheckVerdict:
-        found = self._search(text, max(0, start - self.held))
+        found = self.search(text, max(0, start - self.held))
         if found is None or found.start() + self.window > len(text):
             return None
         return FORBIDDEN
@@ -152,7 +159,7 @@ class PatternWatch(Watch):
         return False
 
     def end(self, text: str, start: int) -> CheckVerdict:
-        return None if self._search(text, max(0, start - self.held)) is None else FORBIDDEN
+        return None if self.search(text, max(0, start - self.held)) is None else FORBIDDEN
 
 
 class EndWatch(Watch):
@@ -179,7 +186,10 @@ class EndWatch(Watch):
         return False
 
     def end(self, text: str, start: int) -> Any:
-        return self.check(self._findings.subject(self.check, "".join(self._seen)))
+        check, findings = self.check, self._findings
+        if check.reads_arguments:
+            check = check.fitted(findings.call.arguments)
+        return check(findings.subject(self.check, "".join(self._seen)))
 
 
 def watch_for(check: Check, pieces: list[str], findings: Findings) -> Watch:
