@@ -24,6 +24,9 @@ __all__ = ["TimeLeft", "Ways", "keep_in_time", "limited", "prepared", "timed_out
 SHORTEST = 0.001
 """Seconds that a request gets in any case: with 0 a socket would not wait at all."""
 
+SPARE = 1.0
+"""Seconds that a stream's connection outlasts the limits of its call."""
+
 EARLY = 0.005
 """Seconds by which a socket may wake up before the time it was given."""
 
@@ -60,16 +63,32 @@ def prepared(call: Call, client: Any, ways: Ways, options: Any, *, stream: bool)
     changes: dict[str, Any] = {}
     if isinstance(body, dict):
         note_request(call, text(body.get("model")))
-    left = remaining()
+    left, given = remaining(), _timeout_of(client, options)
     if left is not None:
-        changes["timeout"] = _shorter(_timeout_of(client, options), left)
+        changes["timeout"] = _shorter(given, left)
     if ways.idempotency_header is not None and options.method.lower() == "post":
         changes["headers"] = _with_key(call, client, options, ways.idempotency_header)
     hide = ways.stream_usage and stream and _usage_unasked(options)
     if hide:
         changes["json_data"] = {**body, "stream_options": {"include_usage": True}}
-    changes["post_parser"] = reading(call, options.post_parser, hide_usage=hide)
+    patience = _patience(call, given) if stream else None
+    changes["post_parser"] = reading(call, options.post_parser, patience, hide_usage=hide)
     return options.model_copy(update=changes)
+
+
+def _patience(call: Call, given: Any) -> float | None:
+    """Seconds of silence that no limit of the call allows a stream, with a second to spare.
+
+    The limits themselves are held to by the call. This only ends a connection that nobody waits for
+    any more; so it must never be the shorter one. What the request itself was given stays in force.
+    """
+    left, idle = call.remaining(), call.idle
+    if idle is not None:
+        left = max(idle, remaining() or idle)
+    if left is None:
+        return None
+    own = attribute(given, "read") if hasattr(given, "read") else given
+    return limited(own, left + SPARE)
 
 
 # --- time ------------------------------------------------------------------------------------
