@@ -11,12 +11,18 @@ if TYPE_CHECKING:
     from reliai.checks.base import Check as Check
     from reliai.checks.base import CheckVerdict as CheckVerdict
     from reliai.checks.base import Replace as Replace
+    from reliai.checks.base import Score as Score
     from reliai.checks.base import check as check
     from reliai.checks.canary import CanaryToken as CanaryToken
     from reliai.checks.ending import NoRefusal as NoRefusal
     from reliai.checks.ending import NotTruncated as NotTruncated
     from reliai.checks.hidden import HiddenText as HiddenText
+    from reliai.checks.pii import Pii as Pii
+    from reliai.checks.injection import Injection as Injection
+    from reliai.checks.pii import Pii as Pii
     from reliai.checks.schema import Schema as Schema
+    from reliai.checks.secrets import Secrets as Secrets
+    from reliai.checks.secrets import Secrets as Secrets
     from reliai.checks.text import MaxLength as MaxLength
     from reliai.checks.text import NotEmpty as NotEmpty
     from reliai.checks.text import Pattern as Pattern
@@ -24,11 +30,16 @@ if TYPE_CHECKING:
     from reliai.checks.values import OneOf as OneOf
 
 _MODULES = {
-    "base": ("Check", "CheckVerdict", "Replace", "check"),
+    "base": ("Check", "CheckVerdict", "Replace", "Score", "check"),
     "canary": ("CanaryToken",),
     "ending": ("NoRefusal", "NotTruncated"),
     "hidden": ("HiddenText",),
+    "pii": ("Pii",),
+    "injection": ("Injection",),
+    "pii": ("Pii",),
     "schema": ("Schema",),
+    "secrets": ("Secrets",),
+    "secrets": ("Secrets",),
     "text": ("MaxLength", "NotEmpty", "Pattern"),
     "tokens": ("MaxTokens",),
     "values": ("OneOf",),

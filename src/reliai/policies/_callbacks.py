@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reliai._core.site import Site
     from reliai.checks.base import Check
 
-__all__ = ["answer_instead", "called", "checked_function", "checked_mode", "ready"]
+__all__ = ["answer_instead", "called", "checked_function", "checked_mode", "innermost", "ready"]
 
 
 def ready(checks: Iterable[Check], site: Site, what: str) -> None:
@@ -30,7 +30,18 @@ def ready(checks: Iterable[Check], site: Site, what: str) -> None:
                 f"{what}: check {check.name!r} is asynchronous and {site.name} is not; "
                 "give a plain function, with timeout= if it may block, or guard an `async def`"
             )
+        if what != "Guard" and getattr(innermost(check), "pseudonymizes", False):
+            raise ConfigurationError(
+                f'{what}: {check.name} with action="pseudonymize" belongs into a Guard, which '
+                'gives the answer back what stood there; here use action="redact"'
+            )
         check.prepare()
+
+
+def innermost(check: Check) -> Check:
+    """The check that others only give another name, or other limits."""
+    inner: Check | None = getattr(check, "inner", None)
+    return check if inner is None else innermost(inner)
 
 
 def checked_mode(mode: str, what: str) -> str:

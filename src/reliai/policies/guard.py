@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reliai._core.call import checked_parameter
 from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
-from reliai.checks.base import Check, Replace, as_check, as_checks
+from reliai.checks.base import Replace, as_check, as_checks
 from reliai.errors import ConfigurationError, GuardRejected
-from reliai.policies._callbacks import answer_instead, checked_function, checked_mode, ready
+from reliai.policies._arguments import BY_NAME, Step, argument_of, looked_at, place_of, put
+from reliai.policies._callbacks import (
+    answer_instead,
+    checked_function,
+    checked_mode,
+    innermost,
+    ready,
+)
 from reliai.policies._judging import MISSING, CheckOverrun, broken, reason_of, verdict_on
 
 if TYPE_CHECKING:
@@ -23,9 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Guard"]
 
 _NoPass: TypeAlias = bool | str | Exception
-
-BY_NAME = 1 << 30
-"""The position of an argument that is passed by name only."""
 
 
 class Guard(Policy):
@@ -69,9 +73,10 @@ class Guard(Policy):
             )
         if not self.checks and not any(self.by_parameter.values()):
             raise ConfigurationError("Guard() checks nothing; give a check, or leave it out")
-        self._steps: tuple[_Step, ...] = ()
+        self._steps: tuple[Step, ...] = ()
         self._variadic = False
         self._quick = False
+        self._hides = False
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -96,15 +101,21 @@ class Guard(Policy):
         used = dict.fromkeys((*(step.check for step in bound._steps), *self.checks))  # noqa: SLF001
         ready(used, site, "Guard")
         checked_function(self.otherwise, site, "Guard(otherwise)")
-        plain_functions = all(not c.asynchronous and c.timeout is None for c in used)
-        bound._quick = plain_functions and not bound._variadic  # noqa: SLF001
+        plain_functions = all(
+            not (c.asynchronous or c.reads_arguments) and c.timeout is None for c in used
+        )
+        bound._hides = any(getattr(innermost(c), "pseudonymizes", False) for c in used)  # noqa: SLF001
+        bound._quick = plain_functions and not (bound._variadic or bound._hides)  # noqa: SLF001
         return bound
 
     def _looks_at_all(self) -> bool:
         return bool(self.checks) and self.parameters is None
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
-        return await self._look(call, proceed, self._all_steps(call), 0)
+        steps = self._all_steps(call)
+        if self._hides:
+            return await self._look_and_hide(call, proceed, steps)
+        return await self._look(call, proceed, steps, 0)
 
     def link(self, proceed: Proceed) -> Proceed:
         """`run` for the engine: a call that simply passes goes on without a coroutine of ours."""
@@ -115,9 +126,9 @@ class Guard(Policy):
             args, kwargs = call.args, call.kwargs
             given = len(args)
             index = 0
-            for check, name, position, default, text_only in steps:
+            for check, name, position, default, kind in steps:
                 value = args[position] if position < given else kwargs.get(name, default)
-                if value is MISSING or (text_only and not isinstance(value, str)):
+                if value is MISSING or (kind is not None and not isinstance(value, kind)):
                     index += 1
                     continue
                 try:
@@ -136,7 +147,7 @@ class Guard(Policy):
 
         return enter if self._quick else enter_slowly
 
-    def _all_steps(self, call: Call) -> tuple[_Step, ...]:
+    def _all_steps(self, call: Call) -> tuple[Step, ...]:
         """The steps, with those for the arguments that `*args` and `**kwargs` took in."""
         if not self._variadic:
             return self._steps
@@ -145,12 +156,12 @@ class Guard(Policy):
             (step.position for step in self._steps if step.position != BY_NAME), default=-1
         )
         more = [
-            _Step(check, f"argument {position}", position, MISSING, text_only=True)
+            Step(check, f"argument {position}", position, MISSING, looked_at(check))
             for position in range(positions, len(call.args))
             for check in self.checks
         ]
         more += [
-            _Step(check, name, BY_NAME, MISSING, text_only=True)
+            Step(check, name, BY_NAME, MISSING, looked_at(check))
             for name in call.kwargs
             if name not in known
             for check in self.checks
@@ -161,7 +172,7 @@ class Guard(Policy):
         self,
         call: Call,
         proceed: Proceed,
-        steps: tuple[_Step, ...],
+        steps: tuple[Step, ...],
         first: int,
         verdict: Any = MISSING,
     ) -> Outcome:
@@ -169,7 +180,7 @@ class Guard(Policy):
         observing = call.observes(self)
         original = call
         for step in steps[first:]:
-            value = _argument(call, step)
+            value = argument_of(call, step)
             if value is MISSING:
                 continue
             found = await verdict_on(call, step.check, value, verdict)
@@ -184,30 +195,53 @@ class Guard(Policy):
                 except TypeError as error:  # arguments that do not fit the function
                     return Outcome(error=error)
                 continue
-            rejection = self._refuse(call, step, found, observing=observing)
+            rejection = self.refused(call, step, found, observing=observing)
             if rejection is not None:
                 return await self._rejected(original, rejection)
         return await proceed(call)
+
+    async def _look_and_hide(
+        self, call: Call, proceed: Proceed, steps: tuple[Step, ...]
+    ) -> Outcome:
+        """Go through the steps; where pseudonyms are given they are given to all at once.
+
+        The checks before them in each parameter's list see what was passed, those after them the
+        pseudonyms.
+        """
+        from reliai.policies import _pseudonymizing  # noqa: PLC0415  only who has such a check
+
+        before, hiding, after = _pseudonymizing.in_order(steps)
+
+        async def hide(call: Call) -> Outcome:
+            hidden = await _pseudonymizing.hidden(self, call, hiding)
+            if isinstance(hidden, GuardRejected):
+                return await self._rejected(call, hidden)
+            if isinstance(hidden, Exception):
+                return Outcome(error=hidden)
+
+            async def go_on(call: Call) -> Outcome:
+                return await self._look(call, proceed, after, 0)
+
+            return await hidden.answered(go_on)
+
+        return await self._look(call, hide, before, 0)
 
     async def _rejected(self, call: Call, error: GuardRejected) -> Outcome:
         if self.otherwise is None:
             return Outcome(error=error)
         return await answer_instead(call, self.otherwise, error, "Guard")
 
-    def _replace(self, call: Call, step: _Step, found: Replace, *, observing: bool) -> Call:
+    def _replace(self, call: Call, step: Step, found: Replace, *, observing: bool) -> Call:
         check = step.check
         call.check(check.name, passed=True, reason="it would change it" if observing else "changed")
         if observing:
             call.emit("guard_would_replace", check=check.name, parameter=step.name)
             return call
         call.emit("guard_replaced", check=check.name, parameter=step.name)
-        if step.position != BY_NAME and step.name not in call._site.parameters:  # noqa: SLF001
-            args = (*call.args[: step.position], found.value, *call.args[step.position + 1 :])
-            return call._copy(args=args, _arguments=None)  # noqa: SLF001  one of `*args`
-        return call.with_arguments(**{step.name: found.value})
+        return put(call, step, found.value)
 
-    def _refuse(
-        self, call: Call, step: _Step, found: _NoPass, *, observing: bool
+    def refused(
+        self, call: Call, step: Step, found: _NoPass, *, observing: bool
     ) -> GuardRejected | None:
         """The error for a verdict that is not a pass; None when the call may go on all the same."""
         check, where = step.check, {"check": step.check.name, "parameter": step.name}
@@ -233,16 +267,6 @@ class Guard(Policy):
         return error
 
 
-class _Step(NamedTuple):
-    """One check of one argument."""
-
-    check: Check
-    name: str
-    position: int
-    default: Any
-    text_only: bool
-
-
 def _names(parameters: Iterable[str] | None) -> tuple[str, ...] | None:
     if parameters is None:
         return None
@@ -254,7 +278,7 @@ def _names(parameters: Iterable[str] | None) -> tuple[str, ...] | None:
     return names
 
 
-def _steps(guard: Guard, site: Site) -> Iterator[_Step]:
+def _steps(guard: Guard, site: Site) -> Iterator[Step]:
     """Each check of each parameter, in the order of the function's parameters."""
     for name in guard.by_parameter:
         checked_parameter(site, name, f"Guard({name}=…)")
@@ -264,30 +288,10 @@ def _steps(guard: Guard, site: Site) -> Iterator[_Step]:
     extra = [name for name in guard.by_parameter if name not in site.parameters]
     extra += [name for name in guard.parameters or () if name not in (*site.parameters, *extra)]
     for name in (*site.parameters, *extra):
-        position, default = _place(site, name)
+        position, default = place_of(site, name)
         for check in guard.by_parameter.get(name, ()):
-            yield _Step(check, name, position, default, text_only=False)
+            yield Step(check, name, position, default, None)
         if everything or name in (guard.parameters or ()):
             for check in guard.checks:
-                yield _Step(check, name, position, default, text_only=guard.parameters is None)
-
-
-def _place(site: Site, name: str) -> tuple[int, Any]:
-    """Where an argument stands in a call, and what it is when it is not passed."""
-    parameters = list(site.signature.parameters.values())
-    for position, parameter in enumerate(parameters):
-        if parameter.name == name and name in site.parameters:
-            keyword_only = parameter.kind is parameter.KEYWORD_ONLY
-            default = MISSING if parameter.default is parameter.empty else parameter.default
-            return BY_NAME if keyword_only else position, default
-    return BY_NAME, MISSING
-
-
-def _argument(call: Call, step: _Step) -> Any:
-    """The argument a step looks at; MISSING when there is none for it."""
-    args = call.args
-    if step.position < len(args):
-        value = args[step.position]
-    else:
-        value = call.kwargs.get(step.name, step.default)
-    return MISSING if step.text_only and not isinstance(value, str) else value
+                kind = looked_at(check) if guard.parameters is None else None
+                yield Step(check, name, position, default, kind)
