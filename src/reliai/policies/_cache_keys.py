@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_KEY", "TENANT", "key_maker", "plain_width"]
 
-NO_KEY: Any = object()
+NO_KEY: Hashable = object()
 """In place of a key: the arguments do not fit the function, which will say so itself."""
 
-TENANT: Any = object()
-_TARGET: Any = object()
+TENANT: Hashable = object()
+_TARGET: Hashable = object()
 _MISSING: Any = object()
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 

@@ -253,7 +253,7 @@ class Desk:
             waiters.remove(own)
             own.wake(Landing(outcome))
         if waiters:
-            _tell(waiters, _landing(call, outcome, made), flight)
+            flight.tell(waiters, _landing(call, outcome, made))
 
     async def _follow(  # noqa: PLR0917  as above
         self,
@@ -283,7 +283,7 @@ class Desk:
             return await enter(call)
         call.emit("cache_joined", waited=waited)
         if outcome.error is None:
-            if not flight.left or waiter is not flight.heir:
+            if waiter is not flight.heir:
                 cost_nothing(call)
             return outcome_of(call, landing.kept)
         error = duplicate(outcome.error)
@@ -360,14 +360,6 @@ def _landing(call: Call, outcome: Outcome, made: Entry | None) -> Landing:
         return ALONE
     made = made or entry_of(call, outcome)
     return ALONE if made is None else Landing(outcome, made)
-
-
-def _tell(waiters: list[Waiter], landing: Landing, flight: Flight) -> None:
-    if flight.left and landing.outcome is not None:
-        flight.heir = waiters[0]
-        _task_module().adopt(waiters[0].call, flight)
-    for waiter in waiters:
-        waiter.wake(landing)
 
 
 def _task_module() -> Any:

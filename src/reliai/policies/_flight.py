@@ -167,6 +167,16 @@ class Flight:
         for waiter in waiters:
             waiter.wake(AGAIN)
 
+    def tell(self, waiters: list[Waiter], landing: Landing) -> None:
+        """Wake those who wait. When the first caller went away, another one gets its attempts."""
+        if self.left and waiters and landing.outcome is not None:
+            from reliai.policies._flight_tasks import adopt  # noqa: PLC0415  imports asyncio
+
+            self.heir = waiters[0]
+            adopt(self.heir.call, self)
+        for waiter in waiters:
+            waiter.wake(landing)
+
     async def await_landing(self, waiter: Waiter) -> Landing | None:
         """Wait for it, as one of `waiters`; None when the time of that call is up."""
         blocking = self._block(waiter.call)
