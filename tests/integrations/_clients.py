@@ -108,8 +108,13 @@ class Asking:
         return self._called(ask if self.kind == "sync" else ask_async, policies)
 
     def guarded(self, function: Any, *policies: Any) -> Callable[[], Any]:
-        """Any function of this kind, guarded."""
-        return self._called(function, policies)
+        """Any function, guarded; one that gives an awaitable is awaited."""
+
+        async def awaited() -> Any:
+            answer = function()
+            return await answer if hasattr(answer, "__await__") else answer
+
+        return self._called(function if self.kind == "sync" else awaited, policies)
 
     def answer(self, function: Any) -> Any:
         """The value of a function of this kind, as it is; of a stream, the list of its chunks."""
@@ -169,17 +174,26 @@ def api_of(client: Any, api: str) -> Api:
     """How one API of a client is asked."""
 
     def create(**more: Any) -> Any:
+        asked = {**request_of(api), **more}
         if api == "chat":
-            return client.chat.completions.create(model="m-1", messages=QUESTION, **more)
+            return client.chat.completions.create(**asked)
         if api == "responses":
-            return client.responses.create(model="m-1", input="How are you", **more)
-        return client.messages.create(model="m-1", max_tokens=100, messages=QUESTION, **more)
+            return client.responses.create(**asked)
+        return client.messages.create(**asked)
 
     if api == "chat":
         return Api(create, lambda answer: answer.choices[0].message.content, _chat_delta)
     if api == "responses":
         return Api(create, lambda answer: str(answer.output_text), _responses_delta)
     return Api(create, lambda answer: str(answer.content[0].text), _messages_delta)
+
+
+def request_of(api: str) -> dict[str, Any]:
+    """The smallest request of an API."""
+    if api == "responses":
+        return {"model": "m-1", "input": "How are you"}
+    more = {"max_tokens": 100} if api == "messages" else {}
+    return {"model": "m-1", "messages": QUESTION, **more}
 
 
 @contextmanager

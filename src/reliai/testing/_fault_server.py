@@ -34,6 +34,7 @@ _APIS: dict[str, type[Wire]] = {
     "responses": Responses,
     "messages": Messages,
     "models": Chat,
+    "embeddings": Chat,
 }
 _KEEP: Any = object()
 
@@ -52,7 +53,7 @@ def fault_server(
 
     It serves `POST /v1/chat/completions`, `/v1/responses` and `/v1/messages`, as JSON and as
     streams, and `GET /v1/models`, each also without "/v1", and below the addresses that Azure,
-    Vertex and Bedrock use.
+    Vertex and Bedrock use. `POST /v1/embeddings` answers with a mapping or a fault of the script.
 
     An item of a script is text; a list of chunks; a mapping, sent as JSON; or a fault such as
     `Status(429)`. In a list of chunks a fault stands where it happens, and a mapping is an event

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Script", "endpoint"]
 
 
-_ENDPOINTS = ("chat/completions", "responses", "messages", "models")
+_ENDPOINTS = ("chat/completions", "responses", "messages", "models", "embeddings")
 _MESSAGES = (":rawPredict", ":streamRawPredict", "/invoke")
 """How Vertex and Bedrock end the address of an Anthropic model."""
 
