@@ -17,11 +17,9 @@ if TYPE_CHECKING:
     from reliai.checks.ending import NoRefusal as NoRefusal
     from reliai.checks.ending import NotTruncated as NotTruncated
     from reliai.checks.hidden import HiddenText as HiddenText
-    from reliai.checks.pii import Pii as Pii
     from reliai.checks.injection import Injection as Injection
     from reliai.checks.pii import Pii as Pii
     from reliai.checks.schema import Schema as Schema
-    from reliai.checks.secrets import Secrets as Secrets
     from reliai.checks.secrets import Secrets as Secrets
     from reliai.checks.text import MaxLength as MaxLength
     from reliai.checks.text import NotEmpty as NotEmpty
@@ -36,9 +34,7 @@ _MODULES = {
     "hidden": ("HiddenText",),
     "pii": ("Pii",),
     "injection": ("Injection",),
-    "pii": ("Pii",),
     "schema": ("Schema",),
-    "secrets": ("Secrets",),
     "secrets": ("Secrets",),
     "text": ("MaxLength", "NotEmpty", "Pattern"),
     "tokens": ("MaxTokens",),

@@ -6,6 +6,7 @@ Guard runs checks on arguments, Validate on answers. This module knows neither; 
 
 from __future__ import annotations
 
+import copy
 import inspect
 from dataclasses import dataclass
 from functools import update_wrapper
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args, overl
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 __all__ = [
     "DEFAULT_TIMEOUT",
@@ -24,6 +25,7 @@ __all__ = [
     "FunctionCheck",
     "OnError",
     "Replace",
+    "Score",
     "Span",
     "as_check",
     "as_checks",
@@ -50,8 +52,16 @@ class Replace:
     value: Any
 
 
-CheckVerdict: TypeAlias = bool | str | Replace | None
-"""What a check returns: None or True passes, False or a reason fails, `Replace(value)` changes."""
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a check returns to pass and leave a number: it goes into `values` and `checks`."""
+
+    value: float
+
+
+CheckVerdict: TypeAlias = bool | str | Replace | Score | None
+"""What a check returns: None or True passes, False or a reason fails, `Replace(value)` changes,
+`Score(number)` passes and puts the number on the record."""
 
 Span: TypeAlias = tuple[int, int, str | None]
 """A part of a text: its start, its end, and what to put in its place, or None: it is forbidden."""
@@ -74,6 +84,7 @@ class Check:
         reads_text: whether it judges the text of an answer, and not the value parsed from it.
         reads_response: whether it is given the provider's `Response`, where there is one; where
             there is none it is given the answer's text, or the value.
+        reads_arguments: whether it is fitted to each call by `fitted` before it is asked.
         fails_as: what an answer that fails it is: "invalid" (the model may be asked again),
             "refused" or "truncated" (it is not).
     """
@@ -85,6 +96,7 @@ class Check:
     asynchronous: bool = False
     reads_text: bool = False
     reads_response: bool = False
+    reads_arguments: bool = False
     fails_as: FailsAs = "invalid"
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -104,6 +116,10 @@ class Check:
         Raises:
             ConfigurationError: when it cannot be built.
         """
+
+    def fitted(self, arguments: Mapping[str, Any], /) -> Check:
+        """The check for one call; asked for when it `reads_arguments`."""
+        return self
 
     def spans(self, text: str, /) -> Iterable[Span] | None:
         """The parts of a text that the check would replace or forbid, in order, none in another.
@@ -156,6 +172,7 @@ class FunctionCheck(Check):
     def _inherit(self, other: Check) -> None:
         self.reads_text = other.reads_text
         self.reads_response = other.reads_response
+        self.reads_arguments = other.reads_arguments
         self.fails_as = other.fails_as
         if self.timeout is None:
             self.timeout = other.timeout
@@ -173,6 +190,11 @@ class FunctionCheck(Check):
     def prepare(self) -> None:
         if isinstance(self._function, Check):
             self._function.prepare()
+
+    def fitted(self, arguments: Mapping[str, Any], /) -> Check:
+        fitted = copy.copy(self)
+        fitted._function = cast("Check", self._function).fitted(arguments)  # noqa: SLF001  our copy
+        return fitted
 
     def spans(self, text: str, /) -> Iterable[Span] | None:
         return self._function.spans(text) if isinstance(self._function, Check) else None

@@ -6,6 +6,7 @@ Both are told by the provider beside the text, so these checks read the response
 from __future__ import annotations
 
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from reliai._core.complaints import warn
@@ -71,7 +72,7 @@ class NoRefusal(_Ending):
     fails_as = "refused"
 
     def prepare(self) -> None:
-        from reliai.checks import _refusals  # noqa: F401, PLC0415  builds its expressions: 20 ms
+        import_module("reliai.checks._refusals")  # builds its expressions: 20 ms
 
     def __call__(self, value: Any, /) -> CheckVerdict:
         text = value

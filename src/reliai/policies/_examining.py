@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reliai.checks.base import Replace
-from reliai.policies._judging import MISSING, CheckOverrun, broken, reason_of, verdict_on
+from reliai.checks.base import Replace, Score
+from reliai.policies._judging import MISSING, CheckOverrun, broken, reason_of, scored, verdict_on
 from reliai.policies._structured import BROKEN, INVALID, LATE, REFUSED, TRUNCATED, Problem
 
 if TYPE_CHECKING:
@@ -117,6 +117,9 @@ def problem_of(call: Call, check: Check, found: object) -> Problem | None:
     """What a check that did not pass has against an answer; None when that is let through."""
     if isinstance(found, CheckOverrun) and found.deadline is not None:
         return Problem(LATE, (), cause=found.deadline)
+    if isinstance(found, Score):
+        scored(call, check, found)
+        return None
     cause = found if isinstance(found, Exception) else None
     reason = reason_of(found) if cause is None else broken(call, check, cause)
     if reason is None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from reliai._core import workers
 from reliai._core.limits import overrun, sooner
-from reliai.checks.base import Replace, cut
+from reliai.checks.base import Replace, Score, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reliai._core.call import Call, Limit
-    from reliai.checks.base import Check
+    from reliai.checks.base import Check, CheckVerdict
     from reliai.errors import CallTimeout
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "broken",
     "judge",
     "reason_of",
+    "scored",
     "verdict_of",
     "verdict_on",
 ]
@@ -48,13 +49,15 @@ class CheckOverrun(Exception):
         self.deadline = deadline
 
 
-async def judge(call: Call, check: Check, value: object) -> bool | str | Replace | None:
+async def judge(call: Call, check: Check, value: object) -> CheckVerdict:
     """What `check` says of `value`.
 
     Raises:
         CheckOverrun: when the check's own limit ran out, or the call's deadline before it.
         Exception: what the check raised.
     """
+    if check.reads_arguments:
+        check = check.fitted(call.arguments)
     return verdict_of(check, await asked(call, check, check, value))
 
 
@@ -67,20 +70,20 @@ async def asked(call: Call, check: Check, act: Callable[..., Any], *args: Any) -
     return await _on_a_worker(call, act, args, check.timeout)
 
 
-def verdict_of(check: Check, verdict: Any) -> bool | str | Replace | None:
+def verdict_of(check: Check, verdict: Any) -> CheckVerdict:
     """`verdict`, when it is one.
 
     Raises:
         TypeError: when it is something else, which would pass or fail by accident.
     """
-    if verdict is None or isinstance(verdict, bool | str | Replace):
+    if verdict is None or isinstance(verdict, bool | str | Replace | Score):
         return verdict
     if inspect.iscoroutine(verdict):
         verdict.close()
         raise TypeError(f"check {check.name!r} gave a coroutine; declare it as `async def`")
     raise TypeError(
         f"check {check.name!r} returned {type(verdict).__name__}; "
-        "a check returns None or True, False or a reason, or Replace(value)"
+        "a check returns None or True, False or a reason, Replace(value) or Score(number)"
     )
 
 
@@ -156,11 +159,22 @@ async def verdict_on(call: Call, check: Check, value: object, known: Any = MISSI
         known: what the check has returned or raised already; MISSING to ask it.
     """
     try:
-        if known is MISSING:
-            return await judge(call, check, value)
-        return known if isinstance(known, Exception) else verdict_of(check, known)
+        found = await judge(call, check, value) if known is MISSING else known
+        found = found if isinstance(found, Exception) else verdict_of(check, found)
     except Exception as error:  # noqa: BLE001  a check's fault is not the call's
         return error
+    if isinstance(found, Score):
+        scored(call, check, found)
+        return None
+    return found
+
+
+def scored(call: Call, check: Check, score: Score) -> None:
+    """Put a number that a check gave on the record: under its name, in lower case."""
+    call.check(check.name, passed=True, reason=f"score {score.value:.3g}")
+    record = call._record  # noqa: SLF001  the record is the call's own
+    if not record.ended:
+        record.values = {**record.values, check.name.lower(): float(score.value)}
 
 
 def reason_of(verdict: object) -> str:

@@ -167,10 +167,11 @@ class Parser:
 
         They are taken as they stand: what a tool is to do must not be guessed.
         """
-        if len(calls) > 1:
+        only, *more = calls
+        if more:
             sentence = f"it calls {len(calls)} tools, where one answer was asked for"
             return Problem(INVALID, (sentence,), (sentence,))
-        given = calls[0].arguments
+        given = only.arguments
         text = given if isinstance(given, str) else json.dumps(given)
         try:
             value = self.reader.validate_json(text)

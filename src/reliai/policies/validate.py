@@ -279,7 +279,8 @@ class Validate(Policy):
 
 def _inline(check: Check) -> bool:
     """Whether a check can be asked of a text as it stands, in place."""
-    return not (check.asynchronous or check.reads_response or check.timeout is not None)
+    waits = check.asynchronous or check.timeout is not None
+    return not (waits or check.reads_response or check.reads_arguments)
 
 
 _NOT_PARSED = (
