@@ -142,12 +142,21 @@ class GuardRejected(ReliaiError, ValueError):
     Attributes:
         check: name of the check that said no.
         parameter: name of the argument it looked at, or None.
+        errors: of a tool's arguments, what was wrong with each, without their content.
     """
 
-    def __init__(self, message: str, *, check: str = "", parameter: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        check: str = "",
+        parameter: str | None = None,
+        errors: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.check = check
         self.parameter = parameter
+        self.errors = errors
 
 
 class OutputInvalid(ReliaiError, ValueError):

@@ -66,7 +66,7 @@ def async_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot pa
                 timer.stop()
             if token is not None:
                 current.reset(token)
-        if type(value) in PLAIN and not streaming:
+        if type(value) in PLAIN and not streaming and not call.meters:
             attempt.status = "success"
             attempt.duration = call.clock.monotonic() - now
             return Outcome(value)

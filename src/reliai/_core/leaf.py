@@ -62,7 +62,7 @@ def _plain_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot p
         finally:
             if token is not None:
                 current.reset(token)
-        if type(value) not in PLAIN or streaming:
+        if type(value) not in PLAIN or streaming or call.meters:
             return received(call, call.current_attempt(), value, copy_context(), None)
         if record._attempts is None:  # noqa: SLF001
             record._spent = call.clock.monotonic() - now  # noqa: SLF001

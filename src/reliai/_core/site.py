@@ -40,6 +40,7 @@ class Site:
         policies: the bound policies, outermost first; complete once all are bound.
         index: the position of the policy that is being bound.
         threaded: whether a timeout leaves a synchronous function behind on a thread.
+        is_tool: whether it does something for a model and is none itself, so uses no tokens.
         spared: whether the function itself needs no thread, for its clients keep to the time; the
             streams it returns, and other targets, do.
     """
@@ -80,6 +81,7 @@ class Site:
         self.requested: tuple[Policy, ...] = ()
         self.index = 0
         self.threaded = False
+        self.is_tool = False
         self.spared = False
         self.target = Target(function, kind, target_name(function), primary=True)
         self.chain: Proceed

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from math import ceil
 from threading import Lock
 from typing import TYPE_CHECKING, Final
-from weakref import WeakSet
+
+from reliai._core.forking import renew_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -43,7 +43,7 @@ class Estimates:
         self.max_names = max_names
         self._known: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
         self._lock = Lock()
-        _all.add(self)
+        renew_after_fork(self)
 
     def learn(self, name: Hashable, value: float) -> None:
         """Take in what one has cost."""
@@ -69,14 +69,3 @@ class Estimates:
 
     def _renew(self) -> None:
         self._lock = Lock()  # in a forked child nobody is there to release it
-
-
-_all: WeakSet[Estimates] = WeakSet()
-
-
-def _renew_all() -> None:
-    for estimates in list(_all):
-        estimates._renew()  # noqa: SLF001
-
-
-os.register_at_fork(after_in_child=_renew_all)

@@ -7,12 +7,12 @@ each key, and one lock for all of them: what it does under it takes microseconds
 from __future__ import annotations
 
 import math
-import os
 from collections import OrderedDict, deque
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
-from weakref import WeakSet
+
+from reliai._core.forking import renew_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -117,7 +117,7 @@ class Ledger:
         self._accounts: OrderedDict[Hashable, _Account] = OrderedDict()
         self._lock = Lock()
         self._generation = 0
-        _ledgers.add(self)
+        renew_after_fork(self)
 
     def reserve(
         self, key: Hashable, amounts: Amounts, now: float, *, force: bool = False
@@ -287,14 +287,3 @@ def _checked(amounts: Amounts, count: int) -> Amounts:
         message = f"{amounts!r} must be {count} whole numbers of 0 or more"
         raise ValueError(message)
     return amounts
-
-
-_ledgers: WeakSet[Ledger] = WeakSet()
-
-
-def _renew_all() -> None:
-    for ledger in list(_ledgers):
-        ledger._renew()  # noqa: SLF001
-
-
-os.register_at_fork(after_in_child=_renew_all)
