@@ -35,7 +35,15 @@ MESSAGE = Response(
     ("plain", "expected"),
     [
         (message(SAID, SAID), {"text": "hihi"}),
-        (message(SAID, usage=CACHED), {"text": "hi", "input_tokens": 1110, "cached_tokens": 100}),
+        (
+            message(SAID, usage=CACHED),
+            {
+                "text": "hi",
+                "input_tokens": 1110,
+                "cached_tokens": 100,
+                "cache_write_tokens": 1000,
+            },
+        ),
         (
             message(SAID, USED, stop="tool_use"),
             {
@@ -137,7 +145,7 @@ BEDROCK = Response("bedrock", None, "b1", None, "stop", input_tokens=10, output_
         (converse({"reasoningContent": {}}, {"text": "a"}, {"text": "b"}), {"text": "ab"}),
         (
             converse(cacheReadInputTokens=100, cacheWriteInputTokens=1000),
-            {"input_tokens": 1110, "cached_tokens": 100},
+            {"input_tokens": 1110, "cached_tokens": 100, "cache_write_tokens": 1000},
         ),
         (
             converse(

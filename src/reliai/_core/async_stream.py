@@ -106,11 +106,17 @@ class AsyncStream(Stream):
             finally:
                 del missed  # no cycle through the traceback
         except (Exception, CancelledError) as error:
+            interrupted = self._cut_by(error)
             try:
                 await closed(self._context, self._source)
             finally:
-                self.end(error)
-            raise
+                self.end(interrupted or error)
+            if interrupted is None:
+                raise
+            try:
+                raise interrupted from error
+            finally:
+                del interrupted  # as above
         except BaseException as error:
             _close_later(self._loop, self._context, self._source)
             self.end(error)

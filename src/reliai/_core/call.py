@@ -246,7 +246,7 @@ class Call:
 
     def metered(self, meter: Meter) -> Call:
         """The same call, with one more meter that its usage is told to."""
-        return self._copy(meters=(*self.meters, meter))
+        return self if meter in self.meters else self._copy(meters=(*self.meters, meter))
 
     def answered_by(self, target: str) -> None:
         """Put on the record who gave the answer, when it was not the function called last."""

@@ -16,7 +16,7 @@ from reliai._core.reading import begin_reading, end_reading, note_first
 from reliai._core.record import Attempt, ErrorInfo
 from reliai._core.stream import NOTHING
 from reliai._core.usage import note_nothing, note_value
-from reliai._core.values import opaque_stream
+from reliai._core.values import InDict, opaque_stream, stream_in
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,8 +35,10 @@ def received(
     call: Call, attempt: Attempt, value: Any, context: Context, worker: Worker | None
 ) -> Outcome:
     """The outcome for a value of any kind; a stream is opened, a provider's response is read."""
+    if type(value) is dict and "stream" in value:
+        value = stream_in(value) or value
     problem = _awaitable_problem(call, value)
-    if problem is None and (call._site.streaming or opaque_stream(value)):  # noqa: SLF001
+    if problem is None and (call._site.streaming or type(value) is InDict or opaque_stream(value)):  # noqa: SLF001
         return _opened_value(call, attempt, value, context, worker)
     if worker is not None:
         workers.release(worker)
@@ -65,7 +67,9 @@ def _opened_value(
     call: Call, attempt: Attempt, value: Any, context: Context, worker: Worker | None
 ) -> Outcome:
     context.run(current.set, call)
-    if not hasattr(value, "__next__"):  # one value where a stream was expected: a fallback's
+    if (
+        not hasattr(value, "__next__") and type(value) is not InDict and not opaque_stream(value)
+    ):  # one value where a stream was expected: a fallback's
         value = iter((value,))
 
     def source() -> Any:
@@ -93,7 +97,7 @@ def _open_on(
     worker: Worker | None,
 ) -> Outcome:
     """Read the first chunk of what `source` gives: failing to start is an ordinary failure."""
-    from reliai._core.sync_stream import SyncStream  # noqa: PLC0415  for streams only
+    from reliai._core.sync_stream import DictStream, SyncStream  # noqa: PLC0415  for streams only
 
     limit = first_chunk_limit(call, attempt)
     call.bound = None if limit is None else limit[0]
@@ -133,7 +137,8 @@ def _open_on(
             raise error
         finally:
             del error  # the frames of its traceback lead back to this one, which must not hold it
-    stream = SyncStream(call, context, opened[0], opened[1], chunk, worker)
+    kind = DictStream if type(opened[0]) is InDict else SyncStream
+    stream = kind(call, context, opened[0], opened[1], chunk, worker)
     return opened_stream(call, attempt, stream, reading)
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from reliai._core.limits import sooner
 from reliai._core.usage import known_id, note_stream, remember, was_given
 from reliai._core.values import PLAIN
-from reliai.errors import StreamInterrupted
 
 if TYPE_CHECKING:
     from reliai._core.call import Call, Limit
@@ -124,16 +123,6 @@ class Reading:
             self._call.emit("stream_unfinished", missing=reader.missing)
             return None
         return missed
-
-    def interruption(self, cause: BaseException, chunks: int) -> StreamInterrupted:
-        """The error for a stream that is cut after chunks of it were delivered."""
-        error = StreamInterrupted(
-            f"{cause}, after {chunks} chunks were delivered; see .partial",
-            chunks=chunks,
-            partial=self.reader.text,
-        )
-        error.__cause__ = cause
-        return error
 
 
 def begin_reading(call: Call, chunk: Any, source: Any) -> Reading | None:

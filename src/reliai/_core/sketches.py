@@ -83,11 +83,12 @@ def _items(name: str, value: Any) -> Any:
         raise ConfigurationError(message)
     if isinstance(value, (list, tuple)):
         return list(value)
-    tolist = getattr(value, "tolist", None) or getattr(value, "to_list", None)
+    tolist: Any = getattr(value, "tolist", None) or getattr(value, "to_list", None)
     if callable(tolist):
         return tolist()
-    convert: Any = getattr(value, "__array__", None)
-    return convert().tolist() if callable(convert) else None
+    convert = getattr(value, "__array__", None)
+    converted: Any = convert() if callable(convert) else None
+    return None if converted is None else converted.tolist()
 
 
 def _sketch(name: str, items: list[Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from reliai._core.complaints import note
 from reliai._core.delivery import deliver
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
     from reliai._core.record import CallRecord
 
 __all__ = ["NOTHING", "Stream", "abandon", "abandoned", "settle_abandoned"]
+
+_HELPERS = frozenset(
+    """text_stream until_done get_final_message get_final_text get_final_completion
+    get_final_response""".split()
+)
+"""What the stream objects of OpenAI and Anthropic offer that reads events by itself."""
+
+_FAILURES = "reliai.providers.streams.failures"
+"""Where the errors are that `read` raises; loaded with the first stream that is read."""
 
 NOTHING: Any = object()
 """Stands where no chunk is."""
@@ -54,6 +63,7 @@ class Stream:
         "_partial",
         "_reading",
         "_source",
+        "_taken",
         "_total",
         "chunks",
     )
@@ -82,6 +92,7 @@ class Stream:
         else:
             call.bound = None  # the limit for the first chunk was the last one
         self._reading: Reading | None = None
+        self._taken = False
         self.chunks = 0
 
     def follow(self, reading: Reading) -> None:
@@ -127,6 +138,8 @@ class Stream:
         self._end = Outcome(error=None if error is None else GeneratorExit())
         outcome = Outcome(error=error)
         self._first = NOTHING
+        if self._taken:
+            self._let_go()
         if self._counted is not None:
             self._counted.chunks = self.chunks
         callbacks, self._done = self._done, []
@@ -159,19 +172,25 @@ class Stream:
             self._held_since = self._call.clock.monotonic()
         return chunk
 
+    def _cut_by(self, error: BaseException) -> StreamInterrupted | None:
+        """The interruption, when an error is one that `read` found in the stream; None if not."""
+        if type(error).__module__ != _FAILURES or not self.chunks:
+            return None
+        return self._interrupted(cast("Exception", error))
+
     def _missed(self) -> Exception | None:
         """Why the source's end is not the answer's; None when it is."""
         reading = self._reading
         if reading is None or (cause := reading.ending()) is None:
             return None
-        return reading.interruption(cause, self.chunks)
+        return self._interrupted(cause)
 
     def _reported(self) -> Exception | None:
         """The error that came as the last delivered event; None when that was none."""
         reading = self._reading
         if reading is None or reading.reader.failure is None:
             return None
-        return reading.interruption(reading.reader.failure, self.chunks)
+        return self._interrupted(reading.reader.failure)
 
     def _leaving(self) -> BaseException | None:
         """How a stream ends that its consumer leaves: well, when it delivered all of an answer."""
@@ -199,25 +218,42 @@ class Stream:
         return limit
 
     def _interruption(self, limit: Limit) -> StreamInterrupted:
-        timeout = overrun(self._call, limit)
+        return self._interrupted(overrun(self._call, limit))
+
+    def _interrupted(self, cause: Exception) -> StreamInterrupted:
+        partial: Any = self._partial
         if self._reading is not None:
-            return self._reading.interruption(timeout, self.chunks)
-        partial = self._partial or []
-        text = "".join(partial) if all(isinstance(chunk, str) for chunk in partial) else partial
+            partial = self._reading.reader.text
+        elif partial is not None and all(isinstance(chunk, str) for chunk in partial):
+            partial = "".join(partial)
         error = StreamInterrupted(
-            f"{timeout}, after {self.chunks} chunks were delivered; "
+            f"{cause}, after {self.chunks} chunks were delivered; "
             "the answer is incomplete, see .partial",
             chunks=self.chunks,
-            partial=text,
+            partial=partial,
         )
-        error.__cause__ = timeout
+        error.__cause__ = cause
         return error
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in Stream.__slots__:
             raise AttributeError(name)
+        if name in _HELPERS and getattr(self._source, "_iterator", None) is not None:
+            self._take_over()
         # A provider's stream object keeps its attributes: its response, its request id.
         return getattr(self._source, name)
+
+    def _take_over(self) -> None:
+        """Have what an SDK's stream offers besides its events pass through this one as well."""
+        if not self.ended:
+            self._taken = True
+            self._source._iterator = self  # noqa: SLF001  there all its helpers look
+
+    def _let_go(self) -> None:
+        """No cycle after the end."""
+        self._taken = False
+        with suppress(AttributeError):
+            self._source._iterator = self._iterator  # noqa: SLF001  ended as well
 
 
 def _tell(done: Callable[[Outcome], None], outcome: Outcome) -> None:

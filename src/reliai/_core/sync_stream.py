@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reliai._core.call import Call, Limit
     from reliai._core.workers import Worker
 
-__all__ = ["SyncStream", "replayed"]
+__all__ = ["DictStream", "SyncStream", "replayed"]
 
 
 class SyncStream(Stream):
@@ -108,9 +108,15 @@ class SyncStream(Stream):
                 del missed  # no cycle through the traceback
         except BaseException as error:
             self._give_up()
-            self.end(error)
+            interrupted = self._cut_by(error)
+            self.end(interrupted or error)
             self._release()
-            raise
+            if interrupted is None:
+                raise
+            try:
+                raise interrupted from error
+            finally:
+                del interrupted  # as above
         return self._deliver(chunk)
 
     def _bounded(
@@ -185,6 +191,29 @@ class SyncStream(Stream):
     def _left(self) -> None:
         with suppress(Exception):  # nobody is there to be told
             self.close()
+
+
+class DictStream(SyncStream):
+    """The stream of an answer that is a dictionary; it also answers for that.
+
+    Its key "stream" gives the guarded stream, the others what the provider put there.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        return self if key == "stream" else self._source.answer[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As a dictionary's `get`."""
+        return self if key == "stream" else self._source.answer.get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._source.answer
+
+    def keys(self) -> Any:
+        """As a dictionary's `keys`."""
+        return self._source.answer.keys()
 
 
 def _closer(source: Any) -> Callable[[], object]:

@@ -41,7 +41,7 @@ class Response:
     """All tokens of the answer, reasoning included."""
     cached_tokens: int | None = None
     """Those of `input_tokens` that were read from a cache."""
-    cache_write_tokens: int | None = None
-    """Those of `input_tokens` that were written to a cache, which may cost more."""
     cost_usd: float | None = None
     """The price in US dollars, where a proxy or framework worked it out."""
+    cache_write_tokens: int | None = None
+    """Those of `input_tokens` that were written to a cache, which may cost more."""

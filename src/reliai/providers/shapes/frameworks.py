@@ -46,7 +46,7 @@ def read_pydantic_ai(value: object) -> Response:
         input_tokens=count(dig(usage, "input_tokens")) if told else None,
         output_tokens=count(dig(usage, "output_tokens")) if told else None,
         cached_tokens=count(dig(usage, "cache_read_tokens")) if told else None,
-        cache_write_tokens=count(dig(usage, "cache_write_tokens")) if told else None,
+        cache_write_tokens=(count(dig(usage, "cache_write_tokens")) or None) if told else None,
         cost_usd=amount(dig(usage, "cost")),
     )
 

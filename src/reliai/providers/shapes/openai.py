@@ -84,6 +84,7 @@ def read_responses(value: object) -> Response:
         input_tokens=count(dig(usage, "input_tokens")),
         output_tokens=count(dig(usage, "output_tokens")),
         cached_tokens=count(dig(usage, "input_tokens_details", "cached_tokens")),
+        cache_write_tokens=count(dig(usage, "input_tokens_details", "cache_write_tokens")) or None,
     )
 
 

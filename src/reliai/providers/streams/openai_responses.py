@@ -73,6 +73,7 @@ class ResponsesReader(StreamReader):
         self.finish = read.finish_reason
         self.input_tokens, self.output_tokens = read.input_tokens, read.output_tokens
         self.cached_tokens = read.cached_tokens
+        self.cache_write_tokens = read.cache_write_tokens
         self.settled = read.input_tokens is not None or read.output_tokens is not None
         if not self._texts and not self._tools:  # somebody left the deltas away
             self._restore(read)
