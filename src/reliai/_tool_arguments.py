@@ -93,12 +93,9 @@ class Arguments(Policy):
         Raises:
             ConfigurationError: when an annotation has none.
         """
-        from pydantic import TypeAdapter  # noqa: PLC0415  asked for rarely
-
         try:
-            made = TypeAdapter(self._typed({})).json_schema()
-        except NameError:
-            self.reader  # noqa: B018  says which name
+            made: dict[str, Any] = self.reader.json_schema()
+        except ConfigurationError:
             raise
         except Exception as error:
             raise ConfigurationError(

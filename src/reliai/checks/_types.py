@@ -83,6 +83,14 @@ class TypeReader:
         self.floats = not complete or _has_floats(cast("Any", adapter).core_schema)
         self._names: frozenset[str] | None = None
 
+    def json_schema(self) -> dict[str, Any]:
+        """The type's JSON Schema.
+
+        Raises:
+            Exception: pydantic's, when it has none.
+        """
+        return self._adapter.json_schema()
+
     def read(self, value: Any) -> Any:
         """`value` as the type asks for it: text as JSON, or as it stands where that is what fits.
 
