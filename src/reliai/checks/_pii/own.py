@@ -58,7 +58,9 @@ def _compiled(kind: str, pattern: Any) -> re.Pattern[str]:
     if isinstance(pattern, re.Pattern) and isinstance(cast("Any", pattern).pattern, str):
         return cast("re.Pattern[str]", pattern)
     try:
-        return re.compile(cast("str", pattern))
+        if not isinstance(pattern, str):
+            raise TypeError(f"it is {type(pattern).__name__}")
+        return re.compile(pattern)
     except (re.error, TypeError) as error:
         raise ConfigurationError(
             f"Pii(patterns={{{kind!r}: …}}): this is no regular expression of text: {error}"
