@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["decode_error", "encode_error", "facts_of"]
 
 _MOST_CAUSES = 4
+_A_MOMENT = 1.0  # seconds
 _FACTS = ("kind", "status", "code", "retry_after", "in_stream", "sent")
 
 
-def facts_of(error: BaseException) -> dict[str, Any]:
-    """What `classify` says of an error, without what it leaves open."""
-    failure = classify(error)
+def facts_of(error: BaseException, now: float | None = None) -> dict[str, Any]:
+    """What `classify` says of an error at a time, without what it leaves open."""
+    failure = classify(error, now)
     facts = {name: getattr(failure, name) for name in _FACTS}
     facts["kind"] = str(failure.kind)
     return {name: value for name, value in facts.items() if value not in (None, False)}
@@ -36,29 +37,70 @@ def encode_error(codec: Codec, error: BaseException, depth: int = 0) -> dict[str
     """An error as its class, its arguments and attributes, and what policies read off it."""
     kind = cast("type[Any]", type(error))
     facts = facts_of(error)
-    data: dict[str, Any] = {"$error": path_of(kind), "name": public_name(kind), "failure": facts}
-    data["message"] = str(error)
+    path = path_of(kind)
+    data: dict[str, Any] = {"$error": path, "name": public_name(kind), "failure": facts}
+    if path is None:
+        data["bases"] = _importable(kind)
+    data["message"] = _text(error)
     special = messages.validation_details(error)
     if special is not None:
         data["validation"] = codec.encode(special)
     else:
-        data["args"] = [_argument(codec, each, depth) for each in error.args]
-        data["attributes"] = _attributes(codec, error, facts)
+        data["args"] = [_argument(codec, each, depth) for each in _args(error)]
+        data["attributes"] = _attributes(codec, error, facts, depth)
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None and depth < _MOST_CAUSES:
         data["cause"] = encode_error(codec, cause, depth + 1)
-    if depth == 0 and data["$error"] is not None and not _tells(codec, data, facts):
-        data["$error"] = None
+    if depth == 0:
+        _settle(codec, data, facts)
     return data
 
 
-def _tells(codec: Codec, data: dict[str, Any], facts: dict[str, Any]) -> bool:
-    """Whether the error that comes of it is the same to every policy."""
+def _settle(codec: Codec, data: dict[str, Any], facts: dict[str, Any]) -> None:
+    """See that the error that comes of it tells the same; have a stand-in made where not."""
     try:
         made = decode_error(codec, data)
-        return facts_of(made) == facts
-    except Exception:  # noqa: BLE001  a class of any make; a stand-in does it then
+        data["message"] = str(made)  # an SDK's may quote headers, of which few are kept
+        told = facts_of(made)
+    except Exception:  # noqa: BLE001  a class of any make
+        told = {}
+    if not _same(told, facts):
+        data["$error"] = None
+        data.pop("bases", None)
+
+
+def _same(told: dict[str, Any], facts: dict[str, Any]) -> bool:
+    """Whether two errors are one to every policy. A date was written down as seconds."""
+    wait, asked = told.pop("retry_after", None), facts.get("retry_after")
+    if wait is not None and asked is not None:
+        if abs(wait - asked) > _A_MOMENT:
+            return False
+    elif wait is not asked:
         return False
+    return told == {name: value for name, value in facts.items() if name != "retry_after"}
+
+
+def _args(error: BaseException) -> tuple[Any, ...]:
+    """What it is built from; an `OSError` has a file's name besides its arguments."""
+    if type(error).__module__ != "builtins":
+        return error.args
+    return cast("tuple[Any, ...]", error.__reduce__()[1])
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  a class of any make
+        return type(error).__name__
+
+
+def _importable(kind: type[Any]) -> list[str]:
+    """The nearest classes that a class comes of and that can be imported, in their order."""
+    found: list[str] = []
+    for base in kind.__bases__:
+        path = path_of(base)
+        found.extend(_importable(base) if path is None else [path])
+    return list(dict.fromkeys(found))
 
 
 def _argument(codec: Codec, value: Any, depth: int) -> Any:
@@ -73,14 +115,19 @@ def _argument(codec: Codec, value: Any, depth: int) -> Any:
         return str(value)
 
 
-def _attributes(codec: Codec, error: BaseException, facts: dict[str, Any]) -> dict[str, Any]:
+def _attributes(
+    codec: Codec, error: BaseException, facts: dict[str, Any], depth: int
+) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in vars(error).items():
         if name == "__notes__":
             continue
-        message = messages.encode_message(value, facts.get("retry_after"))
+        message = messages.encode_message(name, value, facts.get("retry_after"))
         try:
-            kept[name] = codec.encode(value) if message is None else message
+            if isinstance(value, BaseException):
+                kept[name] = encode_error(codec, value, depth + 1)
+            else:
+                kept[name] = codec.encode(value) if message is None else message
         except CassetteError:
             continue  # a client, a socket: nothing that a policy reads
     return kept
@@ -97,10 +144,7 @@ def decode_error(codec: Codec, data: dict[str, Any]) -> BaseException:
 
 
 def _made(codec: Codec, data: dict[str, Any]) -> BaseException:
-    try:
-        kind: Any = None if data["$error"] is None else find(data["$error"])
-    except CassetteError:
-        kind = None  # its package is not installed here: what it said is still known
+    kind = _class(data)
     if kind is None:
         return stand_in(data["name"], data["message"], data["failure"])
     if "validation" in data:
@@ -113,8 +157,22 @@ def _made(codec: Codec, data: dict[str, Any]) -> BaseException:
         made.args = args
     for name, value in data["attributes"].items():
         decoded = messages.decode_message(value)
-        made.__dict__[name] = codec.decode(value) if decoded is None else decoded
+        made.__dict__[name] = _decode_argument(codec, value) if decoded is None else decoded
     return cast("BaseException", made)
+
+
+def _class(data: dict[str, Any]) -> Any:
+    """The class that was raised, or one like it; None when neither can be had."""
+    try:
+        if data["$error"] is not None:
+            return find(data["$error"])
+        bases = tuple(find(path) for path in data.get("bases", ()))
+    except CassetteError:
+        return None  # its package is not installed here: what it said is still known
+    if not bases:
+        return None
+    module, _, name = data["name"].rpartition(".")
+    return type(name, bases, {"__module__": module})
 
 
 def _decode_argument(codec: Codec, data: Any) -> Any:

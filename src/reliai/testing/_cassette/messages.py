@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
+from reliai.providers.reading import attribute
 from reliai.testing._cassette.kinds import find, path_of
 from reliai.testing._cassette.trouble import CassetteError
 
@@ -22,21 +24,40 @@ _HEADERS = (
 )
 """How the headers begin that are kept: those a policy or a reader of logs asks for."""
 
+_WAITS = ("retry-after-ms", "x-ms-retry-after-ms", "retry-after")
+
 _MOST_BODY = 65_536  # characters
 
 
-def encode_message(value: Any, retry_after: float | None) -> dict[str, Any] | None:
-    """A response or a request of httpx's kind, or of that of `requests`; None for anything else."""
+def encode_message(name: str, value: Any, retry_after: float | None) -> dict[str, Any] | None:
+    """What an error carries of HTTP: a response, a request, or headers; None for anything else.
+
+    Args:
+        name: the attribute it stands under.
+        value: any value.
+        retry_after: what the error asks for, in seconds; written in the place of a date.
+    """
+    if name.endswith("headers"):
+        return {"$headers": _headers(value, retry_after)} if value else None
+    headers: Any = attribute(value, "headers")
+    if headers is None or isinstance(value, dict):
+        return None
     kind = type(value)
-    if kind.__name__ not in ("Response", "Request", "PreparedRequest"):
+    path = path_of(kind) if kind.__name__ in ("Response", "Request", "PreparedRequest") else None
+    status = attribute(value, "status_code") or attribute(value, "status")
+    if isinstance(status, int):
+        return _encode_response(value, path, status, _headers(headers, retry_after))
+    if path is None:
         return None
-    path = path_of(kind)
-    if path is None or not hasattr(value, "headers") or not hasattr(value, "url"):
-        return None
-    if not hasattr(value, "status_code"):
-        return {"$request": path, **_line(value), "headers": _headers(value, None)}
-    response = {"$response": path, "status": value.status_code}
-    response["headers"] = _headers(value, retry_after)
+    return {"$request": path, **_line(value), "headers": _headers(headers, None)}
+
+
+def _encode_response(
+    value: Any, path: str | None, status: int, headers: dict[str, str]
+) -> dict[str, Any]:
+    response: dict[str, Any] = {"$response": path, "status": status, "headers": headers}
+    if path is None:
+        return response
     body = _body(value)
     if body is not None:
         response["body"] = body
@@ -44,14 +65,13 @@ def encode_message(value: Any, retry_after: float | None) -> dict[str, Any] | No
     return response if request is None else {**response, "request": _line(request)}
 
 
-def _headers(message: Any, retry_after: float | None) -> dict[str, str]:
+def _headers(headers: Any, retry_after: float | None) -> dict[str, str]:
     kept = {
         str(name).lower(): str(value)
-        for name, value in (message.headers or {}).items()
+        for name, value in dict(headers).items()
         if str(name).lower().startswith(_HEADERS)
     }
-    said = kept.get("retry-after")
-    if said is not None and retry_after is not None and not _is_number(said):
+    if retry_after is not None and not any(_is_number(kept.get(name, "")) for name in _WAITS):
         kept["retry-after"] = str(round(retry_after, 3))  # a date means another wait each day
     return kept
 
@@ -88,18 +108,22 @@ def _body(response: Any) -> str | None:
 
 
 def decode_message(data: Any) -> Any:
-    """The response or the request that is stored as `data`; None when it is neither."""
+    """The response, the request or the headers that are stored as `data`; None for the rest."""
     if not isinstance(data, dict):
         return None
     stored = cast("dict[str, Any]", data)
     if "$response" in stored:
         return _response(stored)
+    if "$headers" in stored:
+        return stored["$headers"]
     if "$request" in stored:
         return _request(stored["$request"], stored, stored["headers"])
     return None
 
 
 def _response(data: dict[str, Any]) -> Any:
+    if data["$response"] is None:
+        return SimpleNamespace(status_code=data["status"], headers=data["headers"])
     kind: Any = find(data["$response"])
     body = data.get("body", "").encode()
     if data["$response"].startswith("requests"):
