@@ -108,11 +108,16 @@ def _replaces(check: Check) -> bool:
 
 
 class _Event(NamedTuple):
-    """An event of a provider's stream: where its text begins and ends in the whole text."""
+    """An event of a provider's stream: where its text begins and ends in the whole text.
+
+    Attributes:
+        content: whether it carries anything for the user: text, a tool call, a refusal.
+    """
 
     chunk: Any
     begin: int
     end: int
+    content: bool
 
 
 class Holder:
@@ -131,7 +136,7 @@ class Holder:
         self._events: deque[_Event] = deque()
         self._read = 0
         self._out = 0
-        self._content = False
+        self._begun = False
 
     def feed(self, chunk: Any, /) -> Any:
         """Take the next chunk."""
@@ -143,11 +148,7 @@ class Holder:
 
     def _taken(self, chunk: Any) -> str:
         """The text of a chunk; an event is put in its place."""
-        if isinstance(chunk, str):
-            piece = chunk
-            self._content = True
-        else:
-            piece = self._taken_event(chunk)
+        piece = chunk if isinstance(chunk, str) else self._taken_event(chunk)
         if piece:
             self._pieces.append(piece)
             self._read += len(piece)
@@ -155,16 +156,16 @@ class Holder:
 
     def _taken_event(self, chunk: Any) -> str:
         findings = self.findings
-        if findings.reader is None:
-            findings.reader = stream_reader(chunk)
-            if findings.reader is None:
+        reader = findings.reader
+        if reader is None:
+            reader = findings.reader = stream_reader(chunk)
+            if reader is None:
                 findings.no_text(chunk)
-                self._content = True
-        piece = ""
-        if findings.reader is not None:
-            piece = findings.reader.feed(chunk) or ""
-            self._content = self._content or findings.reader.content
-        self._events.append(_Event(chunk, self._read, self._read + len(piece)))
+                self._events.append(_Event(chunk, self._read, self._read, content=True))
+                return ""
+        piece = reader.feed(chunk) or ""
+        end = self._read + len(piece)
+        self._events.append(_Event(chunk, self._read, end, reader.content))
         return piece
 
     def _let_out(self, cleared: str) -> Sequence[Any]:
@@ -174,8 +175,11 @@ class Holder:
         events = self._events
         if not events:
             return (cleared,) if cleared else ()
-        if not self._content:
-            return ()
+        if not self._begun:
+            ready = (event.content for event in events if event.end <= end)
+            self._begun = events[0].begin > 0 or any(ready)
+            if not self._begun:
+                return ()
         let_out: list[Any] = []
         while events and events[0].end <= end:
             event = events.popleft()
@@ -207,7 +211,6 @@ class QuickHolder(Holder):
         if not chunk:
             return ()
         self._pieces.append(chunk)
-        self._content = True
         self._read += len(chunk)
         cleared = self._judged(chunk)
         if not cleared:
@@ -216,7 +219,7 @@ class QuickHolder(Holder):
         return (cleared,)
 
     def finish(self) -> Sequence[Any]:
-        self.findings.ended = self._content = True
+        self.findings.ended = self._begun = True
         return self._let_out(self._judges.finish_at_once())
 
 
@@ -234,7 +237,7 @@ class WaitingHolder(Holder):
         return self._let_out(piece)
 
     async def finish(self) -> Sequence[Any]:
-        self.findings.ended = self._content = True
+        self.findings.ended = self._begun = True
         piece = ""
         for stage in self._stages:
             fed = await stage.feed(piece) if piece else ""
