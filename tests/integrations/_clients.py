@@ -162,12 +162,14 @@ def _wrapped(client: Any, api: str, **options: Any) -> Any:
 
 
 def plain_client(server: FaultServer, api: str, kind: str = "sync", **options: Any) -> Any:
-    """A client as its SDK makes it."""
-    if api == "messages":
-        made: Any = anthropic.Anthropic if kind == "sync" else anthropic.AsyncAnthropic
-        return made(api_key="none", base_url=server.url, **options)
-    made = openai.OpenAI if kind == "sync" else openai.AsyncOpenAI
-    return made(api_key="none", base_url=f"{server.url}/v1", **options)
+    """A client as its SDK makes it, but for the certificates, which take 130 ms to read."""
+    sdk: Any = anthropic if api == "messages" else openai
+    url = server.url if api == "messages" else f"{server.url}/v1"
+    base = sdk._base_client
+    client: Any = sdk.Client if kind == "sync" else sdk.AsyncClient
+    http = base.SyncHttpxClientWrapper if kind == "sync" else base.AsyncHttpxClientWrapper
+    options.setdefault("http_client", http(verify=False, base_url=url, timeout=600))
+    return client(api_key="none", base_url=url, **options)
 
 
 def api_of(client: Any, api: str) -> Api:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import TYPE_CHECKING, Any
 
@@ -69,12 +70,27 @@ def _stream(call: Call, stream: Any, patience: float | None, *, hide_usage: bool
     if patience is not None and isinstance(phases, dict) and "timeout" in phases:
         # asked for when the body begins to be read; until then it was what the call had left
         phases["timeout"] = {**phases["timeout"], "read": patience}
+    _free(stream)
     read = read_stream(call, stream)
     if read is None or not hide_usage:
         return stream if read is None else read
     around = _AsyncVisible if hasattr(type(read), "__anext__") else _Visible
     read._iterator = around(read._iterator)  # noqa: SLF001  the place where all its events pass
     return read
+
+
+def _free(stream: Any) -> None:
+    """Have a stream that is dropped on the way close its connection at once.
+
+    In some SDKs the generator inside a stream refers to the stream, so that only the garbage
+    collector could close it. One that refers to a copy is closed with its last reference.
+    """
+    fields: Any = attribute(stream, "__dict__")
+    begin = attribute(stream, "__stream__")
+    if isinstance(fields, dict) and fields.get("_iterator") is not None and callable(begin):
+        twin: Any = copy.copy(stream)
+        twin._iterator = None  # noqa: SLF001  it would be a cycle again
+        stream._iterator = twin.__stream__()  # noqa: SLF001  nobody has begun to read the other one
 
 
 def _is_usage_alone(chunk: Any) -> bool:
