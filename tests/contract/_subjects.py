@@ -25,10 +25,14 @@ def _validate(streaming: bool, *checks: Any, **settings: Any) -> Callable[..., A
     return reliai.reliable(reliai.Validate(*checks, buffer=streaming, **settings))
 
 
+HELD = reliai.Pattern("###", forbid=True)
+"""Of a stream, two characters are held back for it."""
+
 POLICIES: dict[str, Callable[[bool], Any]] = {
     "guard": lambda _: reliai.reliable(reliai.Guard(reliai.NotEmpty())),
     "validate output": lambda streaming: _validate(streaming, output=str),
     "validate checks": lambda streaming: _validate(streaming, reliai.NotEmpty()),
+    "validate held": lambda _: reliai.reliable(reliai.Validate(HELD)),
     "timeout": lambda _: reliai.reliable(reliai.Timeout(30)),
     "retry": lambda _: reliai.reliable(reliai.Retry(3, budget=None)),
     "fallback": lambda _: reliai.reliable(reliai.Fallback("stand-in")),
