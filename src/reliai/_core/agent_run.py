@@ -183,6 +183,8 @@ class Run:
         token, self._token = self._token, None
         if token is not None:
             ambient.reset(token)
+        with self._lock:  # a record refers to what surrounded it, and so back to this run
+            self._running = [each for each in self._running if not each.ended]
         if self._sums[0].blind() or self._sums[1].blind():
             self._warn()
 
