@@ -258,11 +258,35 @@ class Call:
 
     def _copy(self, **changes: Any) -> Call:
         copy = Call.__new__(Call)
-        for name in Call.__slots__:
-            if name in changes:
-                setattr(copy, name, changes[name])
-            elif hasattr(self, name):
-                setattr(copy, name, getattr(self, name))
+        # Slot by slot in so many words: a loop over their names takes five times as long.
+        copy._arguments = getattr(self, "_arguments", None)  # noqa: SLF001  its own
+        copy._record = self._record  # noqa: SLF001  its own
+        copy._site = self._site  # noqa: SLF001  its own
+        copy._target = self._target  # noqa: SLF001  its own
+        copy.ambient = self.ambient
+        copy.args = self.args
+        copy.attempt_limit = self.attempt_limit
+        copy.bound = self.bound
+        copy.clock = self.clock
+        copy.cut = self.cut
+        copy.deadline = self.deadline
+        copy.first_chunk = self.first_chunk
+        copy.hooks = self.hooks
+        copy.idle = self.idle
+        copy.kwargs = self.kwargs
+        copy.layer = self.layer
+        copy.limit = self.limit
+        copy.meters = self.meters
+        copy.mode = self.mode
+        copy.parent = self.parent
+        copy.started = self.started
+        copy.waited = self.waited
+        copy.watched = self.watched
+        own = getattr(self, "own", None)
+        if own is not None:
+            copy.own = own
+        for name, value in changes.items():
+            setattr(copy, name, value)
         return copy
 
     def emit(self, kind: str, /, **attributes: Any) -> None:

@@ -6,29 +6,35 @@ from typing import TYPE_CHECKING, Any
 
 from reliai._core.outcome import Outcome
 from reliai.errors import BulkheadFull, CircuitOpen, ErrorKind, RateLimited
-from reliai.policies._cache_shelf import Entry
+from reliai.policies._cache_shelf import Facts
 from reliai.policies._cache_values import Uncopyable, copied, is_immutable
 
 if TYPE_CHECKING:
     from reliai._core.call import Call
+    from reliai.policies._cache_shelf import Kept
 
-__all__ = ["cost_nothing", "entry_of", "is_complete", "is_transient", "outcome_of", "value_of"]
+__all__ = ["cost_nothing", "is_complete", "is_transient", "kept_of", "outcome_of"]
 
 _TEXT = frozenset({str, bytes, int, float, bool, type(None), list, tuple, set, frozenset})
+_COPIED = Facts(fixed=False)
 _INCOMPLETE = frozenset({"length", "content_filter", "refusal", "error", "suspended"})
 
 
-def entry_of(call: Call, outcome: Outcome) -> Entry | None:
+def kept_of(call: Call, outcome: Outcome) -> Kept | None:
     """A snapshot of an answer; None when it cannot be copied."""
     value = outcome.value
-    target = call._record._target if outcome.degraded else None  # noqa: SLF001  the call's own
-    if is_immutable(value):
-        return Entry(value, fixed=True, degraded=outcome.degraded, target=target)
+    fixed = type(value) is str or is_immutable(value)
+    if not outcome.degraded:
+        if fixed:
+            return value, None
+        facts = _COPIED
+    else:
+        target = call._record._target  # noqa: SLF001  the call's own
+        facts = Facts(fixed=fixed, degraded=True, target=target)
     try:
-        kept = copied(value)
+        return value if fixed else copied(value), facts
     except Uncopyable:
         return None
-    return Entry(kept, fixed=False, degraded=outcome.degraded, target=target)
 
 
 def is_complete(call: Call, value: Any) -> bool:
@@ -62,26 +68,25 @@ def is_transient(outcome: Outcome) -> bool:
     return failure.kind is ErrorKind.TIMEOUT or failure.verdict.retry
 
 
-def outcome_of(call: Call, entry: Entry) -> Outcome:
+def outcome_of(call: Call, value: Any, facts: Facts | None) -> Outcome:
     """The answer of another call, as this one's: a copy, or a stream that delivers copies."""
-    if entry.stream:
+    if facts is None:
+        return Outcome(value)
+    if facts.stream:
         from reliai.policies._answers import replay  # noqa: PLC0415  for streams only
 
-        outcome = replay(call, list(entry.value) if entry.fixed else copied(list(entry.value)))
+        outcome = replay(call, list(value) if facts.fixed else copied(list(value)))
     else:
-        outcome = Outcome(value_of(call, entry))
-    if entry.degraded:
+        outcome = Outcome(value if facts.fixed else _copy_for(call, value))
+    if facts.degraded:
         outcome.degraded = True
-        if entry.target is not None:
-            call.answered_by(entry.target)
+        if facts.target is not None:
+            call.answered_by(facts.target)
     return outcome
 
 
-def value_of(call: Call, entry: Entry) -> Any:
-    """A copy of the value, where it could be changed."""
-    if entry.fixed:
-        return entry.value
-    value = copied(entry.value)
+def _copy_for(call: Call, kept: Any) -> Any:
+    value = copied(kept)
     if type(value) not in _TEXT:
         from reliai.providers import looks_like_response  # noqa: PLC0415  for objects only
 

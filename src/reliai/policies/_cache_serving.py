@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.frames import empty_frames
@@ -10,12 +11,12 @@ from reliai._core.outcome import Outcome
 from reliai.errors import CallTimeout, ErrorKind
 from reliai.policies._cache_answers import (
     cost_nothing,
-    entry_of,
     is_complete,
     is_transient,
+    kept_of,
     outcome_of,
 )
-from reliai.policies._cache_shelf import Entry
+from reliai.policies._cache_shelf import Facts
 from reliai.policies._cache_switch import BYPASS
 from reliai.policies._duplicates import duplicate
 from reliai.policies._flight import (
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from reliai._core.call import Call, Proceed
     from reliai._core.site import Site
-    from reliai.policies._cache_shelf import Shelf
+    from reliai.policies._cache_shelf import Entry, Kept, Shelf
 
 __all__ = ["Desk"]
 
@@ -66,15 +67,22 @@ class Desk:
         self._shares = single_flight and not site.streaming
         self._asynchronous = site.asynchronous
         self._total = _total_inside(site)
+        self._tasks: Any = None
+        self._waiter: Any = ThreadWaiter
+        if site.asynchronous:
+            from reliai.policies import _flight_tasks  # noqa: PLC0415  imports asyncio
+
+            self._tasks, self._waiter = _flight_tasks, _flight_tasks.TaskWaiter
 
     # --- from the shelf -------------------------------------------------------------------
     def hit(self, call: Call, entry: Entry, now: float) -> Awaitable[Outcome]:
         """Answer with an entry."""
         cost_nothing(call)
-        call.emit("cache_hit", age=now - entry.born)
-        if entry.plain:
-            return Outcome(entry.value)
-        outcome = outcome_of(call, entry)
+        born, value, facts = entry
+        call.emit("cache_hit", age=now - born)
+        if facts is None:
+            return Outcome(value)
+        outcome = outcome_of(call, value, facts)
         return _given(outcome) if outcome.streaming else outcome
 
     def _fallen_back_on(
@@ -83,7 +91,8 @@ class Desk:
         """The outcome, or an older answer in place of a failure that will pass."""
         if entry is None or not self._keeps_stale or not is_transient(outcome):
             return outcome
-        age = call.clock.monotonic() - entry.born
+        born, value, facts = entry
+        age = call.clock.monotonic() - born
         if age >= self._lifetime:
             return outcome
         with shelf.lock:
@@ -92,7 +101,7 @@ class Desk:
         kind = ErrorKind.UNKNOWN if failure is None else failure.kind
         call.emit("cache_stale", age=age, error=str(kind))
         empty_frames(outcome.error)
-        stand_in = outcome_of(call, entry)
+        stand_in = outcome_of(call, value, facts)
         stand_in.degraded = True
         return stand_in
 
@@ -118,25 +127,25 @@ class Desk:
             entry: one that is past its time.
             now: the time.
         """
-        if entry is not None and now - entry.born >= self._lifetime:
+        if entry is not None and now - entry[0] >= self._lifetime:
             del shelf.entries[key]
             entry = None
         if not self._shares:
             shelf.misses += 1
             return self._alone(call, proceed, shelf, key, entry, "cache_miss")
         flight = shelf.flights.get(key)
-        if flight is not None and self._asynchronous and not _task_module().joinable(flight):
+        if flight is not None and self._asynchronous and not self._tasks.joinable(flight):
             flight = None
         if flight is None:
             shelf.misses += 1
-            flight = Flight(shelf, key, call, self._total)
+            flight = Flight(shelf, key, call, 0 if self._asynchronous else get_ident())
+            if self._total is not None:
+                flight.limit = (now + self._total, "total", self._total)
             lead = self._lead_task if self._asynchronous else self._lead
             return lead(call, proceed, shelf, flight, key, entry)
         shelf.joined += 1
-        waiter: Waiter = (
-            _task_module().TaskWaiter(call) if self._asynchronous else ThreadWaiter(call)
-        )
-        flight.waiters.append(waiter)
+        waiter: Waiter = self._waiter(call)
+        flight.join(waiter)
         return self._follow(call, proceed, enter, shelf, flight, waiter, key, entry)
 
     async def _alone(  # noqa: PLR0917  as above
@@ -156,11 +165,11 @@ class Desk:
             return self._fallen_back_on(call, shelf, outcome, entry)
         if outcome.streaming:
             return await self._recorded(call, outcome, shelf, key)
-        made = self._entry(call, outcome)
-        if made is not None:
+        kept = self._kept(call, outcome)
+        if kept is not None:
             with shelf.lock:
                 if shelf.generation == generation:
-                    shelf.put(key, made, call.clock.monotonic())
+                    shelf.put(key, kept, call.clock.monotonic())
         return outcome
 
     async def _lead(  # noqa: PLR0917  as above
@@ -196,10 +205,11 @@ class Desk:
         entry: Entry | None,
     ) -> Outcome:
         """Have a task make the call, and wait for it as the others do."""
-        tasks = _task_module()
+        tasks = self._tasks
         call.emit("cache_miss")
         waiter = tasks.TaskWaiter(call)
-        flight.waiters.insert(0, waiter)
+        with shelf.lock:
+            flight.join(waiter)
         working = call._copy()  # noqa: SLF001  what the caller's cancellation ends is its own
         tasks.start(flight, self._work(working, proceed, shelf, flight, waiter, key))
         landing = await tasks.lead(flight, call, waiter)
@@ -240,20 +250,22 @@ class Desk:
         own: Waiter | None = None,
     ) -> None:
         """Keep the answer, and give it to those who wait for it."""
-        made: Entry | None = None
+        kept: Kept | None = None
         if outcome.error is None and not outcome.streaming:
-            made = self._entry(call, outcome)
+            kept = self._kept(call, outcome)
         with shelf.lock:
-            if made is not None and shelf.flights.get(key) is flight:
-                shelf.put(key, made, call.clock.monotonic())
-            waiters = flight.close()
+            if shelf.flights.get(key) is flight:
+                del shelf.flights[key]
+                if kept is not None:
+                    shelf.put(key, kept, call.clock.monotonic())
+            waiters = flight.waiters and flight.close()
         if not waiters:
             return
         if own is not None and own in waiters:
             waiters.remove(own)
             own.wake(Landing(outcome))
         if waiters:
-            flight.tell(waiters, _landing(call, outcome, made))
+            flight.tell(waiters, _landing(call, outcome, kept))
 
     async def _follow(  # noqa: PLR0917  as above
         self,
@@ -285,7 +297,7 @@ class Desk:
         if outcome.error is None:
             if waiter is not flight.heir:
                 cost_nothing(call)
-            return outcome_of(call, landing.kept)
+            return outcome_of(call, *landing.kept)
         error = duplicate(outcome.error)
         if landing.exhausted:
             call.exhausted = id(error)
@@ -306,17 +318,17 @@ class Desk:
         return self._alone(call, proceed, shelf, key, entry, "cache_refresh")
 
     # --- onto the shelf -------------------------------------------------------------------
-    def _entry(self, call: Call, outcome: Outcome) -> Entry | None:
+    def _kept(self, call: Call, outcome: Outcome) -> Kept | None:
         """What is kept of an answer; None when it is none to keep."""
         if outcome.degraded and not self._keeps_degraded:
             return None
         if not is_complete(call, outcome.value):
             call.emit("cache_not_kept", reason="incomplete")
             return None
-        made = entry_of(call, outcome)
-        if made is None:
+        kept = kept_of(call, outcome)
+        if kept is None:
             call.emit("cache_not_kept", reason="cannot be copied")
-        return made
+        return kept
 
     async def _recorded(self, call: Call, outcome: Outcome, shelf: Shelf, key: Hashable) -> Outcome:
         """The same stream, which is kept once it has been delivered to its end."""
@@ -325,7 +337,7 @@ class Desk:
         from reliai.policies._cache_recording import recorded  # noqa: PLC0415  streams only
 
         target = call._record._target if outcome.degraded else None  # noqa: SLF001
-        facts: dict[str, Any] = {"stream": True, "degraded": outcome.degraded, "target": target}
+        facts = Facts(fixed=True, stream=True, degraded=outcome.degraded, target=target)
         keep = partial(_keep, call, shelf, shelf.generation, key, facts)
         made = await recorded(call, outcome.value, keep)
         made.degraded = outcome.degraded
@@ -341,7 +353,7 @@ def _keep(  # noqa: PLR0917  a callback
     shelf: Shelf,
     generation: int,
     key: Hashable,
-    facts: dict[str, Any],
+    facts: Facts,
     chunks: tuple[Any, ...],
     fixed: bool,  # noqa: FBT001
 ) -> None:
@@ -349,23 +361,17 @@ def _keep(  # noqa: PLR0917  a callback
         return
     with shelf.lock:
         if shelf.generation == generation:
-            shelf.put(key, Entry(chunks, fixed=fixed, **facts), call.clock.monotonic())
+            shelf.put(key, (chunks, facts._replace(fixed=fixed)), call.clock.monotonic())
 
 
-def _landing(call: Call, outcome: Outcome, made: Entry | None) -> Landing:
+def _landing(call: Call, outcome: Outcome, kept: Kept | None) -> Landing:
     error = outcome.error
     if error is not None:
         return Landing(outcome, exhausted=call.exhausted == id(error))
     if outcome.streaming:
         return ALONE
-    made = made or entry_of(call, outcome)
-    return ALONE if made is None else Landing(outcome, made)
-
-
-def _task_module() -> Any:
-    from reliai.policies import _flight_tasks  # noqa: PLC0415  imports asyncio
-
-    return _flight_tasks
+    kept = kept or kept_of(call, outcome)
+    return ALONE if kept is None else Landing(outcome, kept)
 
 
 def _total_inside(site: Site) -> float | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from reliai._core.limits import overrun, sooner
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
     from reliai._core.call import Call, Limit
     from reliai._core.outcome import Outcome
@@ -107,58 +107,47 @@ class ThreadWaiter:
 
 
 class Flight:
-    """A call under way that others may wait for.
+    """A call under way that others may wait for. Nearly always nobody does, so it holds little.
 
     Attributes:
         record: the record of the call that makes it.
-        limit: the last moment that anybody waits for it.
         deadline: when the call that makes it had to be done, by its caller; None for no limit.
+        limit: the last moment that anybody waits for it.
+        waiters: those who wait.
         task: the work, in an event loop.
         left: whether its first caller went away.
-        heir: who took the work over when its first caller went away.
+        heir: who took the work over then.
         abandons: whether work that nobody waits for is cancelled.
     """
 
-    __slots__ = (
-        "_blocked",
-        "_key",
-        "_place",
-        "_thread",
-        "abandons",
-        "deadline",
-        "heir",
-        "left",
-        "limit",
-        "record",
-        "task",
-        "waiters",
-    )
+    limit: Limit | None = None
+    waiters: list[Waiter] | tuple[()] = ()
+    task: Any = None
+    left = False
+    heir: Waiter | None = None
+    abandons = True
 
-    def __init__(self, place: Place, key: Hashable, call: Call, total: float | None = None) -> None:
-        """Take off; with the place's lock held."""
+    def __init__(self, place: Place, key: Hashable, call: Call, thread: int) -> None:
+        """Take off; with the place's lock held. `thread` makes the call; 0 for an event loop."""
         self._place = place
         self._key = key
-        self._thread = 0 if call.runtime.asynchronous else threading.get_ident()
-        self._blocked: list[Flight] = []
+        self._thread = thread
         self.record: CallRecord = call._record  # noqa: SLF001  the engine's own
-        self.deadline = call.until
-        self.limit = None if total is None else (call.clock.monotonic() + total, "total", total)
-        self.task: Any = None
-        self.left = False
-        self.heir: Waiter | None = None
-        self.abandons = True
-        self.waiters: list[Waiter] = []
+        deadline = call.deadline
+        self.deadline = deadline if call.cut is None else call.until
         place.flights[key] = self
-        _led[id(self.record)] = self
+
+    def join(self, waiter: Waiter) -> None:
+        """Wait for it from now on; with the place's lock held."""
+        self.waiters = [*self.waiters, waiter]
 
     def close(self) -> list[Waiter]:
         """Land; with the place's lock held. Gives those who are to be woken then."""
         flights = self._place.flights
         if flights.get(self._key) is self:
             del flights[self._key]
-        _led.pop(id(self.record), None)
-        waiters, self.waiters = self.waiters, []
-        return waiters
+        waiters, self.waiters = self.waiters, ()
+        return list(waiters)
 
     def die(self) -> None:
         """Let one of those who wait begin anew."""
@@ -178,18 +167,18 @@ class Flight:
             waiter.wake(landing)
 
     async def await_landing(self, waiter: Waiter) -> Landing | None:
-        """Wait for it, as one of `waiters`; None when the time of that call is up."""
-        blocking = self._block(waiter.call)
-        if blocking is None:
+        """Wait for it, as one who has joined; None when the time of that call is up."""
+        call = waiter.call
+        if not self._block(call):
             self.leave(waiter)
             return CIRCULAR
         try:
-            landed = await waiter.wait(self._limit_of(waiter.call))
+            landed = await waiter.wait(self._limit_of(call))
         except BaseException:
             self.leave(waiter)
             raise
         finally:
-            self._unblock(blocking)
+            _unblock(call, self)
         if not landed:
             self.leave(waiter)
         return waiter.landing
@@ -203,7 +192,7 @@ class Flight:
         with self._place.lock:
             if waiter not in self.waiters:  # it has landed
                 return
-            self.waiters.remove(waiter)
+            self.waiters = [each for each in self.waiters if each is not waiter]
             if self.waiters or self.task is None:
                 return
             if self.abandons:
@@ -218,35 +207,22 @@ class Flight:
         assert limit is not None  # noqa: S101  only a limit ends the waiting
         return overrun(call, limit)
 
-    def _block(self, call: Call) -> list[Flight] | None:
-        """Put down that the flights around `call` wait for this one.
+    def _block(self, call: Call) -> bool:
+        """Put down that what is around `call` waits for this flight.
 
-        None when this one waits for one of them, or is one of them: it would never end. What cannot
-        be seen is a call from a thread that its starter gave no context.
+        False when that would never end: it is made inside this flight, or inside one that this one
+        waits for. What cannot be seen is a call from a thread that its starter gave no context.
         """
         if self._thread and self._thread == threading.get_ident():
-            return None
-        parent, ours = call.parent, []
-        while parent is not None:
-            record = parent._record  # noqa: SLF001  the engine's own
-            led = _led.get(id(record))
-            if led is not None and led.record is record:
-                ours.append(led)
-            parent = parent.parent
-        if not ours:
-            return ours
+            return False
+        if call.parent is None:
+            return True
         with _graph:
-            if any(_reaches(self, each) for each in ours):
-                return None
-            for each in ours:
-                each._blocked.append(self)  # noqa: SLF001  another flight's
-        return ours
-
-    def _unblock(self, ours: list[Flight]) -> None:
-        if ours:
-            with _graph:
-                for each in ours:
-                    each._blocked.remove(self)  # noqa: SLF001  another flight's
+            if _waits_for_one_of(self.record, {id(record) for record in _around(call)}):
+                return False
+            for record in _around(call):
+                _blocked.setdefault(id(record), []).append(self)
+        return True
 
 
 def timed_out_for_another(flight: Flight, call: Call) -> bool:
@@ -258,31 +234,50 @@ def timed_out_for_another(flight: Flight, call: Call) -> bool:
 
 
 # --- who waits for whom -------------------------------------------------------------------
-_led: dict[int, Flight] = {}
-"""The flights under way, by the identity of the record of the call that makes each."""
+_blocked: dict[int, list[Flight]] = {}
+"""The flights that are waited for inside a call, by the identity of that call's record."""
 
-_graph = threading.RLock()
+_graph = threading.Lock()
 
 
 def _renew() -> None:
     """In a forked child: the threads that held it, and waited, are not here."""
     global _graph  # noqa: PLW0603  a lock that is held there is never released here
-    _graph = threading.RLock()
-    _led.clear()
+    _graph = threading.Lock()
+    _blocked.clear()
 
 
 os.register_at_fork(after_in_child=_renew)
 
 
-def _reaches(flight: Flight, goal: Flight) -> bool:
-    """Whether `flight` waits for `goal`, directly or through others."""
+def _around(call: Call) -> Iterator[CallRecord]:
+    parent = call.parent
+    while parent is not None:
+        yield parent._record  # noqa: SLF001  the engine's own
+        parent = parent.parent
+
+
+def _waits_for_one_of(record: CallRecord, goals: set[int]) -> bool:
+    """Whether a call is one of those, or waits inside for one, directly or through others."""
     seen: set[int] = set()
-    ahead = [flight]
+    ahead = [id(record)]
     while ahead:
         each = ahead.pop()
-        if each is goal:
+        if each in goals:
             return True
-        if id(each) not in seen:
-            seen.add(id(each))
-            ahead += each._blocked  # noqa: SLF001  this module's own
+        if each not in seen:
+            seen.add(each)
+            ahead += [id(flight.record) for flight in _blocked.get(each, ())]
     return False
+
+
+def _unblock(call: Call, flight: Flight) -> None:
+    if call.parent is None:
+        return
+    with _graph:
+        for record in _around(call):
+            waited_for = _blocked.get(id(record), [])
+            if flight in waited_for:
+                waited_for.remove(flight)
+            if not waited_for:
+                _blocked.pop(id(record), None)

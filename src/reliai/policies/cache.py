@@ -170,7 +170,7 @@ class Cache(Policy):
             entries = shelf.entries
             with shelf.lock:
                 entry = entries.get(key)
-                if entry is None or now - entry.born >= ttl:
+                if entry is None or now - entry[0] >= ttl:
                     return missed(call, proceed, enter, shelf, key, entry, now)
                 entries.move_to_end(key)
                 shelf.hits += 1

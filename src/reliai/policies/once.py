@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import os
-from threading import Lock
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -15,8 +15,8 @@ from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
 from reliai.decisions.once import Known, OnceLedger
 from reliai.errors import AmbiguousOutcome, CallTimeout, ConfigurationError, ErrorKind
-from reliai.policies._cache_answers import cost_nothing, entry_of, outcome_of
-from reliai.policies._cache_shelf import Entry
+from reliai.policies._cache_answers import cost_nothing, kept_of, outcome_of
+from reliai.policies._cache_shelf import Facts
 from reliai.policies._cache_tokens import Opaque, token
 from reliai.policies._duplicates import duplicate
 from reliai.policies._flight import (
@@ -171,10 +171,10 @@ class Once(Policy):
             flight = book.flights.get(key)
             if known is None and flight is not None:
                 joined: Waiter = _task_module().TaskWaiter(call) if tasks else ThreadWaiter(call)
-                flight.waiters.append(joined)
+                flight.join(joined)
                 waiter = joined
             elif known is None:
-                flight = Flight(book, key, call)
+                flight = Flight(book, key, call, 0 if tasks else get_ident())
                 flight.abandons = False
         if known is not None or flight is None:
             return None if known is None else _known(call, known, now)
@@ -213,7 +213,8 @@ class Once(Policy):
         """Have a task make the call, which goes on whoever is cancelled, and wait for it."""
         tasks = _task_module()
         waiter = tasks.TaskWaiter(call)
-        flight.waiters.insert(0, waiter)
+        with book.lock:
+            flight.join(waiter)
         working = call._copy()  # noqa: SLF001  what the caller's cancellation ends is its own
         given: list[Outcome] = []
 
@@ -246,7 +247,7 @@ class Once(Policy):
         if outcome.error is None:
             if waiter is not flight.heir:
                 cost_nothing(call)
-            return outcome_of(call, landing.kept)
+            return outcome_of(call, *landing.kept)
         return Outcome(error=duplicate(outcome.error))
 
     def _landing(self, call: Call, outcome: Outcome) -> Landing:
@@ -256,7 +257,7 @@ class Once(Policy):
         if outcome.streaming:
             return _IN_DOUBT
         # What cannot be copied is given as it is: there is no second one.
-        return Landing(outcome, entry_of(call, outcome) or Entry(outcome.value, fixed=True))
+        return Landing(outcome, kept_of(call, outcome) or (outcome.value, Facts(fixed=True)))
 
     def _settle(
         self, call: Call, ledger: OnceLedger, key: Hashable, outcome: Outcome, landing: Landing
@@ -322,7 +323,7 @@ def _known(call: Call, known: Known, now: float) -> Outcome:
     if known.doubt is None:
         cost_nothing(call)
         call.emit("once_replayed", age=now - known.at)
-        return outcome_of(call, known.result)
+        return outcome_of(call, *known.result)
     call.emit("once_in_doubt", age=now - known.at, error=known.doubt)
     return Outcome(
         error=AmbiguousOutcome(
