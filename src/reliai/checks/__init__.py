@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from reliai.checks.canary import CanaryToken as CanaryToken
     from reliai.checks.ending import NoRefusal as NoRefusal
     from reliai.checks.ending import NotTruncated as NotTruncated
+    from reliai.checks.grounded import Grounded as Grounded
     from reliai.checks.hidden import HiddenText as HiddenText
     from reliai.checks.injection import Injection as Injection
+    from reliai.checks.language import Language as Language
     from reliai.checks.pii import Pii as Pii
     from reliai.checks.schema import Schema as Schema
     from reliai.checks.secrets import Secrets as Secrets
+    from reliai.checks.similar import Similar as Similar
     from reliai.checks.text import MaxLength as MaxLength
     from reliai.checks.text import NotEmpty as NotEmpty
     from reliai.checks.text import Pattern as Pattern
@@ -31,11 +34,14 @@ _MODULES = {
     "base": ("Check", "CheckVerdict", "Replace", "Score", "check"),
     "canary": ("CanaryToken",),
     "ending": ("NoRefusal", "NotTruncated"),
+    "grounded": ("Grounded",),
     "hidden": ("HiddenText",),
-    "pii": ("Pii",),
     "injection": ("Injection",),
+    "language": ("Language",),
+    "pii": ("Pii",),
     "schema": ("Schema",),
     "secrets": ("Secrets",),
+    "similar": ("Similar",),
     "text": ("MaxLength", "NotEmpty", "Pattern"),
     "tokens": ("MaxTokens",),
     "values": ("OneOf",),
