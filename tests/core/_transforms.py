@@ -21,7 +21,7 @@ class HeldBack:
         self._fail_at = fail_at
         self._error = error or ValueError("no more")
 
-    def feed(self, chunk: Any) -> list[Any]:
+    def feed(self, chunk: Any, /) -> list[Any]:
         if chunk == self._fail_at:
             raise self._error
         let_out, self._held = self._held, [chunk.upper()]
@@ -41,7 +41,7 @@ class HeldBackLater:
     def __init__(self, fail_at: Any = None, error: BaseException | None = None) -> None:
         self._inner = HeldBack(fail_at, error)
 
-    async def feed(self, chunk: Any) -> list[Any]:
+    async def feed(self, chunk: Any, /) -> list[Any]:
         await _suspend()
         return self._inner.feed(chunk)
 
