@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reliai.policies._budget_estimate import Amounts, Estimator
     from reliai.providers import Response
 
-__all__ = ["Books", "Hold", "refused"]
+__all__ = ["Books", "Hold", "refused", "shown"]
 
 
 class Books:
@@ -194,7 +194,7 @@ class Hold:
 
     def _say_estimated(self, used: Amounts) -> None:
         call = self._call
-        amounts = {unit: _shown(unit, used[n]) for n, unit in enumerate(self._books.units)}
+        amounts = {unit: shown(unit, used[n]) for n, unit in enumerate(self._books.units)}
         call.emit("budget_estimated", **amounts)
         record = call._record  # noqa: SLF001  the flag is for who reads the record
         if not record.ended and record.usage_state == "unknown":
@@ -218,17 +218,18 @@ def refused(
     unit, standing = units[refusal.which], refusal.standing
     numbers: dict[str, Any] = {
         "unit": unit,
-        "spent": _shown(unit, standing.spent),
-        "reserved": _shown(unit, standing.reserved),
-        "wanted": _shown(unit, refusal.wanted),
-        "cap": _shown(unit, standing.cap),
+        "spent": shown(unit, standing.spent),
+        "reserved": shown(unit, standing.reserved),
+        "wanted": shown(unit, refusal.wanted),
+        "cap": shown(unit, standing.cap),
         "retry_after": refusal.retry_after,
     }
     call.emit("budget_would_reject" if observing else "budget_rejected", **numbers)
     return BudgetExceeded(_words(call, numbers), **numbers)
 
 
-def _shown(unit: str, amount: int) -> float:
+def shown(unit: str, amount: int) -> float:
+    """A whole amount as people write it: dollars, or tokens."""
     return as_usd(amount) if unit == "usd" else amount
 
 

@@ -15,7 +15,7 @@ from reliai._core.policy import plain
 from reliai.decisions.ledger import Grant, Ledger
 from reliai.errors import ConfigurationError
 from reliai.policies._budget_estimate import Estimator, amount_of
-from reliai.policies._budget_hold import Books, Hold, refused
+from reliai.policies._budget_hold import Books, Hold, refused, shown
 from reliai.policies._callbacks import checked_function, checked_mode
 from reliai.policies._keys import check_key_fits, key_of
 
@@ -123,9 +123,8 @@ class Budget(Policy):
         standings = self._of(time).ledger.standing(key, time.monotonic())
         found: dict[str, Account] = {}
         for unit, each in zip(self._units, standings, strict=True):
-            part = 1_000_000_000_000 if unit == "usd" else 1
             amounts = (each.spent, each.reserved, each.cap, each.left)
-            found[unit] = Account(*(amount / part for amount in amounts))
+            found[unit] = Account(*(shown(unit, amount) for amount in amounts))
         return found
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
