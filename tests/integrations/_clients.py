@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import anthropic
 import openai
@@ -29,7 +30,8 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 QUESTION: Any = [{"role": "user", "content": "How are you"}]
 
 
-class Api(NamedTuple):
+@dataclass
+class Api:
     """One API of an SDK: what makes a request, and how text is read from its answers."""
 
     create: Callable[..., Any]
