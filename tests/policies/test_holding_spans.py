@@ -120,6 +120,28 @@ def test_long_streams_are_replaced_like_short_ones(kind: str) -> None:
 
 
 @every_stream
+def test_one_with_a_long_window_is_not_asked_for_each_chunk(kind: str) -> None:
+    """28"""
+    asked: list[int] = []
+
+    class Wide(Digits):
+        window = 80
+
+        def spans(self, text: str, /) -> Iterator[Span]:
+            asked.append(len(text))
+            return super().spans(text)
+
+    for mode in ("enforce", "observe"):
+        asked.clear()
+        chunks = ["12", "34", " a", "b "] * 200
+        model = guarded(kind, chunks, checks=(Wide(),), mode=mode)
+        delivered = "".join(model())
+        assert delivered == "".join(chunks) if mode == "observe" else "<#> ab " * 200
+        assert len(asked) < 800 / 4
+        assert max(asked) < 2 * 80 + 20
+
+
+@every_stream
 @pytest.mark.parametrize("on_error", ["block", "allow"])
 def test_one_that_crashes_keeps_to_its_fail_mode(kind: str, on_error: Any) -> None:
     class Crashes(Digits):

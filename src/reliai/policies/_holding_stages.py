@@ -29,6 +29,11 @@ SLACK = 1024
 """Characters of text already let out that are kept before they are dropped at one go."""
 
 
+PART = 8
+"""The part of a window that a check which replaces lets come before it is asked again: to look at a
+window or two for each chunk would cost more than the chunk."""
+
+
 class Stage:
     """A step. Its methods may wait, where checks are asynchronous or have a time limit."""
 
@@ -187,12 +192,13 @@ class Replacer(Stage):
     """A check that replaces parts of the text, or forbids them, as its `spans` says.
 
     A part is certain when a whole window has come from its beginning on; what has none before that
-    place goes on as it is.
+    place goes on as it is. It is asked of a window before that place and all that came since.
     """
 
     def __init__(self, check: Check, findings: Findings) -> None:
         self._check: Check | None = check
         self._window = max(1, check.window or 0)
+        self._patience = self._window // (PART if check.timeout is None else 1)
         self._findings = findings
         self._text = ""
         self._out = 0
@@ -201,10 +207,9 @@ class Replacer(Stage):
     async def feed(self, piece: str) -> str:
         self._text += piece
         self._unseen += len(piece)
-        check = self._check
-        if check is not None and check.timeout is not None and self._unseen < self._window:
-            return ""  # to ask costs a thread: once for each window is enough
-        cleared = await self._cleared(max(self._out, len(self._text) - self._window + 1))
+        cleared = ""
+        if self._unseen >= self._patience:
+            cleared = await self._cleared(max(self._out, len(self._text) - self._window + 1))
         return piece if self._findings.observing else cleared
 
     async def finish(self) -> str:
@@ -231,8 +236,8 @@ class Replacer(Stage):
         if end > self._out:
             parts.append(self._text[self._out : end])
             self._out = end
-        drop = self._out - 2 * self._window - 2
-        if drop > SLACK:
+        drop = self._out - self._window - 1
+        if drop > 0:
             self._text = self._text[drop:]
             self._out -= drop
         return "".join(parts)
