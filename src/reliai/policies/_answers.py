@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,15 @@ class Answer:
         """The tools that the model called."""
         return () if self.source is None else self.source.tool_calls
 
+    @property
+    def said(self) -> str:
+        """What the model said, as text: its words, or the arguments of the tools it called."""
+        if self.text is None:
+            return repr(self.raw)
+        if self.text.strip() or not self.calls:
+            return self.text
+        return "\n".join(_as_text(call.arguments) for call in self.calls)
+
     def seen_by(self, check: Check, subject: Any) -> Any:
         """What `check` is called with, where the text or value is `subject` by now."""
         return self.source if check.reads_response and self.source is not None else subject
@@ -84,6 +94,10 @@ class Answer:
         self.value = value
         self.text = value if isinstance(value, str) else None
         self.parsed = None
+
+
+def _as_text(arguments: object) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, default=repr)
 
 
 def answer_of(call: Call, value: Any) -> Answer:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from reliai._core.call import Call
 from reliai.checks.base import cut
 from reliai.errors import ConfigurationError, OutputInvalid
 from reliai.policies._callbacks import called
+from reliai.policies._messages import with_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from reliai._core.site import Site
 
@@ -27,9 +28,15 @@ class Plan(Protocol):
     """How a function is asked again. Every call is made from the first one, so nothing grows."""
 
     async def next_call(
-        self, call: Call, error: OutputInvalid, advice: tuple[str, ...]
+        self, call: Call, error: OutputInvalid, advice: tuple[str, ...], said: str
     ) -> Call | None:
         """The call to make; None when these arguments cannot take what is to be said.
+
+        Args:
+            call: the call as it reached Validate.
+            error: what was wrong with the last answer.
+            advice: the same for the model.
+            said: what the model said, as text.
 
         Raises:
             Exception: what a function of the user's raised.
@@ -43,17 +50,16 @@ class _Messages:
         self._parameter = parameter
 
     async def next_call(
-        self, call: Call, error: OutputInvalid, advice: tuple[str, ...]
+        self, call: Call, error: OutputInvalid, advice: tuple[str, ...], said: str
     ) -> Call | None:
         messages: Any = call.arguments.get(self._parameter)
+        if isinstance(messages, str):
+            return await _Suffix(self._parameter).next_call(call, error, advice, said)
         if not isinstance(messages, list | tuple):
             return None
-        raw = error.raw if isinstance(error.raw, str) else repr(error.raw)
-        more = [
-            {"role": "assistant", "content": cut(raw, RAW_LIMIT) or "(an empty answer)"},
-            {"role": "user", "content": feedback(advice)},
-        ]
-        return call.with_arguments(**{self._parameter: [*messages, *more]})
+        shown = cut(said, RAW_LIMIT) or "(an empty answer)"
+        longer = with_turns(cast("Sequence[Any]", messages), shown, feedback(advice))
+        return None if longer is None else call.with_arguments(**{self._parameter: longer})
 
 
 class _Suffix:
@@ -63,7 +69,7 @@ class _Suffix:
         self._parameter = parameter
 
     async def next_call(
-        self, call: Call, error: OutputInvalid, advice: tuple[str, ...]
+        self, call: Call, error: OutputInvalid, advice: tuple[str, ...], said: str
     ) -> Call | None:
         prompt: Any = call.arguments.get(self._parameter)
         if not isinstance(prompt, str):
@@ -78,7 +84,7 @@ class _ByFunction:
         self._function = function
 
     async def next_call(
-        self, call: Call, error: OutputInvalid, advice: tuple[str, ...]
+        self, call: Call, error: OutputInvalid, advice: tuple[str, ...], said: str
     ) -> Call | None:
         made = await called(call, self._function, call, error, error.raw)
         if not isinstance(made, Call):

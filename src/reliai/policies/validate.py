@@ -50,7 +50,8 @@ class Validate(Policy):
         checks: checks of the answer.
         output: a type pydantic can build: a model, a dataclass, `list[int]`, a `Literal`, ...
         buffer: collect a stream, validate the whole of it, and deliver it then (with `output`, its
-            value). A stream that is not collected cannot be validated.
+            value). Without it a stream is held back as far as its checks' windows say and let out
+            as it is cleared; one that has a check without a window is collected all the same.
         repair: whether to repair JSON that is not strict.
         reask: how often to ask the model again, telling it what was wrong with its last answer
             (>= 0): two messages more in a parameter `messages`, or a suffix to the only parameter
@@ -63,7 +64,8 @@ class Validate(Policy):
 
     Raises:
         ConfigurationError: for a value out of range, or a class among the checks; when a function
-            is decorated: for a stream without `buffer`, or where it cannot be asked again.
+            is decorated: for `output` of a stream without `buffer`, or where it cannot be asked
+            again.
     """
 
     rank = 60
@@ -194,7 +196,7 @@ class Validate(Policy):
             first, known = 0, MISSING
             error = _error(call, problem, answer)
             try:
-                again = await self._again(call, problem, error, asked)
+                again = await self._again(call, problem, answer, error, asked)
             except Exception as raised:  # noqa: BLE001  by a function of the user's
                 return Outcome(error=raised)
             if again is None:
@@ -257,7 +259,7 @@ class Validate(Policy):
         return made
 
     async def _again(
-        self, call: Call, found: Problem, error: OutputInvalid, asked: int
+        self, call: Call, found: Problem, answer: Answer, error: OutputInvalid, asked: int
     ) -> Call | None:
         """The call that asks the model again; None when that is not done."""
         _note(call, found, error)
@@ -265,7 +267,7 @@ class Validate(Policy):
         spent = asked >= self.reask or (allowed is not None and asked + 1 >= allowed)
         if self._plan is None or found.kind != INVALID or spent or call.remaining() == 0:
             return None
-        again = await self._plan.next_call(call, error, found.advice)
+        again = await self._plan.next_call(call, error, found.advice, answer.said)
         call.emit("reask" if again is not None else "reask_impossible", number=asked + 1)
         return again
 
