@@ -141,8 +141,10 @@ class Desk:
             flight = Flight(shelf, key, call, 0 if self._asynchronous else get_ident())
             if self._total is not None:
                 flight.limit = (now + self._total, "total", self._total)
-            lead = self._lead_task if self._asynchronous else self._lead
-            return lead(call, proceed, shelf, flight, key, entry)
+            rest = (proceed, shelf, key, entry)
+            if self._asynchronous:
+                return self._tasks.lead(flight, call, self._lead, *rest)  # type: ignore[no-any-return]
+            return self._lead(call, flight, *rest)
         shelf.joined += 1
         waiter: Waiter = self._waiter(call)
         flight.join(waiter)
@@ -175,13 +177,13 @@ class Desk:
     async def _lead(  # noqa: PLR0917  as above
         self,
         call: Call,
+        flight: Flight,
         proceed: Proceed,
         shelf: Shelf,
-        flight: Flight,
         key: Hashable,
         entry: Entry | None,
     ) -> Outcome:
-        """Make the call in this thread, for all who wait for it."""
+        """Make the call for all who wait for it: in this thread, or in this task of its own."""
         call.emit("cache_miss")
         try:
             outcome = await proceed(call)
@@ -191,63 +193,17 @@ class Desk:
         if outcome.streaming:
             outcome = await self._recorded(call, outcome, shelf, key)
         self._land(call, outcome, shelf, flight, key)
-        return (
-            outcome if outcome.error is None else self._fallen_back_on(call, shelf, outcome, entry)
-        )
+        if outcome.error is None:
+            return outcome
+        return self._fallen_back_on(call, shelf, outcome, entry)
 
-    async def _lead_task(  # noqa: PLR0917  as above
-        self,
-        call: Call,
-        proceed: Proceed,
-        shelf: Shelf,
-        flight: Flight,
-        key: Hashable,
-        entry: Entry | None,
-    ) -> Outcome:
-        """Have a task make the call, and wait for it as the others do."""
-        tasks = self._tasks
-        call.emit("cache_miss")
-        waiter = tasks.TaskWaiter(call)
-        with shelf.lock:
-            flight.join(waiter)
-        working = call._copy()  # noqa: SLF001  what the caller's cancellation ends is its own
-        tasks.start(flight, self._work(working, proceed, shelf, flight, waiter, key))
-        landing = await tasks.lead(flight, call, waiter)
-        outcome: Outcome = landing.outcome
-        waiter.landing = None
-        del landing
-        return (
-            outcome if outcome.error is None else self._fallen_back_on(call, shelf, outcome, entry)
-        )
-
-    async def _work(  # noqa: PLR0917  as above
-        self,
-        call: Call,
-        proceed: Proceed,
-        shelf: Shelf,
-        flight: Flight,
-        waiter: Waiter,
-        key: Hashable,
-    ) -> None:
-        try:
-            outcome = await proceed(call)
-        except BaseException:
-            flight.die()
-            raise
-        if outcome.streaming:
-            outcome = await self._recorded(call, outcome, shelf, key)
-        self._land(call, outcome, shelf, flight, key, waiter)
-        if outcome.streaming and flight.left:
-            await outcome.value.aclose()  # the one it was opened for has gone
-
-    def _land(  # noqa: PLR0917  as above
+    def _land(
         self,
         call: Call,
         outcome: Outcome,
         shelf: Shelf,
         flight: Flight,
         key: Hashable,
-        own: Waiter | None = None,
     ) -> None:
         """Keep the answer, and give it to those who wait for it."""
         kept: Kept | None = None
@@ -259,11 +215,6 @@ class Desk:
                 if kept is not None:
                     shelf.put(key, kept, call.clock.monotonic())
             waiters = flight.waiters and flight.close()
-        if not waiters:
-            return
-        if own is not None and own in waiters:
-            waiters.remove(own)
-            own.wake(Landing(outcome))
         if waiters:
             flight.tell(waiters, _landing(call, outcome, kept))
 

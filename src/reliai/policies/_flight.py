@@ -115,7 +115,8 @@ class Flight:
         limit: the last moment that anybody waits for it.
         waiters: those who wait.
         task: the work, in an event loop.
-        left: whether its first caller went away.
+        left: whether its first caller, who is none of `waiters` in an event loop, went away.
+        dead: whether the work ended in an interrupt.
         heir: who took the work over then.
         abandons: whether work that nobody waits for is cancelled.
     """
@@ -124,6 +125,7 @@ class Flight:
     waiters: list[Waiter] | tuple[()] = ()
     task: Any = None
     left = False
+    dead = False
     heir: Waiter | None = None
     abandons = True
 
@@ -188,12 +190,23 @@ class Flight:
         return sooner(sooner(own, call.cut), self.limit)
 
     def leave(self, waiter: Waiter) -> None:
-        """Wait no longer. Work in an event loop is cancelled when nobody waits for it."""
+        """Wait no longer."""
         with self._place.lock:
             if waiter not in self.waiters:  # it has landed
                 return
             self.waiters = [each for each in self.waiters if each is not waiter]
-            if self.waiters or self.task is None:
+        self._abandon()
+
+    def part(self) -> None:
+        """Its first caller goes away, from work in an event loop."""
+        self.left = True
+        self._abandon()
+
+    def _abandon(self) -> None:
+        if not self.left:
+            return
+        with self._place.lock:
+            if self.waiters:
                 return
             if self.abandons:
                 self.close()  # who comes now begins anew

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from reliai._core.record import CallRecord
 from reliai._core.record_parts import Attempt
-from reliai.policies._flight import AGAIN, Landing
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from reliai._core.call import Call, Limit
-    from reliai.policies._flight import Flight
+    from reliai._core.outcome import Outcome
+    from reliai.policies._flight import Flight, Landing
 
-__all__ = ["TaskWaiter", "abandon", "adopt", "joinable", "lead", "start"]
+__all__ = ["TaskWaiter", "abandon", "adopt", "joinable", "lead"]
 
 _tasks: set[asyncio.Task[None]] = set()
 """Work nobody waits for any more; a loop keeps only weak references to its tasks."""
@@ -65,50 +65,64 @@ class TaskWaiter:
         return self.landing is not None
 
 
-def start(flight: Flight, work: Coroutine[Any, Any, None]) -> None:
-    """Begin the work of a flight, in a copy of the context of its first caller."""
-    loop = asyncio.get_running_loop()
-    if sys.version_info >= (3, 12) and loop.get_task_factory() is None:
-        # Its first step runs at once: work that need not wait costs no turn of the loop.
-        flight.task = asyncio.Task(work, loop=loop, eager_start=True)
-    else:
-        flight.task = loop.create_task(work)
-
-
 def joinable(flight: Flight) -> bool:
     """Whether the loop that does the work still runs; one that was stopped never lands it."""
     task: asyncio.Task[None] | None = flight.task
     return task is None or task.get_loop().is_running()
 
 
-async def lead(flight: Flight, call: Call, waiter: TaskWaiter) -> Landing:
-    """Wait for the work as its first caller.
+async def lead(flight: Flight, call: Call, work: Callable[..., Any], *args: Any) -> Outcome:
+    """Have a task do the work of a flight, and wait for it as its first caller.
 
     Args:
-        flight: whose work was started.
-        call: the caller's; the work is done with a copy of it.
-        waiter: the caller's, one of the flight's waiters.
+        flight: the flight.
+        call: the caller's; the work is done with a copy of it, since what the caller's
+            cancellation ends is its own.
+        work: a coroutine function of a call, the flight and `args` that gives the outcome.
+        args: for it.
 
     Raises:
         CancelledError: when the caller is cancelled, or the work was.
     """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Outcome] = loop.create_future()
+    working = _carry(flight, done, work(call._copy(), flight, *args))  # noqa: SLF001
+    if sys.version_info >= (3, 12) and loop.get_task_factory() is None:
+        # Its first step runs at once: work that need not wait costs no turn of the loop.
+        flight.task = asyncio.Task(working, loop=loop, eager_start=True)
+    else:
+        flight.task = loop.create_task(working)
     try:
-        await waiter.wait(None)
+        return await done
     except BaseException:
-        flight.left = True
-        _part(call)
-        flight.leave(waiter)
+        if not flight.dead:
+            _part(call)
+            flight.part()
         raise
-    landing = waiter.landing
-    if landing is None or landing is AGAIN:
-        raise asyncio.CancelledError
-    return landing
+
+
+async def _carry(
+    flight: Flight, done: asyncio.Future[Outcome], work: Coroutine[Any, Any, Outcome]
+) -> None:
+    """Bring the outcome of the work to its first caller, if that is still there."""
+    try:
+        outcome = await work
+    except BaseException:
+        flight.dead = True
+        done.cancel()
+        raise
+    finally:
+        flight.task = None  # from the task to its error, to the frames of that, to the flight
+    if not done.done():
+        done.set_result(outcome)
+    elif outcome.streaming:
+        await outcome.value.aclose()
 
 
 def abandon(flight: Flight) -> None:
     """Nobody waits for the work any more: cancel it, or see that it goes on."""
-    task: asyncio.Task[None] = flight.task
-    if task.done():
+    task: asyncio.Task[None] | None = flight.task
+    if task is None or task.done():
         return
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)

@@ -180,11 +180,13 @@ class Once(Policy):
             return None if known is None else _known(call, known, now)
         if waiter is not None:
             return await self._follow(call, flight, waiter)
-        lead = self._lead_task if tasks else self._lead
-        return await lead(call, proceed, book, flight, key)
+        if tasks:
+            lead = _task_module().lead
+            return await lead(flight, call, self._lead, proceed, book, key)  # type: ignore[no-any-return]
+        return await self._lead(call, flight, proceed, book, key)
 
     async def _lead(
-        self, call: Call, proceed: Proceed, book: _Book, flight: Flight, key: Hashable
+        self, call: Call, flight: Flight, proceed: Proceed, book: _Book, key: Hashable
     ) -> Outcome:
         """Make the call, and put down what came of it, for all who wait for it."""
         waiters: list[Waiter] = []
@@ -206,24 +208,6 @@ class Once(Policy):
         if book.ledger.forgotten:
             warn_once(f"once:{call.name}", _too_many(call, self.max_size))
         return outcome
-
-    async def _lead_task(
-        self, call: Call, proceed: Proceed, book: _Book, flight: Flight, key: Hashable
-    ) -> Outcome:
-        """Have a task make the call, which goes on whoever is cancelled, and wait for it."""
-        tasks = _task_module()
-        waiter = tasks.TaskWaiter(call)
-        with book.lock:
-            flight.join(waiter)
-        working = call._copy()  # noqa: SLF001  what the caller's cancellation ends is its own
-        given: list[Outcome] = []
-
-        async def work() -> None:
-            given.append(await self._lead(working, proceed, book, flight, key))
-
-        tasks.start(flight, work())
-        await tasks.lead(flight, call, waiter)
-        return given.pop()
 
     async def _follow(  # noqa: PLR0911  a case each
         self, call: Call, flight: Flight, waiter: Waiter
