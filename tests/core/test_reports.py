@@ -130,7 +130,7 @@ class TestReadAStream:
         events = Events(CHAT)
 
         def tell() -> None:
-            with reliai.read(events) as stream:  # type: ignore[attr-defined]
+            with opened(reliai.read(events)) as stream:
                 next(stream)
 
         telling(tell)

@@ -25,6 +25,9 @@ __all__ = ["MOST_AHEAD", "Reading", "begin_reading", "end_reading", "note_first"
 MOST_AHEAD = 512
 """Chunks without content, such as a model's reasoning, that are held back until content comes."""
 
+_SDKS = frozenset({"google", "openai", "anthropic", "cohere", "mistralai", "vertexai", "litellm"})
+"""Packages whose generators leave no events away."""
+
 _NONE: Any = object()
 
 
@@ -134,12 +137,23 @@ def begin_reading(call: Call, chunk: Any, source: Any) -> Reading | None:
     reader = stream_reader(chunk)
     if reader is None:
         return None
-    picked = isinstance(source, (GeneratorType, AsyncGeneratorType))
-    reading = Reading(call, reader, picked=picked)
+    reading = Reading(call, reader, picked=_is_users(source))
     reading.counted = was_given(call, chunk)
     remember(call, reading)
     reading.hold(chunk)
     return reading
+
+
+def _is_users(source: Any) -> bool:
+    """Whether a stream is a generator of the user's, and not one of an SDK."""
+    if isinstance(source, GeneratorType):
+        frame = source.gi_frame
+    elif isinstance(source, AsyncGeneratorType):
+        frame = source.ag_frame
+    else:
+        return False
+    module = "" if frame is None else str(frame.f_globals.get("__name__"))
+    return module.partition(".")[0] not in _SDKS
 
 
 def end_reading(call: Call, attempt: Attempt, reading: Reading) -> None:
