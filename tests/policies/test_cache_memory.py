@@ -29,8 +29,8 @@ def little_to_collect() -> Iterator[None]:
 
 
 CACHES: dict[str, Any] = {
-    "hit": lambda: reliai.Cache(),
-    "miss": lambda: reliai.Cache(key=lambda _, numbers=itertools.count(): next(numbers)),
+    "hit": reliai.Cache,
+    "miss": lambda: reliai.Cache(key=_new_key()),
     "alone": lambda: reliai.Cache(single_flight=False, key=_new_key()),
     "stale": lambda: reliai.Cache(1e-9, stale_if_error=1e6),
 }
