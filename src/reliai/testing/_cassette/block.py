@@ -83,10 +83,9 @@ def cassette(
         CassetteMismatch: a call was made that the file has no recording of.
     """
     made = Cassette(path, mode, match, Codec(encode), Redactor(redact, _key(key)), _speed(speed))
-    filters = with_tape(ambient.get().leaf_filter, made._filter)  # noqa: SLF001  ours
     error: BaseException | None = None
     try:
-        with surroundings(leaf_filter=filters):
+        with made.active():
             yield made
     except BaseException as raised:
         error = raised
@@ -104,6 +103,8 @@ class Cassette:
         mode: "once", "replay", "record" or "new".
         recorded, replayed: attempts so far.
         unmatched: the errors of the calls that had no recording.
+        failure: what a test failed with whose fixture holds the block; the block itself sees the
+            errors that pass through it.
     """
 
     def __init__(  # noqa: PLR0917  made in one place
@@ -120,6 +121,7 @@ class Cassette:
         self.recorded = 0
         self.replayed = 0
         self.unmatched: list[CassetteMismatch] = []
+        self.failure: BaseException | None = None
         self._match = checked_match(match)
         self._codec = codec
         self._redactor = redactor
@@ -145,6 +147,13 @@ class Cassette:
         return [
             f"{entry['call']}({canonical(entry['arguments'])})" for entry in self._tape.unused()
         ]
+
+    @contextmanager
+    def active(self) -> Generator[None]:
+        """Use it in another context as well: that of a task which was started before the block."""
+        filters = with_tape(ambient.get().leaf_filter, self._filter)
+        with surroundings(leaf_filter=filters):
+            yield
 
     # --- each attempt ----------------------------------------------------------------------
     def _filter(self, call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -208,6 +217,7 @@ class Cassette:
 
     # --- the end ---------------------------------------------------------------------------
     def _end(self, error: BaseException | None, *, strict: bool) -> None:
+        error, self.failure = error or self.failure, None
         for take in self._takes:
             take.finish()
         failed, self._raised = self._raised, []

@@ -1,0 +1,204 @@
+"""Fixtures for tests of guarded calls; nothing happens in a suite that asks for none of them.
+
+pytest loads this module in every run of every project that has reliai installed. It imports
+nothing of reliai before a fixture is used.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import os
+import re
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from reliai.telemetry import Memory
+    from reliai.testing import Cassette, FaultServer, VirtualClock
+
+__all__ = [
+    "deactivated",
+    "fault_server",
+    "records",
+    "reliai_cassette",
+    "reliai_cassette_settings",
+    "virtual_clock",
+]
+
+_MODE_VARIABLE = "RELIAI_CASSETTES"
+_MODES = ("once", "replay", "record", "new")
+_MARKER = (
+    "reliai_cassette(**settings): how this test's cassette is made, such as match= and redact="
+)
+_AROUND = pytest.StashKey[list["Callable[[], AbstractContextManager[object]]"]]()
+_FAILED = pytest.StashKey[BaseException]()
+_KEPT = pytest.StashKey[str | None]()
+
+
+# --- options ----------------------------------------------------------------------------------
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--reliai-cassettes`."""
+    parser.getgroup("reliai").addoption(
+        "--reliai-cassettes",
+        choices=_MODES,
+        default=None,
+        help="what cassettes that name no mode do: once (record where there is no file; the "
+        "default), replay (never call a model: for CI), record (all anew), new (record what is "
+        "missing)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the option known to every cassette, and the marker to pytest."""
+    config.addinivalue_line("markers", _MARKER)
+    mode: str | None = config.getoption("--reliai-cassettes", default=None)
+    if mode is not None:
+        config.stash[_KEPT] = os.environ.get(_MODE_VARIABLE)
+        os.environ[_MODE_VARIABLE] = mode
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Put the environment back."""
+    if _KEPT in config.stash:
+        kept = config.stash[_KEPT]
+        os.environ.pop(_MODE_VARIABLE, None)
+        if kept is not None:
+            os.environ[_MODE_VARIABLE] = kept
+
+
+# --- what surrounds a test --------------------------------------------------------------------
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Have an `async def` test run in the surroundings that its fixtures made.
+
+    A fixture's context variables hold for the thread; a task that a plugin has started before, and
+    runs the test in, has a context of its own.
+    """
+    around = pyfuncitem.stash.get(_AROUND, [])
+    test = pyfuncitem.obj
+    if not around or not inspect.iscoroutinefunction(test):
+        return (yield)
+
+    @functools.wraps(test)
+    async def surrounded(*args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as stack:
+            for each in around:
+                stack.enter_context(each())
+            return await test(*args, **kwargs)
+
+    pyfuncitem.obj = surrounded
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = test
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the error a test failed with, for the fixtures that end after it."""
+    report = yield
+    if _AROUND in item.stash and call.when == "call" and call.excinfo is not None:
+        item.stash[_FAILED] = call.excinfo.value
+    return report
+
+
+def _surround(request: Any, make: Callable[[], AbstractContextManager[object]]) -> None:
+    request.node.stash.setdefault(_AROUND, []).append(make)
+
+
+# --- fixtures ---------------------------------------------------------------------------------
+@pytest.fixture
+def records() -> Iterator[Memory]:
+    """The records of the guarded calls that end during the test, from all threads."""
+    from reliai.testing import records as gathered  # noqa: PLC0415  see above
+
+    with gathered() as seen:
+        yield seen
+
+
+@pytest.fixture
+def virtual_clock() -> Iterator[VirtualClock]:
+    """All of reliai's time is virtual during the test: waits jump, deadlines follow."""
+    from reliai.testing import virtual_clock as clock  # noqa: PLC0415  see above
+
+    with clock() as made:
+        yield made
+
+
+@pytest.fixture
+def fault_server() -> Iterator[FaultServer]:
+    """A server that speaks as providers do, on this machine; `.reset([…])` gives it a script."""
+    from reliai.testing import fault_server as serve  # noqa: PLC0415  see above
+
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture
+def deactivated(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The test's calls make one attempt, wait for nothing and leave circuits alone."""
+    from reliai import deactivated as off  # noqa: PLC0415  see above
+
+    _surround(request, off)
+    with off():
+        yield
+
+
+@pytest.fixture
+def reliai_cassette_settings() -> dict[str, Any]:
+    """Settings of every test's cassette; override it in a `conftest.py`."""
+    return {}
+
+
+@pytest.fixture
+def reliai_cassette(
+    request: pytest.FixtureRequest, reliai_cassette_settings: dict[str, Any]
+) -> Iterator[Cassette]:
+    """A cassette for the test: `cassettes/<module>/<test>.json`, next to the module.
+
+    Its settings are those of the marker `reliai_cassette`, over those of the fixture
+    `reliai_cassette_settings`.
+    """
+    from reliai.testing import cassette  # noqa: PLC0415  see above
+
+    settings = dict(reliai_cassette_settings)
+    for marker in reversed(list(request.node.iter_markers("reliai_cassette"))):
+        settings.update(marker.kwargs)
+    path = settings.pop("path", None) or _path(request.node)
+    with _told(request.node), cassette(path, **settings) as tape:
+        _surround(request, tape.active)
+        try:
+            yield tape
+        finally:
+            tape.failure = request.node.stash.get(_FAILED, None)
+
+
+@contextmanager
+def _told(node: Any) -> Iterator[None]:
+    """Nothing of the test is kept longer than its cassette."""
+    try:
+        yield
+    finally:
+        if _FAILED in node.stash:
+            del node.stash[_FAILED]
+
+
+def _path(node: Any) -> Path:
+    """The file of one test; a name that no file can have gets a digest of what it was."""
+    module: Path = node.path
+    parts = [each for each in (node.cls.__name__ if node.cls else None, node.name) if each]
+    name = ".".join(parts)
+    safe = re.sub(r"[^\w.=-]+", "_", name, flags=re.ASCII)[:100].strip("._") or "test"
+    if safe != name:
+        safe = f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return module.parent / "cassettes" / module.stem / f"{safe}.json"
