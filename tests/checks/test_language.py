@@ -63,6 +63,7 @@ ALWAYS = {
     "address": "prenom.nom.de.famille@entreprise-francaise.example",
     "digits": "12 34 56 78 90 " * 10,
     "chinese word": "你好",
+    "short sentence": "Le colis arrive jeudi.",
 }
 
 
@@ -90,6 +91,19 @@ def test_prose_around_code_is_looked_at() -> None:
     code = "```python\nprint('hello')\n```"
     assert Language("en")(f"{TEXTS['fr']}\n{code}") == "it is not in en but seems to be in fr"
     assert Language("en")(f"{TEXTS['en']}\n{code}\n`été` naïve") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Every parcel is weighed twice. " * 20,
+        "A provider's SDK that retries by itself cannot be told apart by its errors alone.",
+        "Reset the MFA token in the admin console, then retry the OAuth flow with curl.",
+        "Thursday, 14:30, gate B7: Lufthansa LH123 to Frankfurt, seat 12A, baggage 23 kg.",
+    ],
+)
+def test_english_with_names_and_technical_words_is_english(text: str) -> None:
+    assert Language("en")(text) is None
 
 
 def test_a_few_foreign_words_do_not_make_another_language() -> None:

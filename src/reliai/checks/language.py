@@ -13,13 +13,18 @@ from reliai.errors import ConfigurationError
 
 __all__ = ["Language"]
 
-SHORTEST = 24
-"""Letters below which nobody can tell a language; where a sign is a syllable or a word, a third."""
+SHORTEST = 40
+"""Letters below which the language is not asked for; where a sign is a syllable, a third of it."""
 
-LEAST = 0.2
-"""Confidence (0 to 1) in the wanted languages together that a text needs to pass.
+SURE = 80
+"""Letters from which on the detector is believed even when it wavers between languages."""
 
-Low, since neighbours share it: of a sentence in Bokmål the detector may give 0.7 to Danish.
+LEAST, MOST = 0.05, 0.8
+"""A text fails when the wanted languages together have less confidence (0 to 1) than the first,
+and, while it is short, the language it seems to be in more than the second.
+
+So low, since neighbours share it: of a sentence in Bokmål the detector may give 0.7 to Danish. Of
+730 English sentences with technical words, 4 with under 80 letters failed and none with more.
 """
 
 
@@ -71,7 +76,8 @@ class Language(Check):
         if not self._wanted:
             self.prepare()
         values = _detector().compute_language_confidence_values(prose)
-        if sum(each.value for each in values if each.language in self._wanted) >= LEAST:
+        wanted = sum(each.value for each in values if each.language in self._wanted)
+        if wanted >= LEAST or (_size(prose) < SURE and values[0].value <= MOST):
             return None
         return f"it is not in {' or '.join(self.codes)} but seems to be in {_code(values[0])}"
 
@@ -90,17 +96,19 @@ _NO_PROSE = re.compile(
 _SIGNS = re.compile(r"[{}()\[\];=<>_|\\/+&$#]")
 _LETTERS = re.compile(r"[^\W\d_]")
 _DENSE = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
+    "[\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
 )
 
 
 def _prose(text: str) -> str | None:
     """What of a text is in a language; None when that is too little to tell."""
     prose = _NO_PROSE.sub(" ", text)
-    letters, dense = len(_LETTERS.findall(prose)), len(_DENSE.findall(prose))
-    if letters + 2 * dense < SHORTEST or len(_SIGNS.findall(prose)) > 0.15 * letters:
-        return None
-    return prose
+    size = _size(prose)
+    return None if size < SHORTEST or len(_SIGNS.findall(prose)) > 0.15 * size else prose
+
+
+def _size(prose: str) -> int:
+    return len(_LETTERS.findall(prose)) + 2 * len(_DENSE.findall(prose))
 
 
 def _code(found: Any) -> str:
