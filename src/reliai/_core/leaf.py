@@ -10,7 +10,7 @@ from reliai._core.ambient import current
 from reliai._core.attempts import attempt_failed, attempt_limit, attempt_succeeded, begin_attempt
 from reliai._core.limits import nearest, overrun
 from reliai._core.opening import open_generator, received
-from reliai._core.outcome import Outcome
+from reliai._core.outcome import LeavingOutcome, Outcome
 from reliai._core.target import MAX_STRAGGLERS
 from reliai._core.values import PLAIN
 from reliai.errors import BulkheadFull
@@ -113,7 +113,7 @@ def _on_worker(target: Target, call: Call, limit: Limit) -> Outcome:
     try:
         value, error = worker.call(context, seconds, run, call.args, call.kwargs)
     except workers.Abandoned:
-        return attempt_failed(call, attempt, overrun(call, limit))
+        return LeavingOutcome(attempt_failed(call, attempt, overrun(call, limit)), worker)
     except BaseException as interrupt:
         attempt_failed(call, attempt, interrupt)
         raise

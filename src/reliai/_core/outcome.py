@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from reliai._core.record import CallRecord
+    from reliai._core.workers import Worker
     from reliai.providers import Failure
 
-__all__ = ["Outcome", "StreamOutcome"]
+__all__ = ["LeavingOutcome", "Outcome", "StreamOutcome"]
 
 
 _classify: Callable[[BaseException], Failure] | None = None
@@ -32,11 +33,14 @@ class Outcome:
         value: what the call returned; None when it failed.
         error: the exception it ended in; None when it succeeded.
         degraded: whether the value is a stand-in: a fallback's answer, a stale one, an `otherwise`.
+        streaming: whether the value is a `Stream`.
+        left: the thread that was left behind and still runs the function; None nearly always.
     """
 
     __slots__ = ("_failure", "_record", "degraded", "error", "value")
 
     streaming = False
+    left: Worker | None = None
 
     value: Any
     error: BaseException | None
@@ -105,3 +109,16 @@ class StreamOutcome(Outcome):
     __slots__ = ()
 
     streaming = True
+
+
+class LeavingOutcome(Outcome):
+    """An outcome for which a thread was left behind; what it holds is freed when that ends."""
+
+    __slots__ = ("left",)
+
+    left: Worker | None
+
+    def __init__(self, failed: Outcome, left: Worker) -> None:
+        super().__init__(error=failed.error)
+        self._failure = failed._failure  # noqa: SLF001  it is one of ours
+        self.left = left

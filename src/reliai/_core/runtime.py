@@ -5,11 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reliai import clock
+from reliai._core.signals import ThreadSignal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ASYNCIO", "BLOCKING", "Runtime"]
+__all__ = ["ASYNCIO", "BLOCKING", "Runtime", "Signal"]
+
+
+class Signal(Protocol):
+    """Something to wait for that another call gives, once, from any thread or event loop."""
+
+    given: bool
+    """Whether it was given."""
+
+    def give(self) -> None:
+        """Wake who waits for it."""
+
+    async def received(self, seconds: float | None) -> bool:
+        """Wait for it; False when `seconds` (None: no limit) ran out first."""
+        ...
 
 
 class Runtime(Protocol):
@@ -24,6 +39,10 @@ class Runtime(Protocol):
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function that may block, without blocking an event loop; contextvars follow."""
 
+    def signal(self) -> Signal:
+        """A signal that this call can wait for."""
+        ...
+
 
 class BlockingRuntime:
     """Waits by blocking the thread."""
@@ -36,6 +55,9 @@ class BlockingRuntime:
 
     async def run(self, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
+
+    def signal(self) -> Signal:
+        return ThreadSignal()
 
 
 class AsyncioRuntime:
@@ -51,6 +73,11 @@ class AsyncioRuntime:
         from reliai._core.aio import in_thread  # noqa: PLC0415  imports asyncio
 
         return await in_thread(None, function, *args)
+
+    def signal(self) -> Signal:
+        from reliai._core.async_signals import TaskSignal  # noqa: PLC0415  imports asyncio
+
+        return TaskSignal()
 
 
 BLOCKING: Runtime = BlockingRuntime()

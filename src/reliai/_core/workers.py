@@ -58,7 +58,7 @@ class Worker:
         self._job: _Job | None = None
         self._result: Any = None
         self._error: BaseException | None = None
-        self._after: Callable[[], None] | None = None
+        self._after: list[Callable[[], None]] = []
         self._told: Callable[[], None] | None = None
         self.abandoned = False
         threading.Thread(target=self._loop, name="reliai-call", daemon=True).start()
@@ -117,7 +117,7 @@ class Worker:
         """Have `action` run once an abandoned function has ended; at once if it has."""
         with self._lock:
             if self._job is not None:
-                self._after = action
+                self._after.append(action)
                 return
         _finish(action)
 
@@ -146,15 +146,16 @@ class Worker:
             del context, function, args, kwargs
             with self._lock:
                 self._job = None
-                left, after, self._after = self.abandoned, self._after, None
+                left, after, self._after = self.abandoned, self._after, []
                 told, self._told = self._told, None
                 if not left:
                     self._result, self._error = result, error
                     self._done.release()
             del result, error
-            if left and after is not None:
-                _finish(after)
-            elif not left and told is not None:
+            if left:
+                for action in after:
+                    _finish(action)
+            elif told is not None:
                 told()
             time.busy(-1)  # the clock it began by: another may be in use by now
             _ours.time = None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from reliai._core.amounts import PICO, checked_amount, pico
+from reliai._core.amounts import PICO, checked_amount
 from reliai.decisions.estimates import Estimates
 from reliai.errors import ConfigurationError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from reliai._core.call import Call
 
-__all__ = ["Amounts", "Estimator", "amount_of"]
+__all__ = ["Amounts", "Estimator", "amount_of", "tokens_by_text"]
 
 Amounts = tuple[int, ...]
 
@@ -31,9 +31,10 @@ _LIMITS: Final = ("max_output_tokens", "max_completion_tokens", "max_tokens")
 
 def amount_of(unit: str, value: Any) -> int | None:
     """A number of dollars or tokens in whole units; None when it is no finite number from 0 up."""
-    if not checked_amount(value):
-        return None
-    return pico(value) if unit == "usd" else math.ceil(value)
+    if (type(value) is not float and type(value) is not int) or not 0 <= value < math.inf:
+        if not checked_amount(value):  # a Decimal is an amount too
+            return None
+    return round(value * PICO) if unit == "usd" else math.ceil(value)
 
 
 class Estimator:
@@ -78,9 +79,11 @@ class Estimator:
 
     def learn(self, name: str, used: Amounts, answers: int) -> None:
         """Take in what a call has cost, and how many answers of the model that was."""
+        learning = self._fixed is None and self._function is None
         for index, amount in enumerate(used):
-            self._calls[index].learn(name, amount)
             self._answers[index].learn(name, amount / answers)
+            if learning:
+                self._calls[index].learn(name, amount)
 
     def _learned(self, known: list[Estimates], name: str) -> Amounts | None:
         guesses: list[int] = []
@@ -103,12 +106,7 @@ class Estimator:
 
     def _by_text(self, call: Call) -> Amounts:
         """For a first call: by the length of its text, where the price of its model is known."""
-        given = dict(call.kwargs)
-        with suppress(TypeError):  # they do not fit, as the function is about to say itself
-            given = {**call.arguments, **given}
-        tokens_in = math.ceil(_characters(given) / _CHARACTERS_PER_TOKEN)
-        limits = [given.get(name) for name in _LIMITS]
-        tokens_out = next((each for each in limits if type(each) is int), _ANSWER_TOKENS)
+        given, tokens_in, tokens_out = tokens_by_text(call)
         amounts: list[int] = []
         for unit, cap in zip(self._units, self._caps, strict=True):
             if unit == "tokens":
@@ -117,6 +115,16 @@ class Estimator:
                 amount = _price(given.get("model"), tokens_in, tokens_out)
             amounts.append(min(cap // _SHARE if amount is None else amount, cap))
         return tuple(amounts)
+
+
+def tokens_by_text(call: Call) -> tuple[dict[str, Any], int, int]:
+    """The arguments of a call, and how many tokens they and an answer will probably have."""
+    given = dict(call.kwargs)
+    with suppress(TypeError):  # they do not fit, as the function is about to say itself
+        given = {**call.arguments, **given}
+    limits = [given.get(name) for name in _LIMITS]
+    answer = next((each for each in limits if type(each) is int), _ANSWER_TOKENS)
+    return given, math.ceil(_characters(given) / _CHARACTERS_PER_TOKEN), answer
 
 
 def _price(model: object, tokens_in: int, tokens_out: int) -> int | None:
