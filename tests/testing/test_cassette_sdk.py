@@ -251,3 +251,96 @@ def test_no_key_of_the_client_is_written(server: FaultServer, tmp_path: Path) ->
     text = (tmp_path / "k.json").read_text()
     assert secret not in text
     assert "kept-by-nobody" not in text
+
+
+# --- what was read inside the function ----------------------------------------------------------
+
+FACTS = (
+    "provider",
+    "model_served",
+    "finish_reason",
+    "input_tokens",
+    "output_tokens",
+    "usage_state",
+    "cost_usd",
+)
+
+
+def facts(record: Any) -> list[Any]:
+    return [getattr(record, name) for name in FACTS]
+
+
+@pytest.mark.parametrize("api", ["chat", "responses", "messages"])
+@pytest.mark.parametrize("gives", ["text", "answer", "events", "pieces", "json"])
+def test_usage_that_the_function_read_itself_is_counted_once_on_replay_too(
+    api: str, gives: str, server: FaultServer, tmp_path: Path
+) -> None:
+    server.reset(["It is on its way."])
+    caller = next(each for each in ALL if each.api == api and not each.asynchronous)
+
+    def answer(client: Any) -> Any:
+        found = reliai.read(caller._create(client))
+        if gives == "text":
+            return caller.text(found)
+        return found if gives == "answer" else found.model_dump(mode="json")
+
+    def stream(client: Any) -> Iterator[Any]:
+        for event in reliai.read(caller._create(client, stream=True)):
+            yield event if gives == "events" else str(event.model_dump(mode="json"))
+
+    function: Any = stream if gives in ("events", "pieces") else answer
+    guarded = reliai.reliable(name="ask")(function)
+    with records() as seen:
+        for _ in range(2):
+            with (
+                caller._client(server.url, 5.0) as client,
+                cassette(tmp_path / "a.json", strict=True),
+            ):
+                given = guarded(client)
+                if gives in ("events", "pieces"):
+                    list(given)
+    assert len(server.requests) == 1
+    assert facts(seen[0]) == facts(seen[1])
+    assert seen[0].model_served == "m"
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "stream"])
+def test_wrapped_clients_are_replayed_with_their_usage(
+    *, asynchronous: bool, streamed: bool, server: FaultServer, tmp_path: Path
+) -> None:
+    from reliai.integrations.openai import wrap
+
+    server.reset(["It is on its way."])
+    caller = next(each for each in ALL if each.api == "responses" and not each.asynchronous)
+    more: dict[str, Any] = {"model": "m", "input": "two words", "stream": streamed}
+
+    def blocking() -> None:
+        with caller._client(server.url, 5.0) as client:
+            wrapped = wrap(client)
+            ask = reliai.reliable(name="ask")(lambda prompt: wrapped.responses.create(**more))
+            found = ask("two words")
+            if streamed:
+                list(found)
+
+    async def suspending() -> None:
+        later = next(each for each in ALL if each.api == "responses" and each.asynchronous)
+        async with later._client(server.url, 5.0) as client:
+            wrapped = wrap(client)
+
+            @reliai.reliable(name="ask")
+            async def ask(prompt: str) -> Any:
+                return await wrapped.responses.create(**more)
+
+            found = await ask("two words")
+            if streamed:
+                async for _ in found:
+                    pass
+
+    with records() as seen:
+        for _ in range(2):
+            with cassette(tmp_path / "a.json", strict=True):
+                asyncio.run(suspending()) if asynchronous else blocking()
+    assert len(server.requests) == 1
+    assert facts(seen[0]) == facts(seen[1])
+    assert seen[1].output_tokens == 5

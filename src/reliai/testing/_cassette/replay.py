@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from reliai import clock
-from reliai._core.usage import first_sight, note_response
+from reliai._core.usage import first_sight, note_response, remember
 from reliai.providers import Response
 from reliai.testing._cassette.errors import decode_error
 from reliai.testing._cassette.trouble import CassetteError
@@ -45,14 +45,14 @@ class Replay:
     def play(self) -> Any:
         """What the function gave, or raise what it raised."""
         if "stream" in self._entry:
-            return _ReplayedStream(self)
+            return self._opened(_ReplayedStream)
         _sleep(self._scaled(self._entry.get("seconds", 0.0)))
         return self._result()
 
     async def async_play(self, *, blocking_stream: bool) -> Any:
         """The same, where an event loop runs."""
         if "stream" in self._entry:
-            return _ReplayedStream(self) if blocking_stream else _AsyncReplayedStream(self)
+            return self._opened(_ReplayedStream if blocking_stream else _AsyncReplayedStream)
         await _async_sleep(self._scaled(self._entry.get("seconds", 0.0)))
         return self._result()
 
@@ -73,6 +73,11 @@ class Replay:
         record = self._call._record  # noqa: SLF001  the call's own
         if values and not record.ended:
             record.values = {**record.values, **values}
+
+    def _opened(self, kind: type[_Position]) -> Any:
+        if self._entry.get("read"):
+            remember(self._call, _Read())
+        return kind(self)
 
     # --- streams ---------------------------------------------------------------------------
     def wait(self, number: int) -> float:
@@ -101,6 +106,14 @@ class Replay:
 
     def _scaled(self, seconds: float) -> float:
         return 0.0 if self._speed is None else seconds / self._speed
+
+
+class _Read:
+    """Stands for the stream that counted these chunks when they were recorded."""
+
+    def gave(self, chunk: object) -> bool:
+        """Whether it has counted a chunk."""
+        return True
 
 
 class _Position:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reliai._core.usage import was_given
 from reliai.testing._cassette.errors import encode_error
 from reliai.testing._cassette.trouble import CassetteError
 
@@ -55,6 +56,7 @@ class Take:
         self._codec = codec
         self._redactor = redactor
         self._inside = False
+        self._read = False
         self._usage: list[dict[str, Any]] = []
         self._values = dict(call._record.values)  # noqa: SLF001  the call's own
         self._began = self._last = call.clock.monotonic()
@@ -65,11 +67,19 @@ class Take:
     def add(self, usd: float | None, tokens: int | None, response: Response) -> None:
         """Keep what was read while the function ran; what it returns is read again on replay."""
         if self._inside:
-            kept = {name: getattr(response, name) for name in USAGE}
-            self._usage.append({name: item for name, item in kept.items() if item is not None})
+            self._keep({name: getattr(response, name) for name in USAGE})
 
-    def unknown(self, *_: object) -> None:
-        """Nothing: there is nothing to keep."""
+    def unknown(self) -> None:
+        """Keep what is known of a response whose usage is not."""
+        if self._inside:
+            record, attempt = self.call._record, self._attempt  # noqa: SLF001  the call's own
+            model, finish = attempt.model, attempt.finish_reason
+            self._keep({"provider": record.provider, "model": model, "finish_reason": finish})
+
+    def _keep(self, said: dict[str, Any]) -> None:
+        known = {name: item for name, item in said.items() if item is not None}
+        if known:
+            self._usage.append(known)
 
     def admit(self, *_: object) -> None:
         """Nothing: a recording refuses no attempt."""
@@ -95,6 +105,8 @@ class Take:
     def answered(self, value: Any) -> None:
         """End with a value."""
         if self._may_end():
+            seen = self.call._record._seen or ()  # noqa: SLF001  the call's own
+            self._read = any(each is value for each in tuple(seen))
             self._end("answer", self._codec.encode(value), self._redactor.tree)
 
     def failed(self, error: Exception) -> None:
@@ -114,6 +126,8 @@ class Take:
         """Keep a chunk of a stream, as it is now."""
         if self._chunks is None or not self.open:
             return
+        if not self._chunks:
+            self._read = was_given(self.call, chunk)
         now = self.call.clock.monotonic()
         self._waits.append(round(now - self._last, 3))
         self._chunks.append(self._codec.encode(chunk))
@@ -161,6 +175,8 @@ class Take:
         entry["seconds"] = round(self.call.clock.monotonic() - self._began, 3)
         if self._usage:
             entry["usage"] = self._usage
+        if self._read:
+            entry["read"] = True
         values = self._new_values()
         if values:
             entry["values"] = values
