@@ -110,6 +110,8 @@ class HiddenText(Check):
         return f"it has {len(found)} hidden characters ({', '.join(kinds)})"
 
     def spans(self, text: str, /) -> Iterator[Span]:
+        if text.isascii():
+            return iter(())
         put = "" if self.action == "remove" else None
         return ((position, position + 1, put) for position, _ in _hidden(text))
 
