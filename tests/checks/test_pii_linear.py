@@ -18,7 +18,7 @@ SECRETS = Secrets()
 PIECES = """
 a 1 a. @ a@ a@a. 1- 12: 4111 +1 (1 DE89 A1 http://a a://b: 1.1. phone_1 born_1990- passport_A1 (at
 a_(at)_a Xstraße_1 Dear_Aa_ 00: f: - = sk- eyJ eyJa. AKIA pass= password token= secret_ key- Bearer_
-authorization:_ 1234567890:AA xoxb- ghp_ pypi- SG. Q~ a-token- < é ４ 中 ; " \\ _
+authorization:_ 1234567890:AA xoxb- ghp_ pypi- SG. Q~ a-token- < é \uff14 中 ; " \\ _
 """.split()
 LONG = 100_000
 

@@ -42,6 +42,7 @@ def test_a_secret_is_known_before_the_window_lets_it_out(
     kind: str, text: str, expected: str
 ) -> None:
     secrets = Secrets(kinds=[kind])
+    assert secrets.window is not None
     start = text.index(expected)
     shown = text[: start + secrets.window]
     assert any(hit.start == start for hit in secrets.find(shown))

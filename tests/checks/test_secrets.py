@@ -15,9 +15,7 @@ from reliai.checks._pii.credentials import FORMS
 HEX = "0123456789abcdef"
 MIXED = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
 LONG = MIXED * 4
-PEM = (
-    "-----BEGIN {0}PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq\nabc/def+ghi==\n-----END {0}PRIVATE KEY-----"
-)
+PEM = "-----BEGIN {0}PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq\nabc/def+ghi==\n-----END {0}PRIVATE KEY-----"
 JWT = (
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0."
     "dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
@@ -76,11 +74,15 @@ FOUND: list[tuple[str, str, str]] = [
     ("password", '{"password": "pa$$w0rd"}', "pa$$w0rd"),
     ("password", "Server=x;Pwd=Zx9!kkL2;", "Zx9!kkL2"),
     ("assigned_key", 'api_key = "' + MIXED + '"', MIXED),
-    ("assigned_key", "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzz4", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzz4"),
+    (
+        "assigned_key",
+        "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzz4",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzz4",
+    ),
     ("assigned_key", "client_secret: " + MIXED, MIXED),
     ("assigned_key", '"access_token":"' + MIXED + '"', MIXED),
     ("assigned_key", "'secretKey' => '" + MIXED + "'", MIXED),
-]  # fmt: skip
+]
 
 CLEAN = """
 password: must be at least 8 characters
@@ -211,8 +213,12 @@ def test_what_cannot_be_looked_into_fails() -> None:
 def test_the_settings_are_plain_data() -> None:
     described = Secrets(kinds=["jwt"]).describe()
     assert described == {
-        "check": "Secrets", "timeout": None, "on_error": "block", "action": "raise", "kinds": ["jwt"],
-    }  # fmt: skip
+        "check": "Secrets",
+        "timeout": None,
+        "on_error": "block",
+        "action": "raise",
+        "kinds": ["jwt"],
+    }
     assert repr(Secrets()) == "reliai.Secrets(action='raise')"
 
 

@@ -44,7 +44,7 @@ class Pii(Check):
         engine: "presidio", or an `AnalyzerEngine` of it, to have that look in place of the rules
             here; needs `reliai[presidio]`.
         language: of presidio: the language it is asked for; "en" by default.
-        threshold: of presidio: the least score that counts, from 0 to 1; 0.5 by default.
+        threshold: of presidio: the least score that counts, from 0 to 1; 0.4 by default.
 
     Raises:
         ConfigurationError: for an unknown action or kind, or an expression that is none.
@@ -181,7 +181,7 @@ def _presidio(kinds: tuple[str, ...] | None, engine: Any, language: Any, thresho
         raise ConfigurationError(
             f'Pii(engine={engine!r}): use "presidio", or an AnalyzerEngine of presidio'
         )
-    least = 0.5 if threshold is None else threshold
+    least = 0.4 if threshold is None else threshold
     if isinstance(least, bool) or not isinstance(least, int | float) or not 0 <= least <= 1:
         raise ConfigurationError(f"Pii(threshold={threshold!r}): must be a number from 0 to 1")
     spoken = "en" if language is None else language

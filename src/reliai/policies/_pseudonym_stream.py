@@ -73,7 +73,8 @@ class StreamRestorer:
         return len(text)
 
     def _may_begin(self, text: str) -> bool:
-        return any(form.startswith(text) for form in self._forms)
+        """Whether a token begins so, and goes on."""
+        return any(form.startswith(text) and form != text for form in self._forms)
 
     def _shown(self, text: str, channel: Path) -> str:
         return self._names.shown(text, escaped=self._is_json(text, channel))
@@ -91,9 +92,13 @@ class StreamRestorer:
     # --- events --------------------------------------------------------------------------
 
     def _event(self, chunk: Any) -> list[Any]:
-        mark = marks(chunk)
         event = _Event(chunk, {})
-        kept = placed_texts(chunk)
+        mark: tuple[object, ...] = ()
+        kept: list[tuple[Path, str]] = []
+        try:
+            mark, kept = marks(chunk), placed_texts(chunk)
+        except Exception:  # noqa: BLE001  by a class of somebody else's, in being read
+            self._failed(type(chunk).__qualname__)
         self._close_ended(mark, kept)
         for path, text in kept:
             if text:
@@ -137,7 +142,7 @@ class StreamRestorer:
         if not self._open:
             return
         over = [path[:-1] for path, text in kept if path and path[-1] in _ENDS and text]
-        kind = mark[0]
+        kind = mark[0] if mark else None
         stopped = isinstance(kind, str) and kind.endswith(("_stop", ".done", ".completed"))
         for channel in list(self._open):
             same_part = isinstance(channel[0], tuple) and channel[0][1:] == mark[1:]

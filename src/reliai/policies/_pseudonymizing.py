@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from reliai._core.transform import transformed
@@ -185,10 +186,10 @@ async def _restored_stream(call: Call, outcome: Outcome, names: Pseudonyms) -> O
 
 def _restored(call: Call, value: Any, names: Pseudonyms) -> Any:
     """The answer with what stood there; where it cannot be copied, as it is, and that is told."""
-    if is_opaque(value):
-        call.emit("pseudonyms_kept", type=type(value).__qualname__)
-        return value
-    made, failed = names.restored(value)
+    made, failed = value, [type(value).__qualname__]
+    if not is_opaque(value):
+        with suppress(Exception):  # by a class of somebody else's, in being read
+            made, failed = names.restored(value)
     for kind in failed:
         call.emit("pseudonyms_kept", type=kind)
     return made

@@ -30,7 +30,8 @@ _SELF: Final = re.compile(
 )
 _TITLED: Final = re.compile(
     rf"{_APART}(?:Mr|Mrs|Ms|Miss|Dr|Prof|Herr|Herrn|Frau|Monsieur|Madame|Mme|Señor|Señora|Sr|Sra"
-    rf"|Signor|Signora|Sig|Dott|Senhor|Senhora|Meneer|Mevrouw)\.? (?:(?:Dr|Prof)\.? ){{0,2}}({_FULL})"
+    r"|Signor|Signora|Sig|Dott|Senhor|Senhora|Meneer|Mevrouw)\.? (?:(?:Dr|Prof)\.? ){0,2}"
+    rf"({_FULL})"
 )
 _SALUTED: Final = re.compile(
     rf"{_APART}(?:Dear|Hi|Hello|Hey|Liebe|Lieber|Hallo|Cher|Chère|Bonjour|Querido|Querida|Hola"
