@@ -91,8 +91,6 @@ class AsyncStream(Stream):
     async def _step(self, step: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         limit = self._next_limit()
         try:
-            if self._reading is not None and (reported := self._reported()) is not None:
-                raise reported
             if limit is not None and limit[0] <= self._call.clock.monotonic():
                 raise self._interruption(limit)
             chunk = await self._awaited(step(*args), limit)

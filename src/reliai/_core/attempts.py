@@ -76,7 +76,7 @@ def attempt_failed(call: Call, attempt: Attempt, error: BaseException) -> Outcom
     else:
         attempt.status = "error"
         attempt.error = ErrorInfo.of(outcome.error or error, kind)
-    note_failure(call, attempt, error, failure)
+    note_failure(call, attempt, failure)
     effects = call._site.effects  # noqa: SLF001
     if (
         effects == "once"

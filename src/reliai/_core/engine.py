@@ -38,6 +38,7 @@ def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     record._identity = settings.identity  # noqa: SLF001
     record._attempts = record._began = None  # noqa: SLF001
     record._events = None  # noqa: SLF001
+    record._told = False  # noqa: SLF001
     record._id = _take_id(here.call_ids) if here.call_ids else None  # noqa: SLF001
     record._started = now = time.monotonic()  # noqa: SLF001
     call = Call(site, args, kwargs, record, here, time, now)
@@ -104,12 +105,11 @@ def finish(call: Call, outcome: Outcome) -> None:
     if call._site.measure is not None:  # noqa: SLF001
         _measure(call, outcome)
     outcome._record = record  # noqa: SLF001
-    if record._seen is not None:  # noqa: SLF001
-        settle_readings(record)
-        record._seen = None  # noqa: SLF001  it held responses
     if call._site.names_model:  # noqa: SLF001
         _name_model(call)
     if record._told:  # noqa: SLF001
+        settle_readings(record)
+        record._seen = None  # noqa: SLF001  it held responses
         settle_usage(record, ok=error is None, degraded=outcome.degraded)
     if record._target is not None and not outcome.degraded:  # noqa: SLF001
         record._target = None  # noqa: SLF001  a stand-in's answer was not the last word

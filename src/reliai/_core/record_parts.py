@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reliai.providers import Failure
+
 __all__ = ["Attempt", "CheckResult", "ErrorInfo", "Event"]
 
 MESSAGE_LIMIT = 500
@@ -85,6 +87,7 @@ class Attempt:
             This and what follows is not part of `to_dict`.
         cost_usd: US dollars; None where unknown.
         finish_reason: why its answer stopped.
+        failure: what kind of failure it ended in; None for none.
         unpriced: whether it was billed at a price that nobody knows.
         told: whether the meters were told of it.
     """
@@ -94,6 +97,7 @@ class Attempt:
         "cost_usd",
         "duration",
         "error",
+        "failure",
         "finish_reason",
         "input_tokens",
         "model",
@@ -121,6 +125,7 @@ class Attempt:
     usage_state: str | None
     cost_usd: float | None
     finish_reason: str | None
+    failure: Failure | None
     unpriced: bool
     told: bool
     wait: float
@@ -154,7 +159,7 @@ _ATTEMPT_FIELDS = (
     "wait",
 )
 _ATTEMPT_DEFAULTS: dict[str, Any] = {
-    **dict.fromkeys((*_ATTEMPT_FIELDS, "usage_state", "cost_usd")),
+    **dict.fromkeys((*_ATTEMPT_FIELDS, "usage_state", "cost_usd", "failure")),
     "finish_reason": None,
     "unpriced": False,
     "told": False,

@@ -76,7 +76,7 @@ class Stream:
         self._call = call
         self._context = context
         self._source = source
-        self._iterator = iterator
+        self._iterator: Any = iterator
         self._first = first
         self._done: list[Callable[[Outcome], None]] = []
         self._idle = call.idle
@@ -163,13 +163,22 @@ class Stream:
         return chunk
 
     def _deliver(self, chunk: Any) -> Any:
-        self.chunks += 1
         if self._reading is not None:
-            self._reading.takes(chunk)
+            return self._deliver_read(chunk, self._reading)
+        self.chunks += 1
         if self._partial is not None:
-            if self._reading is None:
-                self._partial.append(chunk)
+            self._partial.append(chunk)
             self._held_since = self._call.clock.monotonic()
+        return chunk
+
+    def _deliver_read(self, chunk: Any, reading: Reading) -> Any:
+        self.chunks += 1
+        reading.takes(chunk)
+        if self._partial is not None:
+            self._held_since = self._call.clock.monotonic()
+        reported = self._reported()
+        if reported is not None:  # the next step fails with it
+            self._iterator = _Failing(reported)
         return chunk
 
     def _cut_by(self, error: BaseException) -> StreamInterrupted | None:
@@ -254,6 +263,37 @@ class Stream:
         self._taken = False
         with suppress(AttributeError):
             self._source._iterator = self._iterator  # noqa: SLF001  ended as well
+
+
+class _Failing:
+    """An iterator of either kind that fails, in place of one that has reported an error."""
+
+    __slots__ = ("_error",)
+
+    def __init__(self, error: Exception) -> None:
+        self._error: Exception | None = error
+
+    def __next__(self) -> Any:
+        error, self._error = self._error, None  # it must not be held: its traceback leads here
+        try:
+            raise error or StopIteration
+        finally:
+            del error
+
+    def send(self, _: object) -> Any:
+        """As a generator's `send`."""
+        return self.__next__()
+
+    async def __anext__(self) -> Any:
+        error, self._error = self._error, None
+        try:
+            raise error or StopAsyncIteration
+        finally:
+            del error
+
+    async def asend(self, _: object) -> Any:
+        """As an asynchronous generator's `asend`."""
+        return await self.__anext__()
 
 
 def _tell(done: Callable[[Outcome], None], outcome: Outcome) -> None:

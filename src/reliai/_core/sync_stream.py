@@ -87,8 +87,6 @@ class SyncStream(Stream):
     def _step(self, action: Callable[..., Any], *args: Any) -> Any:
         limit = self._next_limit()
         try:
-            if self._reading is not None and (reported := self._reported()) is not None:
-                raise reported
             if limit is not None and limit[0] <= self._call.clock.monotonic():
                 raise self._interruption(limit)
             step = self._call.hooks.activated(self._call, action)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from reliai._core.delivery import deliver
 from reliai._core.record import Attempt
-from reliai.errors import CallTimeout, ErrorKind
+from reliai.errors import ErrorKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,7 +179,8 @@ def _from_here_up(call: Call) -> Iterator[Call]:
 
 
 def _remember(record: CallRecord, thing: object) -> None:
-    if record._seen is None:  # noqa: SLF001  the engine fills the record
+    record._told = True  # noqa: SLF001  the engine fills the record
+    if record._seen is None:  # noqa: SLF001
         record._seen = deque(maxlen=MOST_SEEN)  # noqa: SLF001
     record._seen.append(thing)  # noqa: SLF001
 
@@ -259,22 +260,19 @@ def settle_readings(record: CallRecord, attempt: Attempt | None = None) -> None:
             left(each, record, attempt)
 
 
-def note_failure(
-    call: Call, attempt: Attempt, error: BaseException, failure: Failure | None
-) -> None:
-    """An attempt failed: if it may have been billed and told nothing, its usage is unknown."""
+def note_failure(call: Call, attempt: Attempt, failure: Failure | None) -> None:
+    """An attempt failed: what it read by then counts, or else its usage may be unknown."""
+    attempt.failure = failure
     record = call._record  # noqa: SLF001  the engine fills the record
-    if record._seen is not None:  # noqa: SLF001
+    if record._told:  # noqa: SLF001
         settle_readings(record, attempt)
-    if _may_be_billed(error, failure) and attempt.usage_state is None and not attempt.told:
-        attempt.usage_state = "unknown"
-        record._told = True  # noqa: SLF001
+    if call.meters and attempt.usage_state is None and _may_be_billed(failure):
         tell_unknown(call, attempt)
 
 
-def _may_be_billed(error: BaseException, failure: Failure | None) -> bool:
+def _may_be_billed(failure: Failure | None) -> bool:
     """A request that never left costs nothing, and neither does one answered by an error status."""
-    if failure is None or not isinstance(error, Exception) or isinstance(error, CallTimeout):
+    if failure is None:
         return True
     if failure.sent is False or failure.programming or failure.control_flow:
         return False
@@ -304,7 +302,9 @@ def settle_usage(record: CallRecord, *, ok: bool, degraded: bool) -> None:
     """Sum up the attempts of a call that ends, on its record."""
     listed, aside = record._attempts or [], record._aside  # noqa: SLF001  the engine's own
     attempts = listed if aside is None else [*listed, aside]
-    states = {state for attempt in attempts if (state := _state(attempt)) is not None}
+    for attempt in attempts:
+        _judge_silence(attempt)
+    states = {attempt.usage_state for attempt in attempts} - {None}
     if not states.isdisjoint(("measured", "estimated")):
         record.usage_state = "measured" if states == {"measured"} else "estimated"
     record.input_tokens = _total(attempt.input_tokens for attempt in attempts)
@@ -312,15 +312,16 @@ def settle_usage(record: CallRecord, *, ok: bool, degraded: bool) -> None:
     delivered = _delivered(record, ok=ok, degraded=degraded)
     wasted = [attempt for attempt in listed if attempt is not delivered]
     record.cost_usd = _cost(attempts)
-    if record.cost_usd is not None and all(_state(attempt) != "unknown" for attempt in wasted):
+    if record.cost_usd is not None and all(attempt.usage_state != "unknown" for attempt in wasted):
         record.wasted_usd = _cost(wasted) or 0.0
 
 
-def _state(attempt: Attempt) -> str | None:
-    """What is known of an attempt's usage; None for a failed one that was not billed."""
-    if attempt.usage_state is None and attempt.status == "success":
-        return "unknown"
-    return attempt.usage_state
+def _judge_silence(attempt: Attempt) -> None:
+    """The usage of an attempt that told none is unknown, when it may have been billed."""
+    if attempt.usage_state is not None or attempt.status is None:
+        return
+    if attempt.status == "success" or _may_be_billed(attempt.failure):
+        attempt.usage_state = "unknown"
 
 
 def _cost(attempts: list[Attempt]) -> float | None:
