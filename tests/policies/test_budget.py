@@ -627,3 +627,117 @@ def test_threads_together_never_overspend() -> None:
         thread.join()
     assert sum(outcomes) == 25
     assert usd(budget) == (10.0, 0.0)
+
+
+def test_a_reask_needs_room_of_its_own() -> None:
+    budget = reliai.Budget(usd=1.0, estimate=0.4)
+    made: list[int] = []
+
+    def give() -> Any:
+        made.append(1)
+        return answer(0.4)
+
+    ask = model("sync", give, budget, reliai.Validate(reliai.Pattern("never"), reask=5))
+    with pytest.raises(reliai.BudgetExceeded):
+        call(ask, "x")
+    assert len(made) == 2
+    assert usd(budget) == (0.8, 0.0)
+
+
+def test_a_fallback_needs_room_of_its_own() -> None:
+    budget = reliai.Budget(usd=1.0, estimate=0.6)
+
+    def primary(prompt: str = "") -> Any:
+        raise TimeoutError
+
+    def dear(prompt: str = "") -> Any:
+        return answer(0.6)
+
+    ask = reliai.reliable(budget, reliai.Fallback(dear))(primary)
+    with pytest.raises(reliai.BudgetExceeded, match=r"0\.6 reserved"):
+        ask()
+    assert usd(budget) == (0.6, 0.0)
+
+
+def test_a_fallback_there_is_room_for_is_paid_for() -> None:
+    budget = reliai.Budget(usd=2.0, estimate=0.6)
+
+    def primary(prompt: str = "") -> Any:
+        raise TimeoutError
+
+    def other(prompt: str = "") -> Any:
+        return answer(0.2)
+
+    reliai.reliable(budget, reliai.Fallback(other))(primary)()
+    assert usd(budget) == (0.8, 0.0)
+
+
+def test_calls_at_the_same_time_inside_one_call_each_need_room() -> None:
+    budget = reliai.Budget(usd=1.0, estimate=0.2)
+    gate = asyncio.Event()
+
+    @reliai.reliable(name="part")
+    async def part() -> Any:
+        await gate.wait()
+        return answer(0.2)
+
+    @reliai.reliable(budget, name="whole")
+    async def whole() -> list[Any]:
+        tasks = [asyncio.ensure_future(reliai.aexecute(part)) for _ in range(10)]
+        await asyncio.sleep(0)
+        gate.set()
+        return await asyncio.gather(*tasks)
+
+    outcomes = asyncio.run(whole())
+    assert sum(each.ok for each in outcomes) == 5
+    assert usd(budget) == (1.0, 0.0)
+
+
+def test_an_attempt_left_behind_on_a_thread_costs_the_estimate(clock: VirtualClock) -> None:
+    budget = reliai.Budget(usd=1.0, estimate=0.3)
+    end = threading.Event()
+
+    def give() -> Any:
+        clock.sleep(60)
+        end.set()
+        return answer(0.1)
+
+    with pytest.raises(reliai.CallTimeout):
+        call(model("sync", give, budget, reliai.Timeout(1)))
+    assert usd(budget) == (0.3, 0.0)
+
+
+def test_a_method_has_one_budget_for_all_its_objects() -> None:
+    class Asker:
+        @reliai.Budget(usd=0.5, estimate=0.4)
+        def ask(self) -> Any:
+            return answer(0.4)
+
+    Asker().ask()
+    with pytest.raises(reliai.BudgetExceeded):
+        Asker().ask()
+
+
+def test_without_any_price_a_budget_in_dollars_warns_when_decorating(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from reliai.providers import prices
+
+    monkeypatch.setattr("reliai.policies.budget.find_spec", lambda _: None)
+    monkeypatch.setattr(prices, "_said", {})
+    with pytest.warns(reliai.ReliaiWarning, match=r"reliai\[prices\].*set_price.*estimate"):
+        model("sync", answer, reliai.Budget(usd=1.0))
+    model("sync", answer, reliai.Budget(usd=1.0, estimate=0.1))
+    model("sync", answer, reliai.Budget(tokens=10))
+
+
+def test_calls_well_below_the_cap_are_never_refused() -> None:
+    from random import Random
+
+    random = Random(28)
+    costs = [random.lognormvariate(-5, 1) for _ in range(2_000)]
+    budget = reliai.Budget(usd=2 * sum(costs))
+    given = iter(costs)
+    ask = model("sync", lambda: answer(next(given)), budget)
+    assert all(reliai.execute(ask).ok for _ in costs)
+    assert usd(budget)[0] == pytest.approx(sum(costs))

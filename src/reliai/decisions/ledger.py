@@ -70,9 +70,13 @@ class Grant:
 class _Account:
     """One key's spending: sums over the window, and when each part of them will be forgotten."""
 
-    __slots__ = ("open", "parts", "reserved", "spent")
+    __slots__ = ("forget_at", "open", "parts", "reserved", "spent", "until")
 
     def __init__(self, caps: int) -> None:
+        self.forget_at = math.inf
+        """When the oldest part will be forgotten."""
+        self.until = -math.inf
+        """When the latest part ends."""
         self.spent = [0] * caps
         self.reserved = [0] * caps
         self.open = 0
@@ -139,10 +143,10 @@ class Ledger:
         amounts = _checked(amounts, len(self.caps))
         with self._lock:
             account = self._account(key)
-            self._forget(account, now)
-            refusal = None if force else self._refusal(account, amounts, now)
-            if refusal is not None:
-                return refusal
+            if now >= account.forget_at:
+                self._forget(account, now)
+            if not force and not self._has_room(account, amounts):
+                return self._refusal(account, amounts, now)
             _add(account.reserved, amounts)
             account.open += 1
             return Grant(account, self._generation, amounts)
@@ -157,11 +161,11 @@ class Ledger:
                 return None  # its amounts are out of the books
             account = grant._account  # noqa: SLF001  the grant is the ledger's own
             self._forget(account, now)
-            refusal = None if force else self._refusal(account, amounts, now)
-            if refusal is None:
-                _add(account.reserved, amounts)
-                grant.amounts = tuple(map(sum, zip(grant.amounts, amounts, strict=True)))
-            return refusal
+            if not force and not self._has_room(account, amounts):
+                return self._refusal(account, amounts, now)
+            _add(account.reserved, amounts)
+            grant.amounts = tuple(map(sum, zip(grant.amounts, amounts, strict=True)))
+            return None
 
     def settle(self, grant: Grant, spent: Amounts, now: float) -> None:
         """Put what a call has really cost in place of what was held for it; once, then nothing.
@@ -177,10 +181,12 @@ class Ledger:
             account = grant._account  # noqa: SLF001  the grant is the ledger's own
             if grant._generation == self._generation:  # noqa: SLF001
                 account.open -= 1
+                reserved = account.reserved
                 for index, amount in enumerate(grant.amounts):
-                    account.reserved[index] -= amount
+                    reserved[index] -= amount
             if any(spent):
-                self._forget(account, now)
+                if now >= account.forget_at:
+                    self._forget(account, now)
                 self._spend(account, spent, now)
 
     def standing(self, key: Hashable, now: float) -> tuple[Standing, ...]:
@@ -198,7 +204,8 @@ class Ledger:
     def _account(self, key: Hashable) -> _Account:
         account = self._accounts.get(key)
         if account is not None:
-            self._accounts.move_to_end(key)
+            if len(self._accounts) > 1:
+                self._accounts.move_to_end(key)
             return account
         while len(self._accounts) >= self.max_keys and self._drop_one():
             pass
@@ -217,17 +224,23 @@ class Ledger:
             Standing(*each) for each in zip(account.spent, account.reserved, self.caps, strict=True)
         )
 
-    def _refusal(self, account: _Account, amounts: Amounts, now: float) -> Refusal | None:
+    def _has_room(self, account: _Account, amounts: Amounts) -> bool:
+        spent, reserved = account.spent, account.reserved
+        for index, cap in enumerate(self.caps):
+            # Who cannot say what it costs finds no place either where nothing is left.
+            if spent[index] + reserved[index] + (amounts[index] or 1) > cap:
+                return False
+        return True
+
+    def _refusal(self, account: _Account, amounts: Amounts, now: float) -> Refusal:
         """The first cap in the way, with the time when all of them may have room."""
         blocking = [
             (index, amount, standing)
             for index, (amount, standing) in enumerate(
                 zip(amounts, self._standing(account), strict=True)
             )
-            if standing.left < max(amount, 1)  # who cannot say what it costs has no place either
+            if standing.left < (amount or 1)
         ]
-        if not blocking:
-            return None
         waits = [self._room_in(account, *each, now=now) for each in blocking]
         wait = None if None in waits else max(each for each in waits if each is not None)
         index, amount, standing = blocking[0]
@@ -240,28 +253,35 @@ class Ledger:
         for bucket, spent in account.parts:
             over -= spent[index]
             if over <= 0:
-                wait = (bucket + 1 + _BUCKETS) * self._width - now
+                wait = self._forgotten_at(bucket) - now
                 return max(0.0, wait) if math.isfinite(wait) else None
         return None
 
-    def _bucket(self, now: float) -> int:
-        return int(now // self._width)
-
     def _forget(self, account: _Account, now: float) -> None:
         """Forget what ended a whole window ago."""
+        if now < account.forget_at:
+            return
         parts = account.parts
-        oldest = self._bucket(now) - _BUCKETS
+        oldest = now // self._width - _BUCKETS
         while parts and parts[0][0] < oldest:
             for index, amount in enumerate(parts.popleft()[1]):
                 account.spent[index] -= amount
+        account.forget_at = self._forgotten_at(parts[0][0]) if parts else math.inf
+
+    def _forgotten_at(self, bucket: int) -> float:
+        return (bucket + 1 + _BUCKETS) * self._width
 
     def _spend(self, account: _Account, amounts: Amounts, now: float) -> None:
         _add(account.spent, amounts)
-        parts, bucket = account.parts, self._bucket(now)
-        if parts and bucket <= parts[-1][0]:  # threads may come a little late
+        parts = account.parts
+        if parts and now < account.until:  # threads may come a little late
             _add(parts[-1][1], amounts)
-        else:
-            parts.append((bucket, list(amounts)))
+            return
+        bucket = int(now // self._width)
+        if not parts:
+            account.forget_at = self._forgotten_at(bucket)
+        account.until = (bucket + 1) * self._width
+        parts.append((bucket, list(amounts)))
 
     def _renew(self) -> None:
         # In a forked child: the parent's calls are the parent's to settle, its lock may be held.
@@ -283,7 +303,11 @@ def _checked(amounts: Amounts, count: int) -> Amounts:
     Raises:
         ValueError: for one that is no whole number of 0 or more.
     """
-    if len(amounts) != count or any(type(each) is not int or each < 0 for each in amounts):
-        message = f"{amounts!r} must be {count} whole numbers of 0 or more"
-        raise ValueError(message)
-    return amounts
+    if len(amounts) == count:
+        for each in amounts:
+            if type(each) is not int or each < 0:
+                break
+        else:
+            return amounts
+    message = f"{amounts!r} must be {count} whole numbers of 0 or more"
+    raise ValueError(message)

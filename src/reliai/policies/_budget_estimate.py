@@ -31,10 +31,10 @@ _LIMITS: Final = ("max_output_tokens", "max_completion_tokens", "max_tokens")
 
 def amount_of(unit: str, value: Any) -> int | None:
     """A number of dollars or tokens in whole units; None when it is no finite number from 0 up."""
-    if (type(value) is not float and type(value) is not int) or not 0 <= value < math.inf:
-        if not checked_amount(value):  # a Decimal is an amount too
-            return None
-    return round(value * PICO) if unit == "usd" else math.ceil(value)
+    plain = type(value) is float or type(value) is int
+    if not (0 <= value < math.inf if plain else checked_amount(value)):  # a Decimal is one too
+        return None
+    return int(round(value * PICO) if unit == "usd" else math.ceil(value))
 
 
 class Estimator:

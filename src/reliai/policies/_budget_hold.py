@@ -64,7 +64,9 @@ class Hold:
         "_settled",
         "_silent",
         "_unpriced",
+        "_untouched",
         "_used",
+        "_wanted",
         "key",
     )
 
@@ -75,12 +77,14 @@ class Hold:
         self._books = books
         self._call = call
         self._grant = grant
+        self._wanted = grant.amounts
         self._force = force
         self._lock = Lock()
         self._used = [0] * len(books.units)
         self._answers = 0
         self._silent = 0
         self._unpriced = False
+        self._untouched = True
         self._pending: list[tuple[CallRecord, Amounts]] = []
         self._settled = False
 
@@ -90,18 +94,17 @@ class Hold:
 
     def add(self, usd: float | None, tokens: int | None, response: Response) -> None:
         """Take in what a response cost; what it does not say counts as estimated."""
-        told = {"usd": usd, "tokens": tokens}
+        amounts: list[int] = []
+        unknown = False
         with self._lock:
-            step = self._step()
-            amounts: list[int] = []
             for index, unit in enumerate(self._books.units):
-                amount = amount_of(unit, told[unit])
+                amount = amount_of(unit, usd if unit == "usd" else tokens)
                 if amount is None:
-                    self._unpriced = True
-                    amount = step[index]
+                    unknown = self._unpriced = True
+                    amount = self._step()[index]
                 amounts.append(amount)
             self._count(tuple(amounts))
-        if self._unpriced and usd is None and not self._books.informed:
+        if unknown and usd is None and not self._books.informed:
             _warn_of_no_price(self._books, self._call, response)
 
     def unknown(self) -> None:
@@ -112,12 +115,15 @@ class Hold:
 
     def admit(self, call: Call) -> Exception | None:
         """See that enough is held for one more attempt; the refusal when there is no more."""
+        record = call._record  # noqa: SLF001  compared and looked at, not changed
+        if self._untouched and record is self._call._record:  # noqa: SLF001
+            self._untouched = False
+            return None  # the first attempt is what was reserved for
         with self._lock:
             step = self._step()
             if self._settled:
                 return self._admit_late(call, step)
             around = _around(call)
-            record = call._record  # noqa: SLF001  compared and looked at, not changed
             self._pending = [each for each in self._pending if not each[0].ended]
             running = sum(each.status is None for each in record.written_attempts())
             claims = [held for other, held in self._pending if other not in around]
@@ -164,17 +170,18 @@ class Hold:
             if isinstance(grant, Grant):
                 ledger.settle(grant, amounts, now)
             return
-        held = self._grant.amounts
-        over = tuple(max(0, u - h) for u, h in zip(self._used, held, strict=True))
-        if any(over):  # it is gone, whether there was room or not; the others must see it
-            ledger.extend(self._grant, over, now, force=True)
+        for used, held in zip(self._used, self._grant.amounts, strict=True):
+            if used > held:  # it is gone, whether there was room or not; the others must see it
+                over = zip(self._used, self._grant.amounts, strict=True)
+                ledger.extend(self._grant, tuple(max(0, u - h) for u, h in over), now, force=True)
+                return
 
     def _step(self) -> Amounts:
         """What one answer probably costs: as those of this call, as those of others, or all."""
         answers = self._answers
         if answers:
             return tuple(-(-used // answers) for used in self._used)
-        held, known = self._grant.amounts, self._books.estimator.answer(self._call.name)
+        held, known = self._wanted, self._books.estimator.answer(self._call.name)
         return held if known is None else tuple(map(min, known, held))
 
     def _extend(self, call: Call, short: Amounts) -> Exception | None:

@@ -97,6 +97,7 @@ class Budget(Policy):
         self._key = key_of(key, "Budget(key)")
         # Times of two clocks cannot be compared, so what was spent belongs to its clock.
         self._books: WeakKeyDictionary[Clock, Books] = WeakKeyDictionary()
+        self._last: tuple[Clock, Books] | None = None
         self._estimator = Estimator(self._units, self._caps, estimate)
 
     def bind(self, site: Site) -> Budget:
@@ -150,11 +151,15 @@ class Budget(Policy):
         return await call.metered(hold).settle(proceed, hold.settle)
 
     def _of(self, time: Clock) -> Books:
+        last = self._last  # read once: another thread may replace it
+        if last is not None and last[0] is time:
+            return last[1]
         books = self._books.get(time)
         if books is None:
             ledger = Ledger(self._caps, self.per)
             made = Books(self._units, ledger, self._estimator, informed=self.estimate is not None)
             books = self._books.setdefault(time, made)
+        self._last = (time, books)
         return books
 
     def _key_of(self, call: Call) -> Hashable:

@@ -1,8 +1,8 @@
 """`tool`: a function that a model may call, with its arguments held to its annotations.
 
-Floor 4. A tool has an effect that must not happen twice, and its arguments come from a model: they
-are validated and converted before the function sees them, and what is wrong with them is said in
-words that the model can be told.
+A tool has an effect that must not happen twice, and its arguments come from a model: they are
+validated and converted before the function sees them, and what is wrong with them is said in words
+that the model can be told.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast, overload
 from reliai._core.binding import Options, bound_of, guard
 from reliai._core.kinds import kind_of
 from reliai._core.observers import checked_observers
-from reliai._tool_arguments import Arguments, Unparsed
+from reliai._tool.arguments import Arguments, Unparsed
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
