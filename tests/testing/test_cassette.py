@@ -853,3 +853,26 @@ def test_the_cassette_says_what_it_did(path: Path) -> None:
     assert isinstance(tape, Cassette)
     assert repr(tape).endswith("mode 'once', 0 replayed, 1 recorded>")
     assert tape.path == path
+
+
+def test_a_response_without_an_id_is_counted_once_on_replay_too(path: Path) -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 3}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "yes"}}
+    whole = {"object": "chat.completion", "model": "m", "choices": [choice], "usage": usage}
+
+    @reliai.reliable(name="ask")
+    def ask() -> dict[str, Any]:
+        return reliai.read(whole)
+
+    delta = {"index": 0, "delta": {"content": "yes"}, "finish_reason": "stop"}
+    chunk = {"object": "chat.completion.chunk", "model": "m", "choices": [delta], "usage": usage}
+
+    @reliai.reliable(name="stream")
+    def stream() -> Iterator[dict[str, Any]]:
+        yield from reliai.read(iter([chunk]))
+
+    for _ in range(2):
+        with cassette(path), records() as seen:
+            ask()
+            list(stream())
+        assert [record.input_tokens for record in seen] == [10, 10]
