@@ -218,6 +218,25 @@ def test_an_answer_that_cannot_be_copied_is_delivered_and_not_kept(kind: str) ->
     assert len(ask.prompts) == 2
 
 
+class CopiedOnce:
+    """Can be copied once, and its copy cannot."""
+
+    def __init__(self, copies: int = 1) -> None:
+        self.copies = copies
+
+    def __deepcopy__(self, _memo: Any) -> CopiedOnce:
+        if not self.copies:
+            raise TypeError("cannot be copied")
+        return CopiedOnce(self.copies - 1)
+
+
+def test_an_answer_whose_copy_cannot_be_copied_is_an_error_that_says_so() -> None:
+    ask = Guarded("sync", reliai.Cache(), answer=lambda _: CopiedOnce())
+    ask("a")
+    with pytest.raises(reliai.ConfigurationError, match="CopiedOnce that can be copied once"):
+        ask("a")
+
+
 # --- what is not kept ---------------------------------------------------------------------
 @every_kind
 def test_a_failure_is_not_kept(kind: str) -> None:
@@ -260,6 +279,20 @@ def test_text_read_from_an_answer_that_was_cut_off_is_not_kept(kind: str) -> Non
     ask("a")
     ask("a")
     assert len(ask.prompts) == 2
+
+
+@every_one_value
+def test_an_answer_is_kept_although_an_earlier_attempt_was_cut_off(kind: str) -> None:
+    finishes = ["length", "stop"]
+
+    def answer(_prompt: str) -> str:
+        finish = finishes.pop(0)
+        reliai.read(response(finish))
+        return "Pari" if finish == "length" else "Paris"
+
+    policies = reliai.Cache(), reliai.Retry(2, wait=0, on_result=lambda text: text != "Paris")
+    ask = Guarded(kind, *policies, answer=answer)
+    assert [ask("a"), ask("a")] == ["Paris", "Paris"]
 
 
 @every_one_value

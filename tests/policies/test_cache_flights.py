@@ -431,6 +431,26 @@ def test_the_record_of_the_cancelled_caller_ends_then_and_the_work_goes_to_anoth
 
 
 @pytest.mark.usefixtures("clock")
+def test_what_the_work_used_is_on_the_record_of_the_one_who_took_it_over() -> None:
+    usage = {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6}
+    choice = {"index": 0, "finish_reason": "stop", "message": {"content": "x"}}
+    answer = {"object": "chat.completion", "model": "m", "choices": [choice], "usage": usage}
+    ask = guarded(reliai.Cache(), Model(lambda: answer))
+
+    async def main() -> None:
+        tasks = [asyncio.ensure_future(ask("a")) for _ in range(3)]
+        await asyncio.sleep(4)
+        tasks[0].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    with reliai.collect() as calls:
+        asyncio.run(main())
+    assert [call.input_tokens for call in calls] == [None, 5, None]
+    assert [call.model_served for call in calls] == [None, "m", None]
+    assert calls[2].cost_usd == 0
+
+
+@pytest.mark.usefixtures("clock")
 def test_the_work_is_cancelled_when_everybody_has_left() -> None:
     """39"""
     model = Model()

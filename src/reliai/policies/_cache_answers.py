@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.outcome import Outcome
-from reliai.errors import BulkheadFull, CircuitOpen, ErrorKind, RateLimited
+from reliai.errors import BulkheadFull, CircuitOpen, ConfigurationError, ErrorKind, RateLimited
 from reliai.policies._cache_shelf import Facts
 from reliai.policies._cache_values import Uncopyable, copied, is_immutable
 
@@ -40,10 +40,11 @@ def kept_of(call: Call, outcome: Outcome) -> Kept | None:
 def is_complete(call: Call, value: Any) -> bool:
     """Whether an answer is all there and is one: neither cut off, nor refused, nor found invalid.
 
-    A provider's response says so itself; of a value made from one the record was told.
+    A provider's response says so itself; of a value made from one the attempt was told.
     """
     record = call._record  # noqa: SLF001  the call's own
-    if record._attempts is not None and record.finish_reason in _INCOMPLETE:  # noqa: SLF001
+    attempts = record._attempts  # noqa: SLF001
+    if attempts and attempts[-1].finish_reason in _INCOMPLETE:
         return False
     events = record._events  # noqa: SLF001
     if events is not None and any(event[0] == "output_would_reject" for event in events):
@@ -72,6 +73,14 @@ def outcome_of(call: Call, value: Any, facts: Facts | None) -> Outcome:
     """The answer of another call, as this one's: a copy, or a stream that delivers copies."""
     if facts is None:
         return Outcome(value)
+    try:
+        return _copied_outcome(call, value, facts)
+    except Uncopyable as error:
+        message = f"{call.name} gave {error} that can be copied once only; keep no cache of it"
+        return Outcome(error=ConfigurationError(message))
+
+
+def _copied_outcome(call: Call, value: Any, facts: Facts) -> Outcome:
     if facts.stream:
         from reliai.policies._answers import replay  # noqa: PLC0415  for streams only
 
@@ -91,10 +100,18 @@ def _copy_for(call: Call, kept: Any) -> Any:
         from reliai.providers import looks_like_response  # noqa: PLC0415  for objects only
 
         if looks_like_response(value):
-            from reliai._core.usage import first_sight  # noqa: PLC0415  for responses only
-
-            first_sight(call, value)  # its tokens were counted when it came
+            _count_as_nothing(call, value)
     return value
+
+
+def _count_as_nothing(call: Call, response: Any) -> None:
+    """See that nobody counts the tokens of a response once more: they were, when it came."""
+    from reliai._core.record import Attempt  # noqa: PLC0415  for responses only
+    from reliai._core.usage import first_sight  # noqa: PLC0415  the same
+
+    first_sight(call, response)
+    aside = call._record._aside = Attempt()  # noqa: SLF001  what the sums on the record are made of
+    aside.usage_state, aside.cost_usd = "measured", 0.0
 
 
 def cost_nothing(call: Call) -> None:

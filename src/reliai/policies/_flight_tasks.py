@@ -167,15 +167,8 @@ def _cut(attempt: Attempt, now: float) -> Attempt:
     return own
 
 
-_USAGE = (
-    "provider",
-    "model_served",
-    "finish_reason",
-    "input_tokens",
-    "output_tokens",
-    "usage_state",
-    "cost_usd",
-)
+_TOLD = ("provider", "model_served", "finish_reason", "_told")
+"""What a response tells of the call; its usage is summed from the attempts when that ends."""
 
 
 def adopt(call: Call, flight: Flight) -> None:
@@ -184,5 +177,5 @@ def adopt(call: Call, flight: Flight) -> None:
     if record.ended:
         return
     record._attempts = [*record.written_attempts(), *working.written_attempts()]  # noqa: SLF001
-    for name in _USAGE:
+    for name in _TOLD:
         setattr(record, name, getattr(working, name))
