@@ -15,7 +15,8 @@ from reliai.checks._pii.credentials import FORMS
 HEX = "0123456789abcdef"
 MIXED = "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
 LONG = MIXED * 4
-PEM = "-----BEGIN {0}PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq\nabc/def+ghi==\n-----END {0}PRIVATE KEY-----"
+BODY = "MIIEowIBAAKCAQEA7bq\nabc/def+ghi=="
+PEM = f"-----BEGIN {{0}}PRIVATE KEY-----\n{BODY}\n-----END {{0}}PRIVATE KEY-----"
 JWT = (
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0."
     "dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"

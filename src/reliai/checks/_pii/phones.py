@@ -183,7 +183,7 @@ def _named(subject: Subject, first: int, start: int) -> Hit | None:
             break
         if total >= _LEAST and subject.apart_after(subject.groups.ends[last]):
             best = last
-    if best is None or _is_date(subject, first, best):
+    if best is None or _is_date(subject, first, best) or _is_list(subject, first, best):
         return None
     told = subject.says(_SAYS_PHONE, start, _REACH) or subject.says(_CALLS, start, _BESIDE)
     return _hit(subject, start, best) if told and not _nobodys(subject, start) else None
@@ -191,6 +191,14 @@ def _named(subject: Subject, first: int, start: int) -> Hit | None:
 
 def _nobodys(subject: Subject, start: int) -> bool:
     return subject.says(NOT_PERSONAL, start, NEAR)
+
+
+def _is_list(subject: Subject, first: int, last: int) -> bool:
+    """Whether the groups are numbers beside each other: of one digit, or joined in many ways."""
+    groups = subject.groups
+    short = any(groups.ends[n] - groups.starts[n] < 2 for n in range(first + 1, last + 1))
+    joints = {link for link in groups.links[first:last] if link not in {"(", ")", ""}}
+    return short or len(joints) > 1
 
 
 def _is_date(subject: Subject, first: int, last: int) -> bool:
