@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import math
-import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import reliai
 from reliai.testing import virtual_clock
 from tests.policies._guarded import Guarded, every_kind
 from tests.policies._spending import answer, silent
+from tests.programs import printed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -403,13 +403,21 @@ def test_a_run_says_what_it_is() -> None:
 
 
 def test_a_forked_child_goes_on_with_the_run() -> None:
-    ask = asked()
-    with reliai.run(max_calls=2) as run:
-        ask()
-        run._lock.acquire()
-        child = os.fork()
-        if child == 0:
+    program = """
+        import os
+        import reliai
+
+        ask = reliai.reliable()(lambda: "a")
+        with reliai.run(max_calls=2) as run:
             ask()
-            os._exit(0 if run.calls == 2 else 1)
-        run._lock.release()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            run._lock.acquire()
+            child = os.fork()
+            if not child:
+                ask()
+                print(run.calls, reliai.execute(ask).ok, flush=True)
+                os._exit(0)
+            os.waitpid(child, 0)
+            run._lock.release()
+            print(run.calls, flush=True)
+    """
+    assert printed(program) == ["2 False", "1"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reliai.decisions.estimates import Estimates
+from tests.programs import printed
 
 
 def learned(*values: float) -> int:
@@ -64,11 +63,17 @@ def test_names_are_apart_and_the_least_lately_used_goes_first() -> None:
 
 
 def test_a_forked_child_can_go_on_learning() -> None:
-    estimates = Estimates()
-    estimates._lock.acquire()
-    child = os.fork()
-    if child == 0:
-        estimates.learn("a", 1)
-        os._exit(0 if estimates.guess("a") == 2 else 1)
-    estimates._lock.release()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    program = """
+        import os
+        from reliai.decisions.estimates import Estimates
+
+        estimates = Estimates()
+        estimates._lock.acquire()
+        child = os.fork()
+        if not child:
+            estimates.learn("a", 1)
+            print(estimates.guess("a"), flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+    """
+    assert printed(program) == ["2"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 from typing import Any
 
 import pytest
 
 from reliai.decisions.ledger import Grant, Ledger, Refusal, Standing
+from tests.programs import printed
 
 
 def reserved(ledger: Ledger, amount: int, now: float = 0.0, key: object = None) -> Grant:
@@ -248,16 +248,25 @@ def test_threads_together_never_hold_more_than_the_cap() -> None:
 
 
 def test_a_forked_child_holds_nothing_for_its_parents_calls() -> None:
-    ledger = Ledger((100,), per=60.0)
-    grant = reserved(ledger, 60)
-    ledger.settle(reserved(ledger, 10), (10,), 0.0)
-    ledger._lock.acquire()
-    child = os.fork()
-    if child == 0:
-        seen = standing(ledger)
-        ledger.settle(grant, (5,), 0.0)
-        after = standing(ledger)
-        os._exit(0 if (seen.reserved, seen.spent, after.spent) == (0, 10, 15) else 1)
-    ledger._lock.release()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert standing(ledger).reserved == 60
+    program = """
+        import os
+        from reliai.decisions.ledger import Ledger
+
+        ledger = Ledger((100,), per=60.0)
+        grant = ledger.reserve(None, (60,), 0.0)
+        ledger.settle(ledger.reserve(None, (10,), 0.0), (10,), 0.0)
+        ledger._lock.acquire()
+        child = os.fork()
+        if not child:
+            print(*ledger.standing(None, 0.0), flush=True)
+            ledger.settle(grant, (5,), 0.0)
+            print(*ledger.standing(None, 0.0), flush=True)
+            os._exit(0)
+        ledger._lock.release()
+        os.waitpid(child, 0)
+        print(*ledger.standing(None, 0.0), flush=True)
+    """
+    child_before, child_after, parent = printed(program)
+    assert child_before == "Standing(spent=10, reserved=0, cap=100)"
+    assert child_after == "Standing(spent=15, reserved=0, cap=100)"
+    assert parent == "Standing(spent=10, reserved=60, cap=100)"
