@@ -146,6 +146,28 @@ def test_the_reason_names_kinds_and_no_content() -> None:
     )
 
 
+def test_every_text_of_a_conversation_is_looked_at() -> None:
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": f"hi{TAGS}"}]},
+        {"role": "tool", "content": "❤️"},
+    ]
+    assert HiddenText()(messages) == "it has 16 hidden characters (tag character)"
+    assert HiddenText()(messages[1:]) is None
+    found = HiddenText("remove")(messages)
+    assert isinstance(found, Replace)
+    assert found.value[0]["content"][0]["text"] == "hi"
+    assert messages[0]["content"][0]["text"] == f"hi{TAGS}"  # type: ignore[index]  # pyright: ignore[reportArgumentType]
+    assert HiddenText("remove")(found.value) is None
+
+
+def test_a_guard_cleans_a_conversation() -> None:
+    @reliai.Guard(HiddenText("remove"))
+    def ask(messages: list[dict[str, str]]) -> str:
+        return messages[0]["content"]
+
+    assert ask([{"role": "user", "content": f"hi{TAGS}"}]) == "hi"
+
+
 def test_other_values_fail_and_say_what_they_are() -> None:
     assert HiddenText()(5) == "it is not text but int"
 

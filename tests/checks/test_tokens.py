@@ -133,6 +133,12 @@ def test_a_tokenizer_that_gives_no_tokens_is_a_fault(counted: Any) -> None:
         guarded("hello there")
 
 
+def test_of_messages_all_texts_count_together() -> None:
+    messages = [{"role": "user", "content": "one two"}, {"role": "user", "content": "three"}]
+    assert MaxTokens(9, str.split)(messages) is None
+    assert MaxTokens(5, str.split)(messages) == "it has 9 tokens, at most 5 are allowed"
+
+
 def test_other_values_fail_and_say_what_they_are() -> None:
     assert MaxTokens(5)(b"bytes") == "it is not text but bytes"
 

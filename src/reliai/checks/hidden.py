@@ -12,6 +12,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
+from reliai.checks._pii.texts import rewritten, texts
 from reliai.checks.base import Check, CheckVerdict, Replace
 from reliai.checks.text import not_text
 from reliai.errors import ConfigurationError
@@ -78,7 +79,7 @@ class HiddenText(Check):
 
     Emoji sequences and flags pass, and so do joiners in Arabic, Persian and Indian scripts,
     direction marks beside right-to-left letters, ideographic variants, a soft hyphen within a word
-    and a byte order mark at the start.
+    and a byte order mark at the start. In messages and other containers every text is looked at.
 
     Args:
         action: "raise" refuses the text, "remove" takes the hidden characters out of it.
@@ -88,6 +89,7 @@ class HiddenText(Check):
     """
 
     reads_text = True
+    reads_messages = True
     window = 2 * _NEAR
 
     def __init__(self, action: Action = "raise") -> None:
@@ -97,15 +99,22 @@ class HiddenText(Check):
         self.action = action
 
     def __call__(self, value: Any, /) -> CheckVerdict:
-        if not isinstance(value, str):
+        if isinstance(value, str):
+            return None if value.isascii() else self._verdict(value)
+        if not isinstance(value, list | tuple | dict):
             return not_text(value)
-        if value.isascii():
-            return None
-        found = list(_hidden(value))
+        if self.action == "remove":
+            made = rewritten(value, _cleaned)
+            return None if made is value else Replace(made)
+        found = [verdict for each in texts(value) if (verdict := self(each)) is not None]
+        return found[0] if found else None
+
+    def _verdict(self, text: str) -> CheckVerdict:
+        found = list(_hidden(text))
         if not found:
             return None
         if self.action == "remove":
-            return Replace(_without(value, found))
+            return Replace(_without(text, found))
         kinds = sorted({kind for _, kind in found})
         return f"it has {len(found)} hidden characters ({', '.join(kinds)})"
 
@@ -120,6 +129,10 @@ class HiddenText(Check):
 
     def __repr__(self) -> str:
         return f"reliai.HiddenText({self.action!r})"
+
+
+def _cleaned(text: str, _place: object) -> str:
+    return text if text.isascii() else _without(text, list(_hidden(text)))
 
 
 def _without(text: str, found: list[tuple[int, str]]) -> str:

@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from reliai.checks._pii.texts import texts
 from reliai.checks.base import Check, CheckVerdict
 from reliai.checks.text import not_text
 from reliai.errors import ConfigurationError
@@ -76,7 +77,7 @@ _BEGUN = frozenset({"word", "number", "sign"})
 
 
 class MaxTokens(Check):
-    """Passes texts of at most `tokens` tokens (>= 1).
+    """Passes texts of at most `tokens` tokens (>= 1); of messages all texts together.
 
     Args:
         tokens: the most that is allowed.
@@ -104,6 +105,8 @@ class MaxTokens(Check):
         self._encode = _encoder(tokenizer)
 
     def __call__(self, value: Any, /) -> CheckVerdict:
+        if isinstance(value, list | tuple | dict):
+            return self._verdict(sum(map(self._count, texts(value))))
         if not isinstance(value, str):
             return not_text(value)
         # A token has a byte at least, so that most texts need not be looked at closely.
