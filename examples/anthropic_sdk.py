@@ -14,12 +14,11 @@ from anthropic.types import Message
 import reliai
 from docs_answers import first_line
 from labels import INSTRUCTIONS, Topic, by_keyword
+from reliai.integrations.anthropic import wrap
 
 MODEL = os.environ.get("MODEL", "claude-haiku-4-5")
-client = Anthropic(
-    api_key=os.environ.get("ANTHROPIC_API_KEY", "no key"),
-    max_retries=0,  # one place retries: two layers of retries multiply
-)
+# Wrapped, it leaves retries and time to the policies, and tells the record what it used.
+client = wrap(Anthropic(api_key=os.environ.get("ANTHROPIC_API_KEY", "no key")))
 
 
 @reliai.reliable(
@@ -35,11 +34,8 @@ def answer(question: str) -> Iterator[str]:
         model=MODEL,
         max_tokens=1000,
         messages=[{"role": "user", "content": question}],
-        timeout=reliai.remaining(),
     ) as stream:
         yield from stream.text_stream
-        if stream.get_final_message().stop_reason is None:  # the SDK takes a cut for the end
-            raise ConnectionError("the stream ended without a stop reason: the answer is not whole")
 
 
 @reliai.reliable(
@@ -57,7 +53,7 @@ def topic(question: str) -> Message:
         max_tokens=100,
         system=INSTRUCTIONS,
         messages=[{"role": "user", "content": question}],
-        timeout=reliai.remaining(),
+        **reliai.format_for(Topic, "anthropic"),
     )
 
 

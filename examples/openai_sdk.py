@@ -14,12 +14,11 @@ from openai.types.chat import ChatCompletion
 import reliai
 from docs_answers import first_line
 from labels import INSTRUCTIONS, Topic, by_keyword
+from reliai.integrations.openai import wrap
 
 MODEL = os.environ.get("MODEL", "gpt-5-mini")
-client = OpenAI(
-    api_key=os.environ.get("OPENAI_API_KEY", "no key"),
-    max_retries=0,  # one place retries: two layers of retries multiply
-)
+# Wrapped, it leaves retries and time to the policies, and tells the record what it used.
+client = wrap(OpenAI(api_key=os.environ.get("OPENAI_API_KEY", "no key")))
 
 
 @reliai.reliable(
@@ -35,16 +34,10 @@ def answer(question: str) -> Iterator[str]:
         model=MODEL,
         messages=[{"role": "user", "content": question}],
         stream=True,
-        timeout=reliai.remaining(),
     )
-    finish = None
     for event in stream:
-        for choice in event.choices:
-            finish = choice.finish_reason or finish
-            if choice.delta.content:
-                yield choice.delta.content
-    if finish is None:  # the SDK takes a stream that merely stops for a whole one
-        raise ConnectionError("the stream ended without a finish reason: the answer is not whole")
+        if event.choices[0].delta.content:
+            yield event.choices[0].delta.content
 
 
 @reliai.reliable(
@@ -63,7 +56,7 @@ def topic(question: str) -> ChatCompletion:
             {"role": "system", "content": INSTRUCTIONS},
             {"role": "user", "content": question},
         ],
-        timeout=reliai.remaining(),
+        **reliai.format_for(Topic, "openai"),
     )
 
 

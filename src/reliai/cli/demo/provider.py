@@ -83,15 +83,21 @@ def _jobs(functions: ModuleType, witness: Witness) -> list[Job]:
 
 @contextmanager
 def _connected(functions: ModuleType, vendor: str, url: str, *, guarded: bool) -> Iterator[None]:
-    """Turn the SDK's client to the server; in the bare run with the retries SDKs come with."""
+    """Turn the SDK's client to the server; in the bare run it is one as the SDK makes it."""
     client = functions.client
     address = f"{url}/v1" if vendor == "openai" else url
-    retries = client.max_retries if guarded else _SDK_RETRIES
-    functions.__dict__["client"] = client.with_options(base_url=address, max_retries=retries)
+    bare = type(client)  # its own class makes one that is not wrapped
+    functions.__dict__["client"] = made = (
+        client.with_options(base_url=address)
+        if guarded
+        else bare(api_key=client.api_key, base_url=address, max_retries=_SDK_RETRIES)
+    )
     try:
         yield
     finally:
         functions.__dict__["client"] = client
+        if not guarded:
+            made.close()
 
 
 def _say_hello(spec: str, upstream: Callable[[dict[str, Any]], Any], name: str) -> None:
