@@ -97,6 +97,51 @@ def test_async_stream_left_early_is_closed_once_and_recorded_as_cancelled(
     assert seen[0].attempts[0].status == "cancelled"
 
 
+def test_close_does_not_wait_until_the_stream_is_dropped() -> None:
+    source, later = Source(["a", "b", "c"]), AsyncSource(["a", "b", "c"])
+    stream: Any = reliai.reliable(Through(), Through())(lambda: source)()
+    next(stream)
+    stream.close()
+    assert source.closed == 1
+
+    @reliai.reliable(Through(), Through())
+    async def function() -> AsyncSource:
+        return later
+
+    async def main() -> None:
+        stream: Any = await function()
+        await anext(stream)
+        await stream.aclose()
+        assert later.closed == 1
+
+    asyncio.run(main())
+
+
+@each_stream
+def test_abandoned_stream_ends_from_inside_out(kind: str) -> None:
+    """The attempt has ended when the record does."""
+    order: list[str] = []
+
+    def ends(name: str) -> Any:
+        async def middleware(call: reliai.Call, proceed: Any) -> Any:
+            return await call.settle(proceed, lambda _: order.append(name))
+
+        return middleware
+
+    policies = (ends("outer"), Through(), ends("middle"), Through(HeldBackLater), ends("inner"))
+    function = reliai.reliable(*policies)(of_kind(ScriptedModel([["a", "b", "c", "d"]]), kind))
+
+    async def later() -> None:
+        stream = function("x")
+        await anext(stream)
+
+    if kind == "generator":
+        next(function("x"))
+    else:
+        asyncio.run(later())
+    assert order == ["inner", "middle", "outer"]
+
+
 class Forever:
     """Suspends once, and is never woken."""
 

@@ -166,6 +166,16 @@ def test_its_stand_in_is_delivered(kind: str) -> None:
 
 
 @every_stream
+def test_the_stream_of_a_stand_in_stays_degraded(kind: str) -> None:
+    other = of_kind(ScriptedModel([["plan ", "B, as ", "it were"]]), kind)
+    model = Guarded(
+        kind, Validate(SECRET), Fallback(other), answer=made_of(ConnectionError("down"))
+    )
+    assert "".join(model()) == "plan B, as it were"
+    assert model.record.status == "degraded"
+
+
+@every_stream
 def test_retry_inside_does_not_see_it_and_still_retries_the_model(kind: str) -> None:
     model = Guarded(
         kind,

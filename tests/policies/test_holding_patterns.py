@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import reliai
 from reliai import Pattern, StreamInterrupted, Validate
 from reliai.checks._width import longest_match
+from reliai.policies import _holding_stages
 from tests.core._kinds import each_stream
 
 PARTS = st.sampled_from(
@@ -57,16 +58,23 @@ def delivered(kind: str, check: Any, chunks: list[str]) -> tuple[str, BaseExcept
     return "".join(got), None
 
 
-@settings(max_examples=400)
+@pytest.mark.parametrize("slack", [0, _holding_stages.SLACK])
+@settings(max_examples=300)
 @given(
     st.lists(PARTS, min_size=1, max_size=4),
     TEXTS,
     st.lists(st.integers(0, 30), max_size=8),
 )
 def test_what_is_delivered_is_as_if_the_whole_text_had_been_judged(
-    parts: list[str], text: str, cuts: list[int]
+    slack: int, parts: list[str], text: str, cuts: list[int]
 ) -> None:
-    """19, 25"""
+    """19, 25: however soon the text that was let out is forgotten."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_holding_stages, "SLACK", slack)
+        _judge(parts, text, cuts)
+
+
+def _judge(parts: list[str], text: str, cuts: list[int]) -> None:
     regex = re.compile("".join(parts))
     assert longest_match(regex) is not None
     matches = every_match(regex, text)

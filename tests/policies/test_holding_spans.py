@@ -120,6 +120,13 @@ def test_long_streams_are_replaced_like_short_ones(kind: str) -> None:
 
 
 @every_stream
+def test_what_goes_before_a_part_is_looked_at_after_it_was_let_out(kind: str) -> None:
+    numbers = "1" * 40
+    assert "".join(guarded(kind, list(numbers), checks=(Digits(),))()) == numbers
+    assert "".join(guarded(kind, list(f"{numbers} 123"), checks=(Digits(),))()) == f"{numbers} <#>"
+
+
+@every_stream
 def test_one_with_a_long_window_is_not_asked_for_each_chunk(kind: str) -> None:
     """28"""
     asked: list[int] = []
