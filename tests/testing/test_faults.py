@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import pickle
 import random
 import threading
@@ -16,7 +17,7 @@ from reliai._core.ambient import ambient
 from reliai.errors import ConfigurationError, ErrorKind
 from reliai.providers import classify
 from reliai.testing import Faults, InjectedFault, ScriptedModel, faults, virtual_clock
-from reliai.testing._faults import Dice
+from reliai.testing._faults import Chosen, Dice
 from reliai.testing._injection import injected
 
 
@@ -416,6 +417,10 @@ def test_the_policy_hands_a_call_on_as_it_is_when_it_injects_nothing() -> None:
     assert seen == [None]
 
 
+def in_tests(call: object) -> bool:
+    return True
+
+
 def test_the_policy_describes_itself() -> None:
     assert Faults(error_rate=0.3, latency=(0.1, 2), seed=7).describe() == {
         "error_rate": 0.3,
@@ -424,5 +429,104 @@ def test_the_policy_describes_itself() -> None:
         "stall": 0.0,
         "cut": 0.0,
         "stall_for": 60.0,
+        "errors": ["rate_limited", "overloaded", "server", "timeout", "connection"],
         "seed": 7,
+        "rate": 1.0,
+        "enabled": None,
     }
+    own = Faults(errors=[ValueError, KeyError("x")], enabled=in_tests)
+    assert own.describe()["errors"] == ["ValueError", "KeyError('x')"]
+    assert own.describe()["enabled"] == "in_tests"
+
+
+@every_kind
+def test_a_rate_chooses_calls_and_all_attempts_of_them(kind: Kind) -> None:
+    policy = Faults(error_rate=1, rate=0.3, seed=7)
+    failed = 0
+    with virtual_clock():
+        for _ in range(200):
+            try:
+                called(kind, reliai.Retry(3, budget=None), policy)
+            except (InjectedFault, OSError):
+                failed += 1
+    assert plausible(failed, 200, 0.3)
+    assert policy.injected.counts == {"error": 3 * failed}
+
+
+def test_a_seed_chooses_the_same_calls_each_time() -> None:
+
+    def chosen(seed: int | None) -> list[bool]:
+        policy = Faults(cut=1, rate=0.5, seed=seed)
+        guarded = reliai.reliable(policy)(lambda: "fine")
+        return [reliai.execute(guarded).ok for _ in range(60)]
+
+    assert chosen(7) == chosen(7)
+    assert chosen(7) != chosen(8)
+    assert chosen(None) != chosen(None)
+
+
+def test_a_rate_of_0_leaves_every_call_alone() -> None:
+    policy = Faults(cut=1, rate=0)
+    assert called(plain, policy) == "012345"
+    assert policy.injected.calls == 0
+
+
+def test_which_calls_were_chosen_is_not_remembered_for_ever() -> None:
+    chosen = Chosen(0.5, 1)
+    first = [chosen.has(str(number)) for number in range(30_000)]
+    assert len(chosen._known) <= 10_000
+    assert [chosen.has(str(number)) for number in range(29_000, 30_000)] == first[29_000:]
+
+
+@every_kind
+def test_enabled_says_which_calls_may_get_faults(kind: Kind) -> None:
+    policy = Faults(cut=1, enabled=lambda call: call.tags.get("chaos") == "yes")
+    assert called(kind, policy) == "012345"
+    with reliai.context(tags={"chaos": "yes"}), pytest.raises(ConnectionResetError):
+        called(kind, policy)
+
+
+def test_an_enabled_that_fails_leaves_the_call_alone_and_is_told() -> None:
+    def broken(call: Any) -> bool:
+        raise LookupError("no such flag")
+
+    with reliai.collect() as calls:
+        assert called(plain, Faults(cut=1, enabled=broken)) == "012345"
+    (event,) = [event for event in calls[0].events if event.kind == "faults_not_enabled"]
+    assert event.attributes == {"error": "LookupError"}
+
+
+@pytest.mark.parametrize("mode", ["observe", "off"])
+def test_no_policy_injects_where_an_operator_has_taken_the_policies_back(mode: str) -> None:
+    with reliai.mode(mode):
+        assert called(plain, Faults(cut=1)) == "012345"
+
+
+@every_kind
+def test_where_the_policy_stands_makes_no_difference(kind: Kind) -> None:
+    for order in (slice(None), slice(None, None, -1)):
+        policy = Faults(error_rate=1)
+        with virtual_clock(), pytest.raises((InjectedFault, OSError)):
+            called(kind, *[policy, reliai.Retry(3)][order])
+        assert policy.injected.calls == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [({"rate": 1.5}, "rate=1.5"), ({"rate": -1}, "rate=-1"), ({"enabled": True}, "enabled=True")],
+    ids=str,
+)
+def test_settings_of_the_policy_alone_are_checked(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        Faults(**settings)
+
+
+def test_fault_policies_go_on_in_a_forked_child() -> None:
+    policy = Faults(cut=1, rate=0.5, seed=1)
+    guarded = reliai.reliable(policy)(lambda: "fine")
+    with policy.injected._lock, policy._chosen._lock:
+        child = os.fork()
+        if child == 0:
+            reliai.execute(guarded)
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

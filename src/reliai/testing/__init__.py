@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from reliai.testing._scripted import ScriptedCall as ScriptedCall
     from reliai.testing._scripted import ScriptedModel as ScriptedModel
     from reliai.testing._scripted import ScriptExhausted as ScriptExhausted
+    from reliai.testing._sdk_answers import sdk_answer as sdk_answer
+    from reliai.testing._sdk_answers import sdk_stream as sdk_stream
     from reliai.testing._virtual_clock import VirtualClock as VirtualClock
     from reliai.testing._virtual_clock import virtual_clock as virtual_clock
 
@@ -69,6 +71,8 @@ __all__ = [
     "fault_server",
     "faults",
     "records",
+    "sdk_answer",
+    "sdk_stream",
     "virtual_clock",
 ]
 
@@ -101,6 +105,8 @@ _HOME = {
     "fault_server": "_fault_server",
     "faults": "_faults",
     "records": "_records",
+    "sdk_answer": "_sdk_answers",
+    "sdk_stream": "_sdk_answers",
     "virtual_clock": "_virtual_clock",
 }
 

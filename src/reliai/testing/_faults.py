@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import random
 import threading
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.ambient import ambient, surroundings
 from reliai._core.decorator import Policy
+from reliai._core.forking import renew_after_fork
+from reliai._core.policy import plain
 from reliai.errors import ConfigurationError
 from reliai.testing._errors import is_error
 from reliai.testing._filters import with_faults
@@ -33,6 +35,7 @@ __all__ = ["Dice", "Faults", "Injected", "faults"]
 
 ERRORS: tuple[ErrorLike, ...] = ("rate_limited", "overloaded", "server", "timeout", "connection")
 _MOST_CHUNKS = 4
+_MOST_CALLS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,7 @@ class Dice:
     def __post_init__(self) -> None:
         rates = {name: getattr(self, name) for name in ("error_rate", "malformed", "stall", "cut")}
         for name, rate in rates.items():
-            if not 0 <= rate <= 1:
-                raise ConfigurationError(f"{name}={rate!r} must be in [0, 1]")
+            _share(name, rate)
         if sum(rates.values()) > 1 + 1e-9:
             raise ConfigurationError(
                 f"the rates {rates} add up to more than 1; a call gets one fault"
@@ -96,6 +98,12 @@ class Dice:
         return fault._replace(kind="cut") if which < edge + self.cut else fault
 
 
+def _share(name: str, rate: float) -> float:
+    if not 0 <= rate <= 1:
+        raise ConfigurationError(f"{name}={rate!r} must be in [0, 1]")
+    return rate
+
+
 def _check(error: ErrorLike) -> None:
     if isinstance(error, str):
         if error != "connection":
@@ -117,8 +125,15 @@ class Injected:
         self.counts: Counter[str] = Counter()
         self._dice = dice
         self._source = random.Random(seed)
+        self._seed = seed
         self._lock = threading.Lock()
         self._recent: deque[Attempt] = deque(maxlen=256)
+        renew_after_fork(self)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+        if self._seed is None:
+            self._source.seed()
 
     def filter(self, call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
         """Give `function`, or what is called in its place this time."""
@@ -145,6 +160,35 @@ class Injected:
 
     def __repr__(self) -> str:
         return f"<reliai.testing.Injected {dict(self.counts)} in {self.calls} calls>"
+
+
+class Chosen:
+    """Which calls may get faults: a share of them, drawn once for each."""
+
+    def __init__(self, rate: float, seed: int | None) -> None:
+        self._rate = rate
+        self._source = random.Random(None if seed is None else f"calls {seed}")
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, bool] = OrderedDict()
+        self._seed = seed
+        renew_after_fork(self)
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+        if self._seed is None:
+            self._source.seed()
+
+    def has(self, call_id: str) -> bool:
+        """Whether a call is one of them; the same at all its attempts."""
+        if self._rate >= 1:
+            return True
+        with self._lock:
+            known = self._known.get(call_id)
+            if known is None:
+                known = self._known[call_id] = self._source.random() < self._rate
+                if len(self._known) > _MOST_CALLS:
+                    self._known.popitem(last=False)
+        return known
 
 
 @contextmanager
@@ -190,10 +234,25 @@ def faults(
 
 
 class Faults(Policy):
-    """The policy that does what `faults()` does, to one function: put it innermost.
+    """The policy that does what `faults()` does, to one function.
+
+    Where it stands makes no difference to what it does: every attempt inside it may get a fault.
+    Faults around the call count instead of those of a `faults()` block. Under the mode "observe",
+    the pipeline's or `RELIAI_MODE`, nothing is injected.
+
+    Args:
+        error_rate, latency, malformed, stall, cut, seed, errors, stall_for: as of `faults`.
+        rate: share of the calls that may get faults at all, in [0, 1]: all attempts of such a
+            call, and none of another. For faults in a few calls of a running service.
+        enabled: a function of the call that says whether it may get faults; the call is left alone
+            when it raises. Default: every call may.
 
     Attributes:
         injected: what was injected so far.
+
+    Raises:
+        ConfigurationError: a rate is not in [0, 1], the rates add up to more than 1, or `enabled`
+            is no function.
     """
 
     def __init__(
@@ -207,17 +266,36 @@ class Faults(Policy):
         seed: int | None = None,
         errors: Sequence[ErrorLike] = ERRORS,
         stall_for: float = 60.0,
+        rate: float = 1.0,
+        enabled: Callable[[Call], object] | None = None,
     ) -> None:
         self._dice = Dice(error_rate, latency, malformed, stall, cut, errors, stall_for)
         self.seed = seed
+        self.rate = _share("rate", rate)
+        if enabled is not None and not callable(enabled):
+            raise ConfigurationError(
+                f"enabled={enabled!r}: give a function of the call, such as lambda call: …"
+            )
+        self.enabled = enabled
         self.injected = Injected(self._dice, seed)
+        self._chosen = Chosen(self.rate, seed)
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
-        if self._dice.idle:
+        if self._dice.idle or call.observes(self) or not self._may_get_some(call):
             return await proceed(call)
         filters = with_faults(call.ambient.leaf_filter, self.injected.filter)
         here = call.ambient.but(leaf_filter=filters)
         return await proceed(call._copy(ambient=here, watched=True))  # noqa: SLF001
+
+    def _may_get_some(self, call: Call) -> bool:
+        if self.enabled is not None:
+            try:
+                if not self.enabled(call):
+                    return False
+            except Exception as error:  # noqa: BLE001  what injects faults must not be one
+                call.emit("faults_not_enabled", error=type(error).__name__)
+                return False
+        return self._chosen.has(call.id)
 
     def describe(self) -> dict[str, Any]:
         dice = self._dice
@@ -228,5 +306,8 @@ class Faults(Policy):
             "stall": dice.stall,
             "cut": dice.cut,
             "stall_for": dice.stall_for,
+            "errors": plain(dice.errors),
             "seed": self.seed,
+            "rate": self.rate,
+            "enabled": plain(self.enabled),
         }
