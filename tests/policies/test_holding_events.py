@@ -11,6 +11,7 @@ from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from reliai import (
+    Fallback,
     MaxLength,
     NoRefusal,
     NotTruncated,
@@ -18,6 +19,7 @@ from reliai import (
     OutputRefused,
     OutputTruncated,
     Pattern,
+    Retry,
     StreamInterrupted,
     Validate,
     check,
@@ -215,6 +217,31 @@ def test_an_answer_that_was_refused_is_told_at_the_end(kind: str) -> None:
     assert isinstance(caught.value.__cause__ or caught.value, OutputRefused)
     assert model.record.error is not None
     assert model.record.error.kind == "content_filter"
+
+
+@every_stream
+def test_a_refusal_in_the_providers_own_field_is_never_begun_and_falls_back(kind: str) -> None:
+    """29"""
+    script = [
+        ChatCompletionChunk.model_validate(event)
+        for event in (
+            chat_event(role="assistant", content=""),
+            chat_event(refusal="I will "),
+            chat_event(refusal="not do that."),
+            chat_event("stop"),
+        )
+    ]
+    validate = Validate(NoRefusal(), SECRET, reask=1)
+    retry = Retry(3, wait=0, budget=None)
+    model = Guarded(kind, Fallback("plan B"), validate, retry, answer=made_of(script))
+    assert model() == ["plan B"]
+    assert len(model.prompts) == 1
+    alone = Guarded(kind, validate, retry, answer=made_of(script))
+    with pytest.raises(OutputRefused) as caught:
+        alone()
+    assert caught.value.raw == "I will not do that."
+    assert guarded(kind, script, checks=(SECRET,))() == script, "nobody asked"
+    assert guarded(kind, script, checks=(NoRefusal(),), mode="observe")() == script
 
 
 @every_stream

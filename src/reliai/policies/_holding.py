@@ -120,6 +120,10 @@ class _Event(NamedTuple):
     content: bool
 
 
+AT_THE_END = 1 << 62
+"""Where the words of a refusal end: beyond any text, since a check is to say what becomes of it."""
+
+
 class Holder:
     """What holds one stream back; a `Transformer`.
 
@@ -137,6 +141,8 @@ class Holder:
         self._read = 0
         self._out = 0
         self._begun = False
+        checks = (check for step in steps for check in step)
+        self._waits = not findings.observing and any(check.reads_response for check in checks)
 
     def feed(self, chunk: Any, /) -> Any:
         """Take the next chunk."""
@@ -165,8 +171,17 @@ class Holder:
                 return ""
         piece = reader.feed(chunk) or ""
         end = self._read + len(piece)
+        if self._waits and reader.refusing:
+            end = AT_THE_END
         self._events.append(_Event(chunk, self._read, end, reader.content))
         return piece
+
+    def _let_all_out(self, cleared: str) -> Sequence[Any]:
+        """The chunks that are let out when all of the text is cleared."""
+        self._begun = True
+        let_out = [*self._let_out(cleared), *(event.chunk for event in self._events)]
+        self._events.clear()
+        return let_out
 
     def _let_out(self, cleared: str) -> Sequence[Any]:
         """The chunks that are let out when so much more of the text is cleared."""
@@ -219,8 +234,8 @@ class QuickHolder(Holder):
         return (cleared,)
 
     def finish(self) -> Sequence[Any]:
-        self.findings.ended = self._begun = True
-        return self._let_out(self._judges.finish_at_once())
+        self.findings.ended = True
+        return self._let_all_out(self._judges.finish_at_once())
 
 
 class WaitingHolder(Holder):
@@ -237,12 +252,12 @@ class WaitingHolder(Holder):
         return self._let_out(piece)
 
     async def finish(self) -> Sequence[Any]:
-        self.findings.ended = self._begun = True
+        self.findings.ended = True
         piece = ""
         for stage in self._stages:
             fed = await stage.feed(piece) if piece else ""
             piece = fed + await stage.finish()
-        return self._let_out(piece)
+        return self._let_all_out(piece)
 
 
 def _stage(step: tuple[Check, ...], findings: Findings, *, first: bool) -> Stage:

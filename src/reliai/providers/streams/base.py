@@ -56,6 +56,11 @@ class StreamReader:
         """The text so far."""
         return "".join(self._texts)
 
+    @property
+    def refusing(self) -> bool:
+        """Whether the model has begun to say that it refuses, in the provider's own field."""
+        return bool(self._refusals)
+
     def feed(self, chunk: object) -> str | None:
         """Take one event; give the text that it carries, None for none."""
         self.content = self.alive = False
