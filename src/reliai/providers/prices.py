@@ -17,7 +17,7 @@ from reliai.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["any_price_set", "is_priced", "price_of", "prices_installed", "set_price"]
+__all__ = ["any_price_set", "price_of", "prices_installed", "set_price"]
 
 _PER: Final = 1_000_000  # the table's prices are for so many tokens
 _PER_REQUESTS: Final = 1_000
@@ -117,12 +117,6 @@ def _price(
 def _in_force(rates: _Rates) -> _Bands:
     now = clock.active().time()
     return next((bands for holds, bands in rates if holds is None or holds(now)), rates[-1][1])
-
-
-def is_priced(provider: str | None, model: str) -> bool:
-    """Whether a price of this model is known."""
-    known = _known.get((provider, model), _MISSING)
-    return (_find(provider, model) if known is _MISSING else known) is not None
 
 
 def prices_installed() -> bool:
@@ -294,6 +288,3 @@ def _at(price: Any, above: float) -> float | None:
         return None if price is None else float(price)
     reached = [tier.price for tier in price.tiers if tier.start <= above]
     return float(reached[-1] if reached else price.base)
-
-
-_MISSING: Any = object()
