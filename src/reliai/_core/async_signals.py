@@ -46,6 +46,9 @@ class TaskSignal:
         except asyncio.CancelledError:
             if not timer.expired():
                 raise
+            self._future = self._loop.create_future()  # the timer has cancelled the other one
+            if self.given:
+                self._wake()
             return self.given
         finally:
             timer.stop()

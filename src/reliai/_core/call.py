@@ -67,6 +67,7 @@ class Call:
         "mode",
         "own",
         "parent",
+        "rival",
         "started",
         "waited",
         "watched",
@@ -75,6 +76,8 @@ class Call:
     limit: float
     own: Attempt
     """The attempt that this object began; unset before."""
+    rival: bool
+    """Set when others go to the function at the same time."""
     _arguments: Mapping[str, Any] | None
 
     def __init__(  # noqa: PLR0917  made in one place of the engine, for every call
@@ -141,6 +144,8 @@ class Call:
 
         Durations that judge a provider start here: waiting in our own queues is not charged to it.
         """
+        if hasattr(self, "rival") and hasattr(self, "own"):
+            return self.own.began
         attempts = self._record.written_attempts()
         return attempts[-1].began if attempts else self.started
 
@@ -154,8 +159,17 @@ class Call:
         self._record._exhausted = identity  # noqa: SLF001  the record is the call's own
 
     def current_attempt(self) -> Attempt:
-        """The record of the current attempt."""
+        """The record of the current attempt; of several at the same time, of this call's own."""
+        if hasattr(self, "rival") and hasattr(self, "own"):
+            return self.own
         return self._record.written_attempts()[-1]
+
+    def rivalling(self) -> Call:
+        """A copy to go to the function at the same time as others, with attempts of its own."""
+        copy = self._copy(rival=True, watched=True)
+        if hasattr(copy, "own"):
+            del copy.own
+        return copy
 
     @property
     def tags(self) -> Mapping[str, str]:
@@ -285,6 +299,8 @@ class Call:
         own = getattr(self, "own", None)
         if own is not None:
             copy.own = own
+        if hasattr(self, "rival"):
+            copy.rival = True
         for name, value in changes.items():
             setattr(copy, name, value)
         return copy

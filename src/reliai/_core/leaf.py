@@ -44,30 +44,32 @@ def _plain_leaf(site: Site, target: Target) -> Proceed:  # noqa: C901  the hot p
             if site.threaded or (site.spared and not primary and not target.keeps_time):
                 return _on_worker(target, call, limit)
         record = call._record  # noqa: SLF001  the engine fills the record
+        attempt = None
         if primary and record._began is None and not call.watched:  # noqa: SLF001
             # Of a first attempt that succeeds, two numbers say all; see `written_attempts`.
             record._began = now  # noqa: SLF001
             run = function
         else:
-            begin_attempt(call, now)
+            attempt = begin_attempt(call, now)
             run = watched(call, function)
         token = None if current.get() is call else current.set(call)
         try:
             value = run(*call.args, **call.kwargs)
         except Exception as error:  # noqa: BLE001  becomes an outcome
-            return attempt_failed(call, call.current_attempt(), error)
+            return attempt_failed(call, attempt or call.current_attempt(), error)
         except BaseException as error:
-            attempt_failed(call, call.current_attempt(), error)
+            attempt_failed(call, attempt or call.current_attempt(), error)
             raise
         finally:
             if token is not None:
                 current.reset(token)
         if type(value) not in PLAIN or streaming or call.meters:
-            return received(call, call.current_attempt(), value, copy_context(), None)
+            made = attempt or call.current_attempt()
+            return received(call, made, value, copy_context(), None)
         if record._attempts is None:  # noqa: SLF001
             record._spent = call.clock.monotonic() - now  # noqa: SLF001
         else:
-            attempt_succeeded(call, call.current_attempt())
+            attempt_succeeded(call, attempt or call.current_attempt())
         return Outcome(value)
 
     return leaf

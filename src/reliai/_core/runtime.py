@@ -10,7 +10,10 @@ from reliai._core.signals import ThreadSignal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ASYNCIO", "BLOCKING", "Runtime", "Signal"]
+    from reliai._core.call import Call, Proceed
+    from reliai._core.outcome import Outcome
+
+__all__ = ["ASYNCIO", "BLOCKING", "Run", "Runtime", "Signal"]
 
 
 class Signal(Protocol):
@@ -25,6 +28,31 @@ class Signal(Protocol):
     async def received(self, seconds: float | None) -> bool:
         """Wait for it; False when `seconds` (None: no limit) ran out first."""
         ...
+
+
+class Run(Protocol):
+    """A run of the rest of a pipeline beside the call that started it.
+
+    Attributes:
+        call: the call it makes.
+        outcome: what it came to; None while it goes on.
+        interrupt: a cancellation or another `BaseException` that ended it.
+        ended: whether it has ended.
+    """
+
+    call: Call
+    outcome: Outcome | None
+    interrupt: BaseException | None
+    ended: bool
+
+    async def finish(self) -> None:
+        """Take up one that has ended."""
+
+    async def cancel(self) -> None:
+        """End one that goes on, as far as that is possible, and close what it gave."""
+
+    def adopt_context(self) -> None:
+        """Let the caller see the context variables that it has set."""
 
 
 class Runtime(Protocol):
@@ -43,6 +71,10 @@ class Runtime(Protocol):
         """A signal that this call can wait for."""
         ...
 
+    def start(self, call: Call, proceed: Proceed, ended: Callable[[], None]) -> Run:
+        """Run the rest of the pipeline beside this call; `ended` is called when it has ended."""
+        ...
+
 
 class BlockingRuntime:
     """Waits by blocking the thread."""
@@ -58,6 +90,11 @@ class BlockingRuntime:
 
     def signal(self) -> Signal:
         return ThreadSignal()
+
+    def start(self, call: Call, proceed: Proceed, ended: Callable[[], None]) -> Run:
+        from reliai._core.racing import ThreadRun  # noqa: PLC0415  rarely needed
+
+        return ThreadRun(call, proceed, ended)
 
 
 class AsyncioRuntime:
@@ -78,6 +115,11 @@ class AsyncioRuntime:
         from reliai._core.async_signals import TaskSignal  # noqa: PLC0415  imports asyncio
 
         return TaskSignal()
+
+    def start(self, call: Call, proceed: Proceed, ended: Callable[[], None]) -> Run:
+        from reliai._core.async_racing import TaskRun  # noqa: PLC0415  imports asyncio
+
+        return TaskRun(call, proceed, ended)
 
 
 BLOCKING: Runtime = BlockingRuntime()

@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import copy
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reliai._core.binding import bound_of, new_target
 from reliai._core.call import checked_parameter
 from reliai._core.complaints import follow, note
 from reliai._core.decorator import Policy
 from reliai._core.frames import empty_frames
-from reliai._core.outcome import Outcome
-from reliai._core.policy import plain
 from reliai.errors import ConfigurationError, ErrorKind, ReliaiError
 from reliai.policies._conditions import error_kinds
+from reliai.policies._targets import OtherArgument, PlainValue, Target, Value, made_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.outcome import Outcome
     from reliai._core.site import Site
 
 __all__ = ["Fallback", "Value"]
-
-
-class Value:
-    """A plain value as a fallback, where a bare one would be taken for something else.
-
-    Args:
-        value: what to answer with.
-    """
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def describe(self) -> object:
-        """The value as plain data."""
-        return plain(self.value)
-
-    def __repr__(self) -> str:
-        return f"Value({self.value!r})"
 
 
 class Fallback(Policy):
@@ -82,8 +62,8 @@ class Fallback(Policy):
         self.reserve = reserve
         self._parameter: str | None = None
         self._keeps = False
-        self._ready: tuple[_Target, ...] = ()
-        self._ready_on: dict[ErrorKind, tuple[_Target, ...]] = {}
+        self._ready: tuple[Target, ...] = ()
+        self._ready_on: dict[ErrorKind, tuple[Target, ...]] = {}
 
     @classmethod
     def models(cls, *names: str, parameter: str = "model", reserve: float = 0.3) -> Fallback:
@@ -106,15 +86,15 @@ class Fallback(Policy):
         bound = copy.copy(self)
         if self._parameter is not None:
             checked_parameter(site, self._parameter, "Fallback.models(parameter=…)")
-            bound._ready = tuple(_OtherArgument(self._parameter, t.value) for t in self.targets)  # noqa: SLF001
+            bound._ready = tuple(OtherArgument(self._parameter, t.value) for t in self.targets)  # noqa: SLF001
         else:
-            bound._ready = tuple(_made(site, target) for target in self.targets)  # noqa: SLF001
+            bound._ready = tuple(made_target(site, target) for target in self.targets)  # noqa: SLF001
         bound._ready_on = {  # noqa: SLF001
-            kind: tuple(_made(site, target) for target in targets)
+            kind: tuple(made_target(site, target) for target in targets)
             for kind, targets in self.on.items()
         }
         asked = (*bound._ready, *(each for some in bound._ready_on.values() for each in some))  # noqa: SLF001
-        bound._keeps = any(not isinstance(target, _Plain) for target in asked)  # noqa: SLF001
+        bound._keeps = any(not isinstance(target, PlainValue) for target in asked)  # noqa: SLF001
         return bound
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
@@ -171,7 +151,7 @@ class Fallback(Policy):
         finally:
             del outcome, next_outcome, first  # as above
 
-    def _targets_for(self, outcome: Outcome) -> tuple[_Target, ...]:
+    def _targets_for(self, outcome: Outcome) -> tuple[Target, ...]:
         failure = outcome.failure
         if failure is None:
             return ()
@@ -255,115 +235,3 @@ def _failed(call: Call, first: Outcome, last: Outcome, tried: list[str]) -> Outc
 
 def _listed(given: Any) -> tuple[Any, ...]:
     return tuple(given) if isinstance(given, list | tuple) else (given,)
-
-
-class _Target:
-    """What Fallback can ask.
-
-    Attributes:
-        name: how records name it.
-        function: what it calls, when that is another function than the one that failed.
-    """
-
-    name: str
-    function: object = None
-
-    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
-        raise NotImplementedError(self.name)
-
-
-class _Bare(_Target):
-    """A function, through the policies inside Fallback."""
-
-    def __init__(self, site: Site, function: Callable[..., Any]) -> None:
-        self._target = new_target(site, function)
-        self.function = function
-        self.name = self._target.name
-
-    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
-        return await proceed(call.to(self._target))
-
-
-class _Guarded(_Target):
-    """A guarded function, through policies of its own; its attempts join this call's record."""
-
-    def __init__(self, site: Site, inner: Site, owner: object) -> None:
-        if inner.asynchronous and not site.asynchronous:
-            message = (
-                f"{inner.name} is asynchronous and cannot stand in for {site.name}, which is not"
-            )
-            raise ConfigurationError(message)
-        if site.asynchronous and not inner.asynchronous:
-            message = (
-                f"{inner.name} is guarded and synchronous; it would block the event loop of "
-                f"{site.name}. Fall back to an `async def`, or to the bare function"
-            )
-            raise ConfigurationError(message)
-        if inner.streaming and not site.streaming:
-            message = f"{inner.name} gives a stream; {site.name} gives one value"
-            raise ConfigurationError(message)
-        self._site = inner
-        self._owner = owner
-        self.function = inner.function
-        self.name = inner.target.name
-
-    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
-        return await self._site.chain(call.at(self._site, self._owner))
-
-
-class _Plain(_Target):
-    """A value."""
-
-    name = "value"
-
-    def __init__(self, value: object) -> None:
-        self._value = value
-
-    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
-        with suppress(Exception):  # what cannot be copied is given as it is
-            return Outcome(copy.copy(self._value))
-        return Outcome(self._value)
-
-
-class _OtherArgument(_Target):
-    """The same function with another argument."""
-
-    def __init__(self, parameter: str, value: object) -> None:
-        self._parameter = parameter
-        self._value = value
-        self.name = str(value)
-
-    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
-        other = call.with_arguments(**{self._parameter: self._value})
-        return await proceed(other.named(self.name))
-
-
-def _made(site: Site, target: Any) -> _Target:
-    if isinstance(target, Value):
-        return _Plain(_validated(site, target.value))
-    guarded = bound_of(target)
-    if guarded is not None:
-        return _Guarded(site, guarded.site, getattr(target, "__self__", None))
-    if callable(target) and not isinstance(target, type):
-        return _Bare(site, target)
-    return _Plain(_validated(site, target))
-
-
-def _validated(site: Site, value: object) -> object:
-    """A plain value, checked once against the type the function promises.
-
-    Raises:
-        ConfigurationError: when it is of another type.
-    """
-    if site.output is None:
-        return value
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  only with output=
-
-    try:
-        return TypeAdapter(site.output).validate_python(value)
-    except ValidationError as error:
-        message = (
-            f"Fallback value {value!r} is no {getattr(site.output, '__name__', site.output)} "
-            f"({error.error_count()} validation errors), which {site.name} promises by output="
-        )
-        raise ConfigurationError(message) from None

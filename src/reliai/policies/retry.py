@@ -123,6 +123,11 @@ class Retry(Policy):
                     "Use client.with_options(max_retries=0)"
                 )
 
+    @property
+    def spends(self) -> RetryBudget | None:
+        """The budget that its retries, and the hedges inside it, are paid from."""
+        return self._budget
+
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         if self._budget is not None:
             self._budget.deposit(call.started)
