@@ -219,8 +219,8 @@ def test_the_budget_of_a_retry_around_it_pays_too(clock: VirtualClock) -> None:
 
 
 def test_the_delay_is_learned_from_what_calls_take(clock: VirtualClock) -> None:
-    script: list[tuple[float, Any]] = [(1, "quick")] * 94 + [(2, "slower")] * 6
-    script += [(60, "stuck"), (1, "rescued")]
+    script: list[tuple[float, Any]] = [*[(1.0, "quick")] * 94, *[(2.0, "slower")] * 6]
+    script += [(60.0, "stuck"), (1.0, "rescued")]
     model = Model(clock, *script)
     guarded = reliai.reliable(reliai.Hedge(quantile=0.95))(model.__call__)
 

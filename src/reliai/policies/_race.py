@@ -6,8 +6,6 @@ import copy
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from reliai._core.call import Call, Proceed
     from reliai._core.outcome import Outcome
     from reliai._core.runtime import Run, Signal
@@ -42,10 +40,9 @@ class Race:
         """How many were started."""
         return len(self.runs)
 
-    def start(self, rival: Call, ask: Callable[[Call], object] | None = None) -> None:
+    def start(self, rival: Call, ask: Proceed | None = None) -> None:
         """Start a run, of the rest of the pipeline or of another target."""
-        proceed: Proceed = self._proceed if ask is None else ask  # type: ignore[assignment]
-        run = self._call.runtime.start(rival, proceed, self._ended)
+        run = self._call.runtime.start(rival, ask or self._proceed, self._ended)
         self.runs.append(run)
         self.going.append(run)
 
