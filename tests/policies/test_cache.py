@@ -599,11 +599,12 @@ def test_a_guard_that_redacts_decides_what_is_the_same_question() -> None:
         {"stale_if_error": None},
         {"key": 5},
         {"key": "prompt"},
-        {"shared": True},
+        {"state": "memory"},
+        {"shared": True, "state": "postgres://"},
     ],
 )
 def test_a_value_out_of_range_is_named_when_it_is_set(settings: dict[str, Any]) -> None:
-    (name, value), *_ = settings.items()
+    name, value = list(settings.items())[-1]
     with pytest.raises(reliai.ConfigurationError) as raised:
         reliai.Cache(**settings)
     assert name in str(raised.value)
@@ -625,6 +626,7 @@ def test_all_settings_are_described() -> None:
         "single_flight": True,
         "degraded": False,
         "shared": False,
+        "state": None,
     }
 
 

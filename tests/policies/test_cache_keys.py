@@ -313,6 +313,33 @@ def test_frames_are_compared_by_content_labels_and_types() -> None:
     assert token(frame) == token(frame.copy())
 
 
+def test_other_frames_are_compared_by_content_names_and_types() -> None:
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({"a": [1, 2], "b": ["x", None]})
+    others = [
+        frame.rename({"a": "c"}),
+        frame.cast({"a": pl.Float64}),
+        frame.head(1),
+        frame.select("b", "a"),
+        frame["a"],
+    ]
+    assert len({token(value) for value in (frame, *others)}) == 6
+    assert token(frame) == token(frame.clone())
+
+
+def test_images_are_compared_by_content_mode_and_size() -> None:
+    image = pytest.importorskip("PIL.Image")
+    red = image.new("RGB", (2, 2), (255, 0, 0))
+    others = [
+        image.new("RGB", (2, 2), (0, 255, 0)),
+        image.new("RGB", (1, 4), (255, 0, 0)),
+        red.convert("L"),
+        red.convert("P"),
+    ]
+    assert len({token(value) for value in (red, *others)}) == 5
+    assert token(red) == token(red.copy())
+
+
 class FakeTensor:
     """What torch's tensors look like from outside; torch is too large for this suite."""
 

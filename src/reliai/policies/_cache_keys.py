@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.site import Site
 
-__all__ = ["NO_KEY", "TENANT", "key_maker", "plain_width"]
+__all__ = ["NO_KEY", "TARGET", "TENANT", "key_maker", "plain_width"]
 
 NO_KEY: Hashable = object()
 """In place of a key: the arguments do not fit the function, which will say so itself."""
 
 TENANT: Hashable = object()
-_TARGET: Hashable = object()
+TARGET: Hashable = object()
 _MISSING: Any = object()
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -69,7 +69,7 @@ def key_maker(site: Site, key: Any, what: str) -> Callable[[Call], Hashable]:
         if found is NO_KEY:
             return NO_KEY
         if not call.primary:
-            found = (_TARGET, call.target, found)
+            found = (TARGET, call.target, found)
         tenant = call.ambient.tenant
         return found if tenant is None else (TENANT, tenant, found)
 

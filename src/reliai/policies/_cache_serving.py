@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from reliai._core.call import Call, Proceed
     from reliai._core.site import Site
+    from reliai.policies._cache_shared import SharedAnswers
     from reliai.policies._cache_shelf import Entry, Kept, Shelf
 
 __all__ = ["Desk"]
@@ -50,6 +51,7 @@ class Desk:
         stale_if_error: seconds beyond, for calls that fail.
         degraded: whether answers of stand-ins are kept.
         single_flight: whether equal calls wait for one another.
+        shared: the answers that other processes share; None for none.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Desk:
         stale_if_error: float,
         degraded: bool,
         single_flight: bool,
+        shared: SharedAnswers | None,
     ) -> None:
         self._lifetime = ttl + stale_if_error
         self._keeps_stale = stale_if_error > 0
@@ -67,6 +70,8 @@ class Desk:
         self._shares = single_flight and not site.streaming
         self._asynchronous = site.asynchronous
         self._total = _total_inside(site)
+        self._shared = None if site.streaming else shared
+        self._ttl = ttl
         self._tasks: Any = None
         self._waiter: Any = ThreadWaiter
         if site.asynchronous:
@@ -86,11 +91,16 @@ class Desk:
         return _given(outcome) if outcome.streaming else outcome
 
     def _fallen_back_on(
-        self, call: Call, shelf: Shelf, outcome: Outcome, entry: Entry | None
+        self, call: Call, shelf: Shelf, key: Hashable, outcome: Outcome, entry: Entry | None
     ) -> Outcome:
         """The outcome, or an older answer in place of a failure that will pass."""
-        if entry is None or not self._keeps_stale or not is_transient(outcome):
+        if not self._keeps_stale or not is_transient(outcome):
             return outcome
+        if entry is None:  # another process's, perhaps
+            with shelf.lock:
+                entry = shelf.entries.get(key)
+            if entry is None:
+                return outcome
         born, value, facts = entry
         age = call.clock.monotonic() - born
         if age >= self._lifetime:
@@ -160,11 +170,15 @@ class Desk:
         event: str,
     ) -> Outcome:
         """Make the call, whoever else makes an equal one."""
+        if self._shared is not None and event == "cache_miss":
+            found = await self._found(call, shelf, key, self._shared)
+            if found is not None:
+                return outcome_of(call, *found)
         call.emit(event)
         generation = shelf.generation
         outcome = await proceed(call)
         if outcome.error is not None:
-            return self._fallen_back_on(call, shelf, outcome, entry)
+            return self._fallen_back_on(call, shelf, key, outcome, entry)
         if outcome.streaming:
             return await self._recorded(call, outcome, shelf, key)
         kept = self._kept(call, outcome)
@@ -172,6 +186,8 @@ class Desk:
             with shelf.lock:
                 if shelf.generation == generation:
                     shelf.put(key, kept, call.clock.monotonic())
+            if self._shared is not None:
+                await self._shared.keep(call, key, kept)
         return outcome
 
     async def _lead(  # noqa: PLR0917  as above
@@ -184,18 +200,27 @@ class Desk:
         entry: Entry | None,
     ) -> Outcome:
         """Make the call for all who wait for it: in this thread, or in this task of its own."""
-        call.emit("cache_miss")
         try:
+            if self._shared is not None:
+                found = await self._found(call, shelf, key, self._shared)
+                if found is not None:
+                    with shelf.lock:
+                        waiters = flight.close()
+                    flight.tell(waiters, Landing(Outcome(), found))
+                    return outcome_of(call, *found)
+            call.emit("cache_miss")
             outcome = await proceed(call)
         except BaseException:
             flight.die()
             raise
         if outcome.streaming:
             outcome = await self._recorded(call, outcome, shelf, key)
-        self._land(call, outcome, shelf, flight, key)
+        kept = self._land(call, outcome, shelf, flight, key)
+        if kept is not None and self._shared is not None:
+            await self._shared.keep(call, key, kept)
         if outcome.error is None:
             return outcome
-        return self._fallen_back_on(call, shelf, outcome, entry)
+        return self._fallen_back_on(call, shelf, key, outcome, entry)
 
     def _land(
         self,
@@ -204,8 +229,8 @@ class Desk:
         shelf: Shelf,
         flight: Flight,
         key: Hashable,
-    ) -> None:
-        """Keep the answer, and give it to those who wait for it."""
+    ) -> Kept | None:
+        """Keep the answer, and give it to those who wait for it; what is kept, if anything is."""
         kept: Kept | None = None
         if outcome.error is None and not outcome.streaming:
             kept = self._kept(call, outcome)
@@ -217,6 +242,26 @@ class Desk:
             waiters = flight.waiters and flight.close()
         if waiters:
             flight.tell(waiters, _landing(call, outcome, kept))
+        return kept
+
+    async def _found(
+        self, call: Call, shelf: Shelf, key: Hashable, shared: SharedAnswers
+    ) -> Kept | None:
+        """A good answer that another process has kept; from now on it is kept here as well."""
+        found = await shared.look(call, key)
+        if found is None or found[0] >= self._lifetime:
+            return None
+        age, kept = found
+        good = age < self._ttl
+        with shelf.lock:
+            shelf.misses -= good
+            shelf.hits += good
+            shelf.put(key, kept, call.clock.monotonic() - age)
+        if not good:  # it may still stand in for a failure
+            return None
+        cost_nothing(call)
+        call.emit("cache_hit", age=age, shared=True)
+        return kept
 
     async def _follow(  # noqa: PLR0917  as above
         self,
@@ -235,7 +280,8 @@ class Desk:
         waited = call.clock.monotonic() - began
         if landing is None:
             call.emit("cache_wait_ended", waited=waited)
-            return self._fallen_back_on(call, shelf, Outcome(error=flight.overran(call)), entry)
+            late = Outcome(error=flight.overran(call))
+            return self._fallen_back_on(call, shelf, key, late, entry)
         if landing is AGAIN:
             return await enter(call)
         if landing is ALONE or landing is CIRCULAR:
@@ -254,7 +300,7 @@ class Desk:
             call.exhausted = id(error)
         shared = Outcome(error=error)
         shared._failure = outcome.failure  # noqa: SLF001  classified once for all
-        return self._fallen_back_on(call, shelf, shared, entry)
+        return self._fallen_back_on(call, shelf, key, shared, entry)
 
     def passed_by(
         self, call: Call, proceed: Proceed, shelf: Shelf, key: Hashable, how: str

@@ -10,13 +10,13 @@ from weakref import WeakSet
 from reliai import clock
 from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
-from reliai._core.policy import plain
 from reliai.errors import ConfigurationError
 from reliai.policies._cache_keys import NO_KEY, TENANT, key_maker, plain_width
 from reliai.policies._cache_serving import Desk
 from reliai.policies._cache_shelf import Shelf
 from reliai.policies._cache_switch import BYPASS, REFRESH, Switch, switched
 from reliai.policies._keys import key_of
+from reliai.state import shared_state
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reliai._core.call import Call, Proceed
     from reliai._core.site import Site
     from reliai.clock import Clock
+    from reliai.policies._cache_shared import SharedAnswers
 
 __all__ = ["Cache", "CacheInfo"]
 
@@ -61,11 +62,13 @@ class Cache(Policy):
         single_flight: whether a call waits for an equal one under way and takes its answer, for as
             long as its own deadline allows. Calls that give streams never wait.
         degraded: whether answers of stand-ins (a fallback, an `otherwise`) are kept too.
-        shared: whether answers are shared with other processes; not possible yet.
+        shared: whether answers are shared with other processes, as JSON or as the `output` type.
+            Those that are neither, and streams, stay in this process.
+        state: where they are shared, a URL or a state; by default what `configure(state=)` says.
 
     Raises:
-        ConfigurationError: for a value out of range; when a function is decorated that has a
-            parameter no key can be made of, or `effects="once"`.
+        ConfigurationError: for a value out of range, or a state without `shared=True`; when a
+            function is decorated that has a parameter no key can be made of, or `effects="once"`.
     """
 
     rank = 20
@@ -83,6 +86,7 @@ class Cache(Policy):
         single_flight: bool = True,
         degraded: bool = False,
         shared: bool = False,
+        state: Any = None,
     ) -> None:
         self.ttl = _seconds("ttl", ttl, above=True)
         self.max_size = _checked_size(max_size)
@@ -92,11 +96,12 @@ class Cache(Policy):
         self.degraded = bool(degraded)
         self.shared = bool(shared)
         key_of(key, "Cache(key)")
-        if shared:
+        if state is not None and not shared:
             raise ConfigurationError(
-                "Cache(shared=True): answers cannot be shared between processes yet; leave shared "
-                "out, and each process keeps its own"
+                f"Cache(state={state!r}) is used with shared=True only; add it, or leave state out"
             )
+        self.state = state
+        self._state = None if state is None else shared_state(state)
         self._identity: object = self
         self._bound: WeakSet[Cache] = WeakSet()
         self._shelves: list[Shelf] = []
@@ -105,8 +110,10 @@ class Cache(Policy):
         self._width = -1
 
     def describe(self) -> dict[str, Any]:
-        given = {name: value for name, value in vars(self).items() if name[0] != "_"}
-        return {name: plain(value) for name, value in given.items()}
+        given = super().describe()
+        if self.state is not None and not isinstance(self.state, str):
+            given["state"] = type(self.state).__name__
+        return given
 
     def bind(self, site: Site) -> Cache:
         if site.effects == "once":
@@ -125,10 +132,16 @@ class Cache(Policy):
             stale_if_error=self.stale_if_error,
             degraded=self.degraded,
             single_flight=self.single_flight,
+            shared=self._answers(site) if self.shared else None,
         )
         bound._shelf(clock.active())  # noqa: SLF001
         self._bound.add(bound)
         return bound
+
+    def _answers(self, site: Site) -> SharedAnswers:
+        from reliai.policies._cache_shared import SharedAnswers  # noqa: PLC0415  only if shared
+
+        return SharedAnswers(site, self._state, self.ttl + self.stale_if_error)
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         return await self.link(proceed)(call)
