@@ -159,7 +159,7 @@ NUMBER_RULES: Final = (
         "fr_nir", "1-2-2-2-3-3-2 13-2 1-2-2-2-3-3-2 15", _ANY, _french_insurance, strong=True
     ),
     NumberRule("nl_bsn", "9 4-2-3 3-3-3", _ANY, _dutch, _DUTCH),
-    NumberRule("br_cpf", "3-3-3-2", _DASHES, _brazilian, strong=True),
+    NumberRule("br_cpf", "3-3-3-2", _DASHES, _brazilian, strong=True, exactly="..-"),
     NumberRule("br_cpf", "11 9-2 3-3-3-2", _ANY, _brazilian, _BRAZIL),
     NumberRule("in_aadhaar", "4-4-4", " -", _aadhaar),
     NumberRule("in_aadhaar", "12", "", _aadhaar, _INDIA),

@@ -43,7 +43,8 @@ def emails(subject: Subject) -> Iterator[Hit]:
             if start < at and not _is_other(text, start, at, match):
                 yield Hit(start, match.end(), "email")
         at = text.find("@", at + 1)
-    if any(spelt in subject.lower for spelt in _MAYBE_SPELT):
+    bracketed = "(" in text or "[" in text or "{" in text or "<" in text
+    if bracketed and any(spelt in subject.lower for spelt in _MAYBE_SPELT):
         for match in _SPELT.finditer(text):
             yield Hit(match.start(), match.end(), "email")
 
@@ -84,6 +85,8 @@ _IPV4: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}(?![0-9])")
 _IPV6: Final = re.compile(r"(?<![\w:.])(?=[0-9a-fA-F]{0,4}:)[0-9a-fA-F:]{2,39}(?:[0-9.]{3,15})?")
 _VERSION: Final = words("version ver v rev release firmware build driver update section chapter §")
 _NEAR: Final = 12
+_COMPARED: Final = frozenset({"==", ">=", "<=", "~=", "!="})
+"""What stands before the version of a package that is asked for."""
 
 
 def ips(subject: Subject) -> Iterator[Hit]:
@@ -114,6 +117,8 @@ def _somebodys(subject: Subject, start: int, match: re.Match[str]) -> bool:
         newline = subject.text[:start].rstrip(" \t#*")[-1:]
         if newline in {"", "\n"}:
             return False  # the number of a section, before its title
+    if subject.text[max(0, start - 2) : start] in _COMPARED:
+        return False
     return not subject.says(_VERSION, start, _NEAR) and not _network(
         subject.text[match.end() :][:3]
     )

@@ -49,6 +49,7 @@ class NumberRule(NamedTuple):
         context: words of which one must stand before it; None when the number speaks for itself.
         strong: whether its check digits leave so little to chance that neighbouring numbers, or a
             word that speaks against it, do not matter.
+        exactly: what stands between the groups, where only one way to write it is common.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class NumberRule(NamedTuple):
     valid: Callable[[str], bool]
     context: re.Pattern[str] | None = None
     strong: bool = False
+    exactly: str = ""
 
 
 class Numbers:
@@ -104,11 +106,15 @@ def _judged(subject: Subject, rules: list[NumberRule], first: int, last: int) ->
     before = groups.links[first - 1] if first else None
     after = groups.links[last]
     text = subject.text
+    if before == after == " " and " " in inner:
+        return  # one of many numbers in a row
     digits = "".join(
         text[groups.starts[each] : groups.ends[each]] for each in range(first, last + 1)
     )
     for rule in rules:
         if any(link not in rule.links for link in inner):
+            continue
+        if rule.exactly and inner != rule.exactly:
             continue
         if not (_free(before, inner, rule) and _free(after, inner, rule)):
             continue

@@ -6,6 +6,7 @@ numbering plans that the ITU publishes (E.164).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
 from reliai.checks._pii.finding import Hit, words
@@ -86,7 +87,7 @@ def _number_at(subject: Subject, first: int) -> Hit | None:
         return _international(subject, first, opening - 1, 0)
     lead = subject.text[start : start + 3]
     if lead[:2] == "00" and lead != "000":
-        return _international(subject, first, start, 2)
+        return _dialled(subject, first, start)
     if not subject.apart_before(opening):
         return None
     return _national(subject, first, opening) or _named(subject, first, opening)
@@ -109,6 +110,22 @@ def _international(subject: Subject, first: int, start: int, skipped: int) -> Hi
         if _fits(number):
             best = last
     return None if best is None else _hit(subject, start, best)
+
+
+def _dialled(subject: Subject, first: int, start: int) -> Hit | None:
+    """A number with 00 in the place of the plus."""
+    groups = subject.groups
+    if groups.ends[first] - start == 2:  # alone, so that the country's code is alone too
+        follows = first + 1 < len(groups.starts) and groups.links[first] is not None
+        code = subject.text[groups.starts[first + 1] : groups.ends[first + 1]] if follows else ""
+        if code not in _MINIMA and code not in _THREE:
+            return None
+    found = _international(subject, first, start, 2)
+    if found is None or _nobodys(subject, start):
+        return None
+    joined = first > 0 and groups.links[first - 1] is not None
+    goes_on = groups.links[bisect_left(groups.ends, found.end)] is not None
+    return None if joined or goes_on else found
 
 
 def _fits(number: str) -> bool:
@@ -160,7 +177,7 @@ def _form(parts: list[str], joints: str, *, parenthesised: bool) -> bool:
     sizes = "-".join(str(len(part)) for part in parts)
     if sizes == "1-3-3-4":
         return parts[0] == "1" and _american(parts[1:]) and "/" not in joints
-    if sizes == "3-3-4" and _american(parts):
+    if sizes == "3-3-4" and (_american(parts) or (parenthesised and parts[0][0] not in "01")):
         return ")" in joints or (" " not in joints and "/" not in joints) or joints == " -"
     if parts[0][0] == "0" and parts[0][1:2] not in {"", "0"} and sizes in _TRUNK:
         return not (sizes == "2-2-2-2-2" and "." in joints and " " in joints)
