@@ -40,7 +40,7 @@ _DIALECT_TOKEN = re.compile(
     r"|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>,)|(?P<colon>:)"
 )
 _DIALECT_SPACE = re.compile(
-    r"(?:[ \t\r\n]++|//[^\r\n]*+|/\*.*?\*/|\#(?=[ \t])[^\r\n]*+)*+", re.DOTALL
+    r"(?:[ \t\r\n]++|//[^\r\n]*+|/\*.{0,2000}?\*/|\#(?=[ \t])[^\r\n]*+)*+", re.DOTALL
 )
 _WORDS = {"True": "true", "False": "false", "None": "null"}
 _ESCAPE = re.compile(r"\\x([0-9a-fA-F]{2})|\\(.)|([\x00-\x1f\"])", re.DOTALL)

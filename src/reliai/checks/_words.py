@@ -19,7 +19,7 @@ class Words(NamedTuple):
     numbers: frozenset[str]
 
 
-_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？।؟])\s*|\n\s*[-*•]\s+|\n+")  # noqa: RUF001  signs of other scripts
+_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？।؟])\s*|\n[ \t]*[-*•][ \t]+|\n+")  # noqa: RUF001  signs of other scripts
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")  # noqa: RUF001  an apostrophe as books print it
 _NUMBER = re.compile(r"\d[\d.,\u202f']*")
 _DENSE = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")

@@ -16,6 +16,9 @@ __all__ = ["Language"]
 SHORTEST = 40
 """Letters below which the language is not asked for; where a sign is a syllable, a third of it."""
 
+ENOUGH = 5_000
+"""Characters that are looked at."""
+
 SURE = 80
 """Letters from which on the detector is believed even when it wavers between languages."""
 
@@ -90,7 +93,7 @@ class Language(Check):
 
 _CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _NO_PROSE = re.compile(
-    r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]*`|<[^>\n]{1,200}>|\b\w+://\S+|\S+@\S+|\b\S*\d\S*",
+    r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]{0,500}`|<[^>\n]{1,200}>|\b\w{1,20}://\S+|\b[\w.+-]{1,64}@[\w.-]+|\b\S{0,40}\d\S{0,40}|\b[A-Za-z]{40,}+",
     re.DOTALL,
 )
 _SIGNS = re.compile(r"[{}()\[\];=<>_|\\/+&$#]")
@@ -102,7 +105,7 @@ _DENSE = re.compile(
 
 def _prose(text: str) -> str | None:
     """What of a text is in a language; None when that is too little to tell."""
-    prose = _NO_PROSE.sub(" ", text)
+    prose = _NO_PROSE.sub(" ", text[: 2 * ENOUGH])[:ENOUGH]
     size = _size(prose)
     return None if size < SHORTEST or len(_SIGNS.findall(prose)) > 0.15 * size else prose
 

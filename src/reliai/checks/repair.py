@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from reliai.checks._scan import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Reading", "read_json"]
 
@@ -97,14 +100,36 @@ def _without_thoughts(text: str) -> str | None:
 
 def _without_other_code(text: str) -> str:
     """A text without its fences in other languages, where exactly one is said to be JSON."""
-    fences = list(_FENCE.finditer(text))
-    labels = [fence["label"].lower() for fence in fences]
-    if sum(label.startswith("json") for label in labels) != 1 or len(fences) == 1:
+    fences = list(_fences(text))
+    if sum(fence.json for fence in fences) != 1 or len(fences) == 1:
         return text
-    for fence, label in zip(reversed(fences), reversed(labels), strict=True):
-        if label and not label.startswith("json"):
-            text = text[: fence.start()] + text[fence.end() :]
+    for fence in reversed(fences):
+        if fence.label and not fence.json:
+            text = text[: fence.start] + text[fence.end :]
     return text.strip(_BLANK)
+
+
+class _Fence(NamedTuple):
+    """A fenced part of a text, its fences included."""
+
+    start: int
+    end: int
+    label: str
+
+    @property
+    def json(self) -> bool:
+        return self.label.startswith("json")
+
+
+def _fences(text: str) -> Iterator[_Fence]:
+    """The fenced parts, in order: each ends at the next fence of its kind that has no label."""
+    opened: re.Match[str] | None = None
+    for line in _FENCE.finditer(text):
+        if opened is None:
+            opened = line
+        elif line["fence"] == opened["fence"] and not line["label"]:
+            yield _Fence(opened.start(), line.end(), opened["label"].lower())
+            opened = None
 
 
 def _within(text: str, *, dialect: bool) -> Reading:
@@ -150,8 +175,7 @@ _BLANK = "\ufeff \t\r\n\xa0\u200b"
 _THOUGHTS = re.compile(r"<(think|thinking|thought|thoughts|reasoning|reflection)>", re.IGNORECASE)
 _END_OF_THOUGHTS = re.compile(r"\A(?![\[{`~]).*?</(?:think|thinking|reasoning)>", re.DOTALL)
 _FENCE = re.compile(
-    r"^[ ]{0,3}(?P<fence>`{3,}|~{3,})[ ]*(?P<label>[\w+#.-]*)[^\n]*\n.*?^[ ]{0,3}(?P=fence)[ ]*$",
-    re.DOTALL | re.MULTILINE,
+    r"^[ ]{0,3}(?P<fence>`{3,}+|~{3,}+)[ ]{0,3}(?P<label>[\w+#.-]*+)[^`\n]*$", re.MULTILINE
 )
 _LANGUAGE = re.compile(r"\A(?:json\w*)?", re.IGNORECASE)
 _BRACKET = re.compile(r"[\[\]{}]")
