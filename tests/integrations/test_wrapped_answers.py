@@ -150,6 +150,22 @@ def test_a_raw_response_is_read_when_it_is_parsed(api: str, kind: str) -> None:
         assert usage(it) == (3, 3)
 
 
+def test_a_raw_response_that_is_parsed_twice_is_counted_once() -> None:
+    class Smaller(openai.BaseModel):
+        id: str
+        choices: list[object]
+
+    with asking("chat", "sync", "I am fine") as it:
+        raw = it.client.chat.completions.with_raw_response.create
+
+        def ask() -> str:
+            answer = raw(**request_of("chat"))
+            return str(answer.parse().id == answer.parse(to=Smaller).id)
+
+        assert it.guarded(ask)() == "True"
+        assert usage(it) == (3, 3)
+
+
 @every_api
 @every_kind
 def test_a_response_that_is_read_piece_by_piece_is_counted_when_it_is_parsed(
@@ -244,6 +260,15 @@ def test_what_embeddings_use_is_counted() -> None:
 
         assert it.guarded(ask)() == [0.5]
         assert usage(it) == (7, None)
+
+
+def test_an_asynchronous_list_is_paged_as_before() -> None:
+    with asking("chat", "async", "fine") as it:
+
+        async def names() -> list[str]:
+            return [model.id async for model in it.client.models.list()]
+
+        assert it.guarded(names)() == ["scripted-large", "scripted-small"]
 
 
 def test_a_list_of_models_costs_nothing() -> None:

@@ -163,6 +163,28 @@ def test_a_client_class_of_the_users_own_is_wrapped() -> None:
             assert reliai.reliable()(ask_openai)(client) == "fine"
 
 
+def test_a_client_class_that_is_made_in_a_way_of_its_own_is_wrapped() -> None:
+    class Ours(openai.OpenAI):
+        """It cannot be copied by the SDK, which would call it with other arguments."""
+
+        def __init__(self, server: FaultServer) -> None:
+            super().__init__(api_key="none", base_url=f"{server.url}/v1")
+
+    with fault_server([Status(500), "fine"]) as server, Ours(server) as original:
+        original.chat.completions  # noqa: B018  made and kept by the original
+        client = wrap_openai(original)
+
+        @reliai.reliable(reliai.Timeout(30), reliai.Retry(2, wait=0))
+        def ask() -> str:
+            return ask_openai(client)
+
+        with reliai.collect() as calls:
+            assert ask() == "fine"
+        assert calls[0].model_requested == "m-1"
+        assert len(server.requests) == 2
+        assert original.max_retries == 2
+
+
 def test_a_custom_client_of_anthropic_with_extra_headers_keeps_them() -> None:
     with fault_server("fine") as server:
         original = anthropic.Anthropic(

@@ -32,13 +32,16 @@ def reading(
             leave that as it is.
         hide_usage: whether the user must not see the chunk that holds nothing but usage.
     """
+    counted = False
 
     def take(answer: Any) -> Any:
+        nonlocal counted
         kind = type(answer)
         if hasattr(kind, "__anext__") or hasattr(kind, "__next__"):
             return _stream(call, answer, patience, hide_usage=hide_usage)
         response = read_response(answer) or _embedded(answer)
-        if response is not None and first_sight(call, answer):
+        if response is not None and first_sight(call, answer) and not counted:
+            counted = True  # a raw response may be parsed again, into another type
             note_response(call, own_attempt(call), response)
         return answer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reliai._core.ambient import remaining
@@ -155,7 +156,8 @@ def _with_key(call: Call, client: Any, options: Any, header: str) -> Any:
     names = {*headers, *_default_headers(client)}
     if header.lower() in {str(name).lower() for name in names}:
         return given
-    return {**headers, header: text(options.idempotency_key) or _key(call, options)}
+    own = text(attribute(options, "idempotency_key"))
+    return {**headers, header: own or _key(call, options)}
 
 
 def _default_headers(client: Any) -> Mapping[str, Any]:
@@ -172,7 +174,8 @@ def _key(call: Call, options: Any) -> str:
     content = zlib.crc32(repr((options.url, options.json_data)).encode("utf-8", "replace"))
     first = _first_requests.setdefault(call.id, content)
     if len(_first_requests) > MOST_CALLS:
-        _first_requests.pop(next(iter(_first_requests), ""), None)
+        with suppress(RuntimeError):  # another thread has just done so
+            _first_requests.pop(next(iter(_first_requests), ""), None)
     key = call.idempotency_key
     return key if first == content else f"{key}-{content:08x}"
 
@@ -182,6 +185,6 @@ def _usage_unasked(options: Any) -> bool:
     """Whether it is a chat stream whose usage the user neither asked for nor declined."""
     if not str(options.url).endswith("/completions") or not isinstance(options.json_data, dict):
         return False
-    extra: Any = options.extra_json
+    extra: Any = attribute(options, "extra_json")
     said = extra if isinstance(extra, dict) else {}
     return "stream_options" not in options.json_data and "stream_options" not in said

@@ -7,6 +7,7 @@ was. The original is left alone, and so is everything that other clients share.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from reliai._core.ambient import current
@@ -14,6 +15,7 @@ from reliai._core.complaints import warn
 from reliai.errors import ConfigurationError
 from reliai.integrations._request import keep_in_time, prepared, timed_out
 from reliai.providers.clients import WRAPPED
+from reliai.providers.reading import attribute
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,9 +54,22 @@ def wrapped(client: T, mould: Mould, ways: Ways) -> T:
     if hasattr(made, "__dict__") and vars(made).get(WRAPPED) is not None:
         return client
     asynchronous = _check(made, mould)
-    made = made.with_options(max_retries=0)  # shares the connections
+    made = _twin(made)
     _equip(made, ways, asynchronous=asynchronous)
     return cast("T", made)
+
+
+def _twin(client: Any) -> Any:
+    """A copy without retries that shares the connections."""
+    try:
+        return client.with_options(max_retries=0)
+    except TypeError:  # a class of the user's own, which is made in a way of its own
+        twin = copy.copy(client)
+    twin.max_retries = 0
+    for name, value in list(vars(twin).items()):
+        if attribute(value, "_client") is client:  # `chat`, `responses`: they ask the original
+            delattr(twin, name)
+    return twin
 
 
 def _check(client: Any, mould: Mould) -> bool:
@@ -85,7 +100,7 @@ def _equip(client: Any, ways: Ways, *, asynchronous: bool) -> None:
     vars(client)[WRAPPED] = True
 
 
-def _copying(copy: Callable[..., Any], ways: Ways, *, asynchronous: bool) -> Callable[..., Any]:
+def _copying(copied: Callable[..., Any], ways: Ways, *, asynchronous: bool) -> Callable[..., Any]:
     def wrapped_copy(**changes: Any) -> Any:
         """A copy with other options, wrapped as the original is."""
         asked = changes.get("max_retries")
@@ -95,7 +110,7 @@ def _copying(copy: Callable[..., Any], ways: Ways, *, asynchronous: bool) -> Cal
                 "use reliai.Retry around the function"
             )
             changes["max_retries"] = 0
-        made = copy(**changes)
+        made = copied(**changes)
         _equip(made, ways, asynchronous=asynchronous)
         return made
 
