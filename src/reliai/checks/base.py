@@ -82,6 +82,8 @@ class Check:
             text is accepted; None: only the whole text can be judged.
         asynchronous: whether calling it gives an awaitable.
         reads_text: whether it judges the text of an answer, and not the value parsed from it.
+        reads_messages: whether a Guard that names no parameter for it gives it lists, tuples and
+            dictionaries too, such as messages; else it gives it only what is text itself.
         reads_response: whether it is given the provider's `Response`, where there is one; where
             there is none it is given the answer's text, or the value.
         reads_arguments: whether it is fitted to each call by `fitted` before it is asked.
@@ -95,6 +97,7 @@ class Check:
     window: int | None = None
     asynchronous: bool = False
     reads_text: bool = False
+    reads_messages: bool = False
     reads_response: bool = False
     reads_arguments: bool = False
     fails_as: FailsAs = "invalid"

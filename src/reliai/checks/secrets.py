@@ -25,7 +25,7 @@ SecretsAction: TypeAlias = Literal["raise", "redact"]
 class Secrets(Check):
     """Finds keys, tokens and passwords, in a text or in every text of messages.
 
-    It knows the forms of the keys of some forty providers, private keys, web tokens, passwords in
+    It knows the forms of the keys of some thirty providers, private keys, web tokens, passwords in
     URLs, `Authorization` headers, and assignments (`api_key = …`) of values that look random.
 
     Args:
