@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from reliai._core.aio import CancelledError, InContext
 from reliai._core.async_stream import AsyncStream
 from reliai._core.stream import NOTHING, abandon
-from reliai._core.transform import behind, cut, recut, released_first, without_limits
+from reliai._core.transforming import behind, cut, recut, released_first, without_limits
 from reliai.errors import StreamInterrupted
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from reliai._core.stream import NOTHING
 from reliai._core.sync_stream import SyncStream
-from reliai._core.transform import behind, cut, recut, released_first, without_limits
+from reliai._core.transforming import behind, cut, recut, released_first, without_limits
 from reliai.errors import ConfigurationError, StreamInterrupted
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
 from reliai._core.record import ErrorInfo
-from reliai._core.transform import released_first
+from reliai._core.transforming import released_first
 from reliai.checks._types import type_name
 from reliai.checks.base import as_check
 from reliai.errors import (
