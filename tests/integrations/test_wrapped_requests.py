@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -498,3 +499,18 @@ def test_calls_in_many_tasks_are_told_apart(api: str) -> None:
             answers = it.answer(all_of_them)
         assert len(set(answers)) == 10
         assert [call.output_tokens for call in calls] == [2] * 10
+
+
+@every_api
+def test_calls_in_many_threads_are_told_apart(api: str) -> None:
+    with asking(api, "sync", lambda request: f"number {request.number}") as it:
+        one = api_of(it.client, api)
+
+        @reliai.reliable(reliai.Timeout(30), reliai.Retry(2))
+        def ask() -> str:
+            return one.text(one.create())
+
+        with ThreadPoolExecutor(8) as pool:
+            outcomes = list(pool.map(lambda _: reliai.execute(ask), range(24)))
+        assert len({out.value for out in outcomes}) == 24
+        assert [out.record and out.record.output_tokens for out in outcomes] == [2] * 24

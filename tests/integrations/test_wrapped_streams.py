@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -23,7 +25,7 @@ from tests.integrations._clients import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 THREE = ["a ", "b ", "c"]
 SDK_ERRORS = (openai.OpenAIError, anthropic.AnthropicError)
@@ -478,6 +480,78 @@ def test_a_consumer_that_stops_early_closes_the_connection(api: str) -> None:
         assert it.server.requests[0].client_disconnected
         assert stream.record.status == "cancelled"
         assert stream.record.model_served == "m-1"
+
+
+@every_api
+def test_a_stream_that_is_dropped_closes_the_connection(api: str) -> None:
+    """Case 17: without waiting for the garbage collector."""
+    with asking(api, "sync", [["a ", Stall(20), "b"]]) as it:
+        one = api_of(it.client, api)
+
+        @reliai.reliable(reliai.Retry(2))
+        def ask() -> Iterator[str]:
+            for event in one.create(stream=True):
+                if text := one.delta(event):
+                    yield text
+
+        stream = ask()
+        assert next(stream) == "a "
+        gc.disable()
+        try:
+            del stream
+            assert it.server.requests[0].wait(5)
+        finally:
+            gc.enable()
+        assert it.server.requests[0].client_disconnected
+
+
+@every_api
+def test_an_asynchronous_consumer_that_stops_early_closes_the_connection(api: str) -> None:
+    with asking(api, "async", [["a ", Stall(20), "b"]]) as it:
+        one = api_of(it.client, api)
+
+        @reliai.reliable(reliai.Timeout(30, idle=20))
+        async def ask() -> AsyncIterator[str]:
+            async for event in await one.create(stream=True):
+                if text := one.delta(event):
+                    yield text
+
+        async def stop_early() -> None:
+            stream: Any = ask()
+            assert await anext(stream) == "a "
+            await stream.aclose()
+            while not it.server.requests[0].client_disconnected:  # noqa: ASYNC110  another thread
+                await asyncio.sleep(0.005)
+
+        it.answer(stop_early)
+
+
+@every_api
+@every_kind
+def test_a_stream_that_nobody_asks_for_a_chunk_sends_no_request(api: str, kind: str) -> None:
+    with asking(api, kind, [THREE]) as it:
+        one = api_of(it.client, api)
+
+        @reliai.reliable(reliai.Timeout(30, idle=20))
+        def ask() -> Iterator[str]:
+            for event in one.create(stream=True):
+                yield str(event)
+
+        @reliai.reliable(reliai.Timeout(30, idle=20))
+        async def ask_async() -> AsyncIterator[str]:
+            async for event in await one.create(stream=True):
+                yield str(event)
+
+        async def left() -> None:
+            stream: Any = ask_async()
+            await stream.aclose()
+
+        if kind == "sync":
+            unread: Any = ask()
+            unread.close()
+        else:
+            it.answer(left)
+        assert it.server.requests == []
 
 
 def test_the_question_of_a_stream_is_sent_as_it_was_asked() -> None:
