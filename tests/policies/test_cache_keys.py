@@ -253,7 +253,9 @@ class Client:
 
 
 @pytest.mark.parametrize(
-    "value", [object(), Client(), len, lambda: 1, iter(()), [Client()], {"a": Client()}], ids=str
+    "value",
+    [object(), Client(), len, lambda: 1, iter(()), [Client()], {"a": Client()}],
+    ids=lambda value: type(value).__name__,
 )
 def test_what_has_no_content_has_no_token(value: Any) -> None:
     with pytest.raises(Opaque):
@@ -635,7 +637,7 @@ def test_an_argument_that_cannot_be_compared_is_named_in_the_first_call() -> Non
         (lambda call: call.arguments["prompt"].lower(), 1),
         (lambda call: {"a": [call.arguments["prompt"]]}, 1),
     ],
-    ids=repr,
+    ids=["prompt", "client", "both", "subject", "function", "function of containers"],
 )
 def test_a_key_tells_calls_apart_in_place_of_the_arguments(key: Any, calls: int) -> None:
     counted = Counted(lambda prompt, client: None, key=key)

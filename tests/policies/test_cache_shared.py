@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pydantic
@@ -156,16 +157,19 @@ def test_two_stores_on_one_file_are_one_store(tmp_path: Path) -> None:
         calls.append(prompt)
         return prompt
 
-    one, _ = replicas("sync", open_state(url), answer)
-    other, _ = replicas("sync", open_state(url), answer)
-    one("a")
-    other("a")
+    with closing(open_state(url)) as mine, closing(open_state(url)) as theirs:
+        one, _ = replicas("sync", mine, answer)
+        other, _ = replicas("sync", theirs, answer)
+        one("a")
+        other("a")
     assert calls == ["a"]
 
 
 # --- what is not shared -------------------------------------------------------------------
 @every_one_value
-@pytest.mark.parametrize("answer", [("a",), {1: "a"}, {"a"}, City(name="a", size=(1, 2))], ids=str)
+@pytest.mark.parametrize(
+    "answer", [("a",), {1: "a"}, {"a"}, City(name="a", size=(1, 2))], ids=lambda v: type(v).__name__
+)
 def test_an_answer_that_would_not_come_back_as_it_was_stays_here(kind: str, answer: Any) -> None:
     one, other = replicas(kind, open_state("memory"), lambda _: answer)
     one("a")
@@ -218,7 +222,9 @@ def test_what_others_wrote_into_the_store_is_no_answer() -> None:
 
 
 def test_sharing_without_a_state_is_said_once() -> None:
-    ask = reliai.reliable(reliai.Cache(shared=True), name="shared-without-state")(str.upper)
+    ask = reliai.reliable(reliai.Cache(shared=True), name="shared-without-state")(
+        lambda prompt: prompt.upper()
+    )
     with pytest.warns(reliai.ReliaiWarning, match="has no state to share answers through"):
         ask("a")
     assert [ask("b"), ask("a")] == ["B", "A"]
@@ -254,7 +260,11 @@ def test_bytes_of_others_are_no_answer(data: bytes) -> None:
     assert Codec(City).loads(data) is None
 
 
-@pytest.mark.parametrize("value", [(1,), {1: 2}, {1}, b"a", float("nan"), object(), [()]], ids=str)
+@pytest.mark.parametrize(
+    "value",
+    [(1,), {1: 2}, {1}, b"a", float("nan"), object(), [()]],
+    ids=lambda value: type(value).__name__,
+)
 def test_what_json_would_change_is_not_written(value: Any) -> None:
     assert Codec(None).dumps((value, None), 0.0) is None
 
