@@ -85,7 +85,8 @@ def read_langchain(value: object) -> Response:
     return Response(
         provider=text(dig(said, "model_provider")),
         model=text(dig(said, "model_name")) or text(dig(said, "model")),
-        id=text(dig(value, "id")),
+        # The provider's, where it is told: by it an answer that was read below is known again.
+        id=text(dig(said, "id")) or text(dig(value, "id")),
         text=joined(dig(value, "content")),
         finish_reason=finish,
         refusal=refusal,
