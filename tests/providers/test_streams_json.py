@@ -385,7 +385,8 @@ class TestForeign:
         assert chunk_text({"text": "hello"}) is None
 
 
-_NAMES = """type choices delta content index finish_reason usage prompt_tokens message id error response
+_NAMES = """type choices delta content index finish_reason usage prompt_tokens message id error
+    response
     output candidates parts text tool_calls function name arguments event_kind part messageStop
     metadata contentBlockDelta done x_groq item data chunk""".split()
 _JSON = st.recursive(

@@ -111,7 +111,7 @@ class _Opening:
                 problem = reading.ending()
                 break
             reading.hold(chunk)
-        problem = problem or reading.reader.failure
+        problem = problem or reading.failed()
         if problem is not None:
             try:
                 raise problem

@@ -167,7 +167,7 @@ def _read_ahead(  # noqa: PLR0917
         if chunk is NOTHING:
             return reading.ending()
         reading.hold(chunk)
-    return reading.reader.failure
+    return reading.failed()
 
 
 def _first_chunk(  # noqa: PLR0917

@@ -76,6 +76,11 @@ class Reading:
             reader.content or reader.finished or reader.failure or len(self.ahead) >= MOST_AHEAD
         )
 
+    def failed(self) -> InStreamError | None:
+        """The error that came as an event; None when none did."""
+        failure = self.reader.failure
+        return None if failure is None else failure.again()
+
     def hold(self, chunk: Any) -> None:
         """Read a chunk, and keep it for later delivery."""
         self.reader.feed(chunk)

@@ -199,7 +199,7 @@ class Stream:
         reading = self._reading
         if reading is None or reading.reader.failure is None:
             return None
-        return self._interrupted(reading.reader.failure)
+        return self._interrupted(reading.reader.failure.again())
 
     def _leaving(self) -> BaseException | None:
         """How a stream ends that its consumer leaves: well, when it delivered all of an answer."""

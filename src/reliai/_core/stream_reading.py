@@ -61,7 +61,7 @@ class StreamReading:
         """Raise the error that came as the last event, which has been delivered."""
         if self._reader is not None and self._reader.failure is not None:
             self.settle()
-            raise self._reader.failure
+            raise self._reader.failure.again()
 
     def finish(self) -> None:
         """The stream has ended by itself.

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from reliai.providers.answer import Response, ToolCall
 from reliai.providers.reading import text
-
 from reliai.providers.streams.failures import IncompleteStream
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class StreamReader:
     def ending(self) -> InStreamError | None:
         """Why a stream that has ended by now is no complete answer; None when it is one."""
         if self.failure is not None:
-            return self.failure
+            return self.failure.again()
         if self.finished or not self.requires_terminal:
             return None
         return IncompleteStream(self.missing)

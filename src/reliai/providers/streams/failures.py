@@ -50,6 +50,10 @@ class InStreamError(Exception):
             body["type"] = kind
         return cls(body)
 
+    def again(self) -> InStreamError:
+        """The same error as a new object: what has been raised leads to whoever raised it."""
+        return InStreamError(self.body)
+
     def __str__(self) -> str:
         word = self.code or self.type
         message = text(self.body.get("message"))
