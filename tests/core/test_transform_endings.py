@@ -270,6 +270,32 @@ def test_asend_and_athrow_reach_the_generator() -> None:
     asyncio.run(main())
 
 
+def test_returned_generator_takes_nothing_before_its_first_chunk_either() -> None:
+    def chunks() -> Any:
+        yield from "abc"
+
+    async def chunks_later() -> Any:
+        for chunk in "abc":
+            yield chunk
+
+    stream: Any = reliai.reliable(Through())(lambda: chunks())()  # noqa: PLW0108  a plain function
+    with pytest.raises(TypeError, match="just-started"):
+        stream.send("early")
+    assert list(stream) == ["A", "B", "C"]
+
+    @reliai.reliable(Through())
+    async def function() -> Any:
+        return chunks_later()
+
+    async def main() -> None:
+        stream: Any = await function()
+        with pytest.raises(TypeError, match="just-started"):
+            await stream.asend("early")
+        assert [chunk async for chunk in stream] == ["A", "B", "C"]
+
+    asyncio.run(main())
+
+
 @each_stream
 def test_error_thrown_in_ends_the_stream(kind: str) -> None:
     ends = Ends()

@@ -96,6 +96,19 @@ def test_a_counting_check_that_crashes_keeps_to_its_fail_mode(kind: str) -> None
 
 
 @every_stream
+def test_a_check_that_crashes_at_the_end_keeps_to_its_fail_mode(kind: str) -> None:
+    def crash(text: str) -> bool:
+        raise LookupError(text)
+
+    model = guarded(kind, [], checks=(check(crash, window=3),))
+    with pytest.raises(OutputInvalid, match="LookupError"):
+        model()
+    allowed = guarded(kind, [], checks=(check(crash, window=3, on_error="allow"),))
+    assert allowed() == []
+    assert allowed.events == ["check_bypassed"]
+
+
+@every_stream
 def test_a_verdict_that_is_none_is_a_crash(kind: str) -> None:
     model = guarded(kind, LONG, checks=(check(len, window=2),))
     with pytest.raises(OutputInvalid, match="TypeError"):

@@ -168,6 +168,17 @@ def test_one_that_crashes_keeps_to_its_fail_mode(kind: str, on_error: Any) -> No
 
 
 @every_stream
+def test_one_that_crashes_over_its_words_refuses_all_the_same(kind: str) -> None:
+    class Wordless(NoDigits):
+        def __call__(self, value: Any, /) -> CheckVerdict:
+            raise LookupError(value)
+
+    model = guarded(kind, ["1234 at once"], checks=(Wordless(),))
+    with pytest.raises(OutputInvalid, match="LookupError"):
+        model()
+
+
+@every_stream
 def test_one_that_hangs_keeps_to_its_fail_mode(kind: str) -> None:
     class Hangs(Digits):
         def spans(self, text: str, /) -> Iterator[Span]:
