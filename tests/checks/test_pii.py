@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -148,8 +150,8 @@ def test_what_cannot_be_looked_into_fails(action: Any) -> None:
     assert verdict == "it cannot be looked into: it is neither text nor data but object"
 
 
-@pytest.mark.parametrize("value", [None, 1, 2.5, True])
-def test_numbers_pass(value: Any) -> None:
+@pytest.mark.parametrize("value", [None, 1, 2.5, True, Decimal("1.5"), date(1990, 5, 17)])
+def test_what_is_no_text_passes(value: Any) -> None:
     assert Pii()(value) is None
 
 

@@ -29,6 +29,9 @@ email | full width：ｊｏｈｎ＠ｅｘａｍｐｌｅ．ｃｏｍ | ｊｏ�
 email | john (at) example (dot) com
 email | jane [at] mail [dot] example [dot] org
 email | user@xn--mller-kva.de
+email | ?mail=ana%40example.com&x | ana%40example.com
+email | {"a": "Hi\\nana@example.com"} | ana@example.com
+email | {"a": "j\\u00f6rg@example.com"} | j\\u00f6rg@example.com
 phone | +1 415 555 2671
 phone | (+1) 415-555-2671
 phone | +14155552671, | +14155552671
@@ -71,6 +74,8 @@ phone | "phone": "415-555-2671" | 415-555-2671
 phone | ＋１ ４１５ ５５５ ２６７１
 phone | ٠٤١٢ ٣٤٥ ٦٧٨
 phone | 415‑555‑2671
+phone | _415-555-2671_ | 415-555-2671
+phone | "Call\\n415-555-2671\\n" | 415-555-2671
 card | 4242424242424242
 card | 4242 4242 4242 4242
 card | 4242-4242-4242-4242, 12/29 | 4242-4242-4242-4242

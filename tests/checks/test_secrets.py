@@ -74,6 +74,8 @@ FOUND: list[tuple[str, str, str]] = [
     ("password", "my password is Corr3ctHorse and", "Corr3ctHorse"),
     ("password", '{"password": "pa$$w0rd"}', "pa$$w0rd"),
     ("password", "Server=x;Pwd=Zx9!kkL2;", "Zx9!kkL2"),
+    ("password", r'{"a": "{\"password\": \"hunter2!\"}"}', "hunter2!"),
+    ("password", r'"line\npassword=hunter2!\n"', "hunter2!"),
     ("assigned_key", 'api_key = "' + MIXED + '"', MIXED),
     (
         "assigned_key",

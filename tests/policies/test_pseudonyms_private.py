@@ -185,6 +185,29 @@ def test_a_cancelled_call_forgets_and_is_cancelled() -> None:
     assert len(kept) == 1
 
 
+def test_a_stream_whose_reader_is_cancelled_forgets() -> None:
+    waiting = asyncio.Event()
+
+    @reliai.reliable(Guard(PII))
+    async def ask(prompt: str) -> AsyncIterator[str]:
+        yield "<EMA"  # may be a token: nothing is delivered yet
+        waiting.set()
+        await asyncio.sleep(60)
+
+    async def main() -> None:
+        async def read() -> None:
+            async for _ in ask(SAID):
+                pass
+
+        task = asyncio.create_task(read())
+        await waiting.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
 def test_an_interrupted_call_forgets() -> None:
     def answer(_: str) -> str:
         raise KeyboardInterrupt

@@ -58,12 +58,15 @@ class Hidden(NamedTuple):
 
     async def answered(self, proceed: Proceed) -> Outcome:
         """The outcome of the call, with what stood there in the place of the pseudonyms."""
-        call, names = self
         try:
-            outcome = await proceed(call)
+            return await self._answered(proceed)
         except BaseException:
-            names.clear()
+            self.names.clear()
             raise
+
+    async def _answered(self, proceed: Proceed) -> Outcome:
+        call, names = self
+        outcome = await proceed(call)
         if outcome.error is not None or not names.count:
             names.clear()
             return outcome

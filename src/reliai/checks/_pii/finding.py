@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CONTEXT", "Finder", "Groups", "Hit", "Subject", "resolved", "words"]
 
+_JOINTS: Final = "-._"
+"""What joins two parts of one word; at its edge it is a full stop, a dash or an emphasis."""
+
 _EAST: Final = "\u2e80"
 """The first character of the scripts that put no blanks between words."""
 
@@ -123,12 +126,12 @@ class Subject:
     def apart_before(self, start: int) -> bool:
         """Whether nothing that belongs to the same word stands before `start`."""
         before = self.before(start)
-        return not _wordlike(self.before(start - 1) if before in "-." else before)
+        return not _wordlike(self.before(start - 1) if before in _JOINTS else before)
 
     def apart_after(self, end: int) -> bool:
         """Whether nothing that belongs to the same word stands after `end`."""
         after = self.after(end)
-        if after in "-.":
+        if after in _JOINTS:
             beyond = self.after(end + 1)
             return not (beyond.isdigit() if after == "." else _wordlike(beyond))
         return not _wordlike(after)
@@ -136,7 +139,7 @@ class Subject:
 
 def _wordlike(char: str) -> bool:
     """Letters of scripts that write words apart. Chinese and Japanese stand beside anything."""
-    return char == "_" or (char.isalnum() and char < _EAST)
+    return char.isalnum() and char < _EAST
 
 
 Finder: TypeAlias = "Callable[[Subject], Iterable[Hit]]"

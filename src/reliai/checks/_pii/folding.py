@@ -6,6 +6,7 @@ of its own (zero-width characters) stays: `HiddenText` is the check for that.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 __all__ = ["fold"]
@@ -30,6 +31,19 @@ _TABLE: Final = {
 }
 
 
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|[nrtbf/\"'\\])")
+"""An escape of JSON and of most programming languages."""
+
+
 def fold(text: str) -> str:
-    """`text` in plain characters; as long as it was."""
+    """`text` in plain characters, escapes as what they stand for; as long as it was."""
+    if "\\" in text:
+        text = _ESCAPE.sub(_meant, text)
     return text if text.isascii() else text.translate(_TABLE)
+
+
+def _meant(match: re.Match[str]) -> str:
+    r"""Blanks, so that the n of a `\n` belongs to no word; of an escaped letter, that letter."""
+    code = match[1]
+    char = chr(int(code, 16)) if code else " "
+    return (char if char.isalpha() else " ") * len(match[0])

@@ -18,7 +18,7 @@ __all__ = ["emails", "ips", "macs", "url_logins"]
 _LETTER: Final = r"a-zA-Z\u00c0-\u0dff\u1e00-\u1fff"
 _LABEL: Final = rf"[{_LETTER}0-9](?:[{_LETTER}0-9-]{{0,61}}[{_LETTER}0-9])?"
 _DOMAIN: Final = rf"(?:{_LABEL}\.){{1,8}}(?:[{_LETTER}]{{2,24}}|xn--[a-z0-9-]{{2,58}})"
-_AFTER_AT: Final = re.compile(rf"@({_DOMAIN})(?![{_LETTER}0-9_])")
+_DOMAIN_AFTER: Final = re.compile(rf"({_DOMAIN})(?![{_LETTER}0-9_])")
 _SPELT: Final = re.compile(
     rf"(?<![\w.+-])([\w.+-]{{1,64}}) ?[\[({{<] ?at ?[\])}}>] ?"
     rf"({_LABEL}(?: ?(?:\.|[\[({{<] ?(?:dot|punkt|punto|point) ?[\])}}>]) ?{_LABEL}){{1,4}})",
@@ -34,15 +34,17 @@ _LOCAL_LIMIT: Final = 64
 def emails(subject: Subject) -> Iterator[Hit]:
     """Mail addresses, of international domains too, and those spelt "name (at) host (dot) org"."""
     text = subject.text
-    at = text.find("@")
-    logins = {hit.end for hit in url_logins(subject)} if at >= 0 else ()
-    while at >= 0:
-        match = None if at in logins else _AFTER_AT.match(text, at)
-        if match is not None:
-            start = _local_start(text, at)
-            if start < at and not _is_other(text, start, at, match):
-                yield Hit(start, match.end(), "email")
-        at = text.find("@", at + 1)
+    logins = {hit.end for hit in url_logins(subject)} if "@" in text else ()
+    for sign in ("@", "%40"):
+        at = text.find(sign)
+        while at >= 0:
+            after = at + len(sign)
+            match = None if at in logins else _DOMAIN_AFTER.match(text, after)
+            if match is not None:
+                start = _local_start(text, at)
+                if start < at and not _is_other(text, start, at, match):
+                    yield Hit(start, match.end(), "email")
+            at = text.find(sign, after)
     bracketed = "(" in text or "[" in text or "{" in text or "<" in text
     if bracketed and any(spelt in subject.lower for spelt in _MAYBE_SPELT):
         for match in _SPELT.finditer(text):

@@ -25,6 +25,8 @@ __all__ = [
 
 _KEY: Final = "<key>"
 _PLAIN: Final = frozenset({int, float, bool, complex, bytes, bytearray, type(None)})
+_NUMBERS: Final = frozenset({"datetime", "decimal", "fractions", "uuid"})
+"""Modules whose objects are numbers, times and the like: no text stands in them."""
 _ENCODED: Final = ";base64,"
 _MEDIA_KEYS: Final = frozenset({"media_type", "mime_type", "mimeType", "format", "mediaType"})
 
@@ -165,8 +167,9 @@ def is_opaque(value: object) -> bool:
     """Whether it is an object that cannot be looked into."""
     if isinstance(value, bytes | bytearray):
         return True
+    kind = type(value)
     builtin = isinstance(value, str | dict | list | tuple | set | frozenset)
-    return not (builtin or type(value) in _PLAIN or _is_known(type(value)))
+    return not (builtin or kind in _PLAIN or kind.__module__ in _NUMBERS or _is_known(kind))
 
 
 def _is_known(kind: Any) -> bool:
