@@ -54,91 +54,78 @@ KINDS: dict[str, tuple[float, tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
             ),
             rf"\b(?:ignore|disregard|forget|override|bypass) {_ALL}(?:your )(?:own )?{_RULES}\b",
             (
-                rf"\b(?:ignore|disregard|forget) {_ALL}{_RULES} (?:above|before|you (?:were"
-                rf"|have been) given"
-                rf"|given (?:to you|above|before|earlier))\b"
+                rf"\b(?:ignore|disregard|forget) {_ALL}{_RULES} (?:above|before|you (?:were|have "
+                rf"been) given|given (?:to you|above|before|earlier))\b"
             ),
             (
-                r"\b(?:ignore|disregard|forget) (?:everything|all|anything"
-                r"|whatever) (?:that )?(?:is |was )?"
-                r"(?:above|before this|prior to this|you (?:were|have been|have|ve been) (?:told"
-                r"|taught|given"
-                r"|instructed)|you know about your)\b"
+                r"\b(?:ignore|disregard|forget) (?:everything|all|anything|whatever) (?:that )?"
+                r"(?:is |was )?(?:above|before this|prior to this|you (?:were|have been|have|ve "
+                r"been) (?:told|taught|given|instructed)|you know about your)\b"
             ),
             (
                 r"\bdo not (?:follow|obey|listen to) (?:the |your |any )?(?:previous|prior|above"
                 r"|system|original|developer)\b"
             ),
             (
-                rf"\b(?:stop|quit) (?:following|obeying) (?:the |your |any "
-                rf"|all )*(?:{_EARLIER} )*{_RULES}\b"
+                rf"\b(?:stop|quit) (?:following|obeying) (?:the |your |any |all )*(?:{_EARLIER} "
+                rf")*{_RULES}\b"
             ),
             # German, French, Spanish, Italian, Portuguese, Dutch
             (
-                r"\b(?:ignorier\w*|vergiss|missachte\w*|vergessen sie"
-                r"|überschreibe) (?:bitte )?(?:alle\w* |die |"
-                r"deine |ihre |sämtliche )*(?:vorherigen|bisherigen|obigen|früheren|vorigen"
-                r"|vorangegangenen"
-                r"|ursprünglichen) (?:\w+ )?(?:anweisungen|instruktionen|regeln|vorgaben|befehle"
-                r"|anweisung)\b"
+                r"\b(?:ignorier\w*|vergiss|missachte\w*|vergessen sie|überschreibe) (?:bitte )?"
+                r"(?:alle\w* |die |deine |ihre |sämtliche )*(?:vorherigen|bisherigen|obigen"
+                r"|früheren|vorigen|vorangegangenen|ursprünglichen) (?:\w+ )?(?:anweisungen"
+                r"|instruktionen|regeln|vorgaben|befehle|anweisung)\b"
             ),
             (
-                r"\b(?:ignore[zrs]?|oublie[zrs]?|ne tiens pas compte de"
-                r"|ne tenez pas compte de) (?:toutes? |tous "
-                r"|les |tes |vos |des |ces )*(?:instructions?|consignes?|règles|directives) "
-                r"(?:\w+ )?(?:précédentes?|antérieures?|ci-dessus|initiales?|reçues|du système)"
+                r"\b(?:ignore[zrs]?|oublie[zrs]?|ne tiens pas compte de|ne tenez pas compte de) "
+                r"(?:toutes? |tous |les |tes |vos |des |ces )*(?:instructions?|consignes?|règles"
+                r"|directives) (?:\w+ )?(?:précédentes?|antérieures?|ci-dessus|initiales?|reçues"
+                r"|du système)"
             ),
             (
                 r"\b(?:ignora|ignore|olvida|olvide|omite|descarta) (?:todas? |todos |las |los |tus "
-                r"|sus |cualquier )*"
-                r"(?:instrucciones?|instrucción|reglas|indicaciones|órdenes"
-                r"|directrices) (?:\w+ )?(?:anteriores?"
-                r"|previas?|de arriba|iniciales|del sistema)"
+                r"|sus |cualquier )*(?:instrucciones?|instrucción|reglas|indicaciones|órdenes"
+                r"|directrices) (?:\w+ )?(?:anteriores?|previas?|de arriba|iniciales|del sistema)"
             ),
             (
-                r"\b(?:ignora|ignori|dimentica|dimentichi) (?:tutte |tutti |le |gli |i |tue "
-                r"|sue )*(?:istruzioni"
-                r"|regole|indicazioni|direttive) (?:\w+ )?(?:precedenti|iniziali|di prima|sopra)"
+                r"\b(?:ignora|ignori|dimentica|dimentichi) (?:tutte |tutti |le |gli |i |tue |sue )*"
+                r"(?:istruzioni|regole|indicazioni|direttive) (?:\w+ )?(?:precedenti|iniziali|di "
+                r"prima|sopra)"
             ),
             (
                 r"\b(?:ignore|ignora|esqueça|esquece|desconsidere) (?:todas |todos |as |os |suas "
-                r"|seus |quaisquer )*"
-                r"(?:instruções|regras|orientações|diretrizes) (?:\w+ )?(?:anteriores|prévias|acima"
-                r"|iniciais)"
+                r"|seus |quaisquer )*(?:instruções|regras|orientações|diretrizes) (?:\w+ )?"
+                r"(?:anteriores|prévias|acima|iniciais)"
             ),
             (
                 r"\b(?:negeer|vergeet) (?:alle |de |je |uw |al je )*(?:vorige|eerdere|voorgaande"
-                r"|bovenstaande) "
-                r"(?:instructies|regels|opdrachten)"
+                r"|bovenstaande) (?:instructies|regels|opdrachten)"
             ),
             # Polish, Turkish, Russian, Ukrainian
             (
-                r"\b(?:zignoruj|ignoruj|zapomnij o?) (?:wszystkie |wszystkich |swoje "
-                r"|te )*(?:poprzednie|poprzednich|"
-                r"wcześniejsze|powyższe) (?:instrukcje|polecenia|zasady|instrukcjach)"
+                r"\b(?:zignoruj|ignoruj|zapomnij o?) (?:wszystkie |wszystkich |swoje |te )*"
+                r"(?:poprzednie|poprzednich|wcześniejsze|powyższe) (?:instrukcje|polecenia|zasady"
+                r"|instrukcjach)"
             ),
             (
-                r"\b(?:önceki|yukarıdaki) (?:tüm |bütün )?(?:talimatları|kuralları"
-                r"|yönergeleri)\w* (?:yok say|unut"
-                r"|görmezden gel|dikkate alma)"
+                r"\b(?:önceki|yukarıdaki) (?:tüm |bütün )?(?:talimatları|kuralları|yönergeleri)\w* "
+                r"(?:yok say|unut|görmezden gel|dikkate alma)"
             ),
             (
-                r"(?:игнорируй\w*|забудь\w*|проигнорируй\w*|отбрось) (?:все |всё |свои |мои "
-                r"|любые )*(?:предыдущ\w+|"
-                r"прежн\w+|вышеуказанн\w+|ранее|прошл\w+) (?:\w+ )?(?:инструкц\w+|указани\w+"
-                r"|правил\w+)"
+                r"(?:игнорируй\w*|забудь\w*|проигнорируй\w*|отбрось) (?:все |всё |свои |мои |любые "
+                r")*(?:предыдущ\w+|прежн\w+|вышеуказанн\w+|ранее|прошл\w+) (?:\w+ )?(?:инструкц\w+"
+                r"|указани\w+|правил\w+)"
             ),
             # Chinese, Japanese, Korean
             (
-                r"(?:忽略|无视|忘记|忽視|無視|忘掉|不要理会)(?:掉)?(?:你)?(?:所有|全部"
-                r"|一切)?(?:的)?(?:之前|以上|先前|上面|前面|此前"
-                r"|上述|系统)(?:的)?(?:所有|全部)?(?:的)?(?:指令|指示|规则|提示|要求|命令|說明|说明"
-                r"|规定)"
+                r"(?:忽略|无视|忘记|忽視|無視|忘掉|不要理会)(?:掉)?(?:你)?(?:所有|全部|一切)?"
+                r"(?:的)?(?:之前|以上|先前|上面|前面|此前|上述|系统)(?:的)?(?:所有|全部)?(?:的)?"
+                r"(?:指令|指示|规则|提示|要求|命令|說明|说明|规定)"
             ),
             (
                 r"(?:これまで|以前|上記|前|今まで)の(?:すべての|全ての)?(?:指示|命令|ルール"
-                r"|プロンプト|指令)(?:を|は)(?:すべて|全て)?"
-                r"(?:無視|忘れ)"
+                r"|プロンプト|指令)(?:を|は)(?:すべて|全て)?(?:無視|忘れ)"
             ),
             (
                 r"(?:이전|위|앞|지금까지)의?\s?(?:모든\s?)?(?:지시|명령|지침|규칙"
@@ -146,12 +133,12 @@ KINDS: dict[str, tuple[float, tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
             ),
             # Arabic, Hindi
             (
-                r"(?:تجاهل|انس|انسَ) (?:جميع |كل |كافة )?(?:ال)?(?:تعليمات|أوامر"
-                r"|قواعد)(?:ك)? (?:ال)?(?:سابقة|أعلاه|السابقه)"
+                r"(?:تجاهل|انس|انسَ) (?:جميع |كل |كافة )?(?:ال)?(?:تعليمات|أوامر|قواعد)(?:ك)? "
+                r"(?:ال)?(?:سابقة|أعلاه|السابقه)"
             ),
             (
-                r"(?:पिछले|पहले के|ऊपर दिए) (?:गए )?(?:सभी |सारे )?(?:निर्देशों|निर्देश"
-                r"|नियमों) को (?:अनदेखा|नज़रअंदाज़|भूल)"
+                r"(?:पिछले|पहले के|ऊपर दिए) (?:गए )?(?:सभी |सारे )?(?:निर्देशों|निर्देश|नियमों) को "
+                r"(?:अनदेखा|नज़रअंदाज़|भूल)"
             ),
         ),
     ),
@@ -168,26 +155,22 @@ KINDS: dict[str, tuple[float, tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
         (
             (
                 r"\b(?:reveal|show|print|repeat|output|display|give|tell|disclose|leak|expose|dump"
-                r"|return|share|write"
-                r"|recite|summari[sz]e|translate|copy)(?: me| us| out| back)* (?:all |exactly "
-                r"|verbatim |word for word )*"
-                r"(?:of )?(?:your|the|its|this) (?:full |entire |exact |complete |own "
-                r"|secret )*(?:system|initial"
-                r"|hidden|original|developer|internal|secret|confidential|pre)[- ]?(?:prompt"
-                r"|instructions|message"
+                r"|return|share|write|recite|summari[sz]e|translate|copy)(?: me| us| out| back)* "
+                r"(?:all |exactly |verbatim |word for word )*(?:of )?(?:your|the|its|this) (?:full "
+                r"|entire |exact |complete |own |secret )*(?:system|initial|hidden|original"
+                r"|developer|internal|secret|confidential|pre)[- ]?(?:prompt|instructions|message"
                 r"|rules|configuration|directives|guidelines)\b"
             ),
             (
-                r"\bwhat (?:is|are|was|were|does) (?:your|the) (?:full |exact |entire "
-                r"|secret )*(?:system|initial|hidden|original|developer|confidential) "
-                r"(?:prompt|instructions|message|rules|say)\b"
+                r"\bwhat (?:is|are|was|were|does) (?:your|the) (?:full |exact |entire |secret )*"
+                r"(?:system|initial|hidden|original|developer|confidential) (?:prompt|instructions"
+                r"|message|rules|say)\b"
             ),
             (
                 r"\b(?:repeat|print|output|copy|write out|echo|return) (?:all (?:of )?)?(?:the )?"
-                r"(?:text|words|content"
-                r"|everything|lines|sentences|instructions)(?: that (?:is|are|comes?))? (?:above"
-                r"|before this"
-                r"|you were given|starting with|so far|in your context)"
+                r"(?:text|words|content|everything|lines|sentences|instructions)(?: that (?:is|are"
+                r"|comes?))? (?:above|before this|you were given|starting with|so far|in your "
+                r"context)"
             ),
             (
                 r"\b(?:everything|the text|all text) above (?:this line )?(?:verbatim|word for word"
@@ -195,32 +178,30 @@ KINDS: dict[str, tuple[float, tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
             ),
             (
                 r"\b(?:zeig|zeige|nenne|verrate|gib)(?: mir| uns)? (?:bitte )?(?:deinen|ihren|den"
-                r"|deine|ihre) "
-                r"(?:\w+ )?(?:system-?prompt|systemanweisung\w*|systemnachricht"
+                r"|deine|ihre) (?:\w+ )?(?:system-?prompt|systemanweisung\w*|systemnachricht"
                 r"|ursprünglichen anweisungen)"
             ),
             (
                 r"\b(?:montre|révèle|affiche|donne|répète)(?:z)?(?:-moi| moi)? (?:ton|votre|le|tes"
-                r"|vos|les) "
-                r"(?:prompt système|instructions (?:système|initiales|cachées)|message système)"
+                r"|vos|les) (?:prompt système|instructions (?:système|initiales|cachées)|message "
+                r"système)"
             ),
             (
                 r"\b(?:muestra|muéstrame|revela|dime|imprime|repite)(?:me)? (?:tu|su|el|tus|sus"
-                r"|las) (?:prompt (?:del |de )?"
-                r"sistema|instrucciones (?:del sistema|iniciales|ocultas)|mensaje del sistema)"
+                r"|las) (?:prompt (?:del |de )?sistema|instrucciones (?:del sistema|iniciales"
+                r"|ocultas)|mensaje del sistema)"
             ),
             (
                 r"(?:покажи|раскрой|выведи|повтори|напиши) (?:мне )?(?:свой|твой|ваш|свои"
-                r"|системн\w+) (?:системн\w+ )?"
-                r"(?:промпт|инструкц\w+|подсказк\w+)"
+                r"|системн\w+) (?:системн\w+ )?(?:промпт|инструкц\w+|подсказк\w+)"
             ),
             (
-                r"(?:显示|告诉我|输出|打印|泄露|重复|透露|說出|给我看)(?:出)?(?:你"
-                r"|您)?(?:的)?(?:系统|初始|隐藏|原始|系統)(?:的)?(?:提示词?|指令|消息|設定|设定)"
+                r"(?:显示|告诉我|输出|打印|泄露|重复|透露|說出|给我看)(?:出)?(?:你|您)?(?:的)?"
+                r"(?:系统|初始|隐藏|原始|系統)(?:的)?(?:提示词?|指令|消息|設定|设定)"
             ),
             (
-                r"(?:システム|初期|隠された)(?:の)?(?:プロンプト|指示"
-                r"|メッセージ)を?(?:そのまま)?(?:見せ|表示|教え|出力|繰り返)"
+                r"(?:システム|初期|隠された)(?:の)?(?:プロンプト|指示|メッセージ)を?(?:そのまま)?"
+                r"(?:見せ|表示|教え|出力|繰り返)"
             ),
             (
                 r"(?:시스템|초기|숨겨진)\s?(?:프롬프트|지시|메시지)\S{0,3}\s?(?:보여|알려|출력|공개"
@@ -240,29 +221,24 @@ KINDS: dict[str, tuple[float, tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
         ),
         (
             (
-                r"\b(?:you are|you re|act as|pretend to be|become|behave as|simulate"
-                r"|roleplay as)(?: now| going to be)*"
-                r" (?:an? |the )*(?:dan\b|do anything now|jailbroken|unrestricted|unfiltered"
-                r"|uncensored|amoral|evil"
-                r"|unlimited|unaligned|rogue)"
+                r"\b(?:you are|you re|act as|pretend to be|become|behave as|simulate|roleplay as)"
+                r"(?: now| going to be)* (?:an? |the )*(?:dan\b|do anything now|jailbroken"
+                r"|unrestricted|unfiltered|uncensored|amoral|evil|unlimited|unaligned|rogue)"
             ),
             r"\bdo anything now\b|\bjailbreak(?:ed)? mode\b|\bgod mode enabled\b",
             (
-                r"\b(?:you are (?:now )?in|you (?:will |must )?(?:now )?enter|enter into"
-                r"|activate your|switch yourself to)(?: the)? (?:developer|debug|admin"
-                r"|maintenance|unrestricted"
-                r"|jailbreak|sudo|root|god|dan) mode\b"
+                r"\b(?:you are (?:now )?in|you (?:will |must )?(?:now )?enter|enter into|activate "
+                r"your|switch yourself to)(?: the)? (?:developer|debug|admin|maintenance"
+                r"|unrestricted|jailbreak|sudo|root|god|dan) mode\b"
             ),
             (
-                r"\b(?:with|have|has|without|no longer have|free (?:from|of)) (?:no |any "
-                r"|all )?(?:ethical |moral |safety "
-                r"|content )+(?:restrictions|guidelines|limitations|filters|constraints|limits"
-                r"|rules|guardrails)\b"
+                r"\b(?:with|have|has|without|no longer have|free (?:from|of)) (?:no |any |all )?"
+                r"(?:ethical |moral |safety |content )+(?:restrictions|guidelines|limitations"
+                r"|filters|constraints|limits|rules|guardrails)\b"
             ),
             (
-                r"\b(?:pretend|imagine|assume)(?: that)? (?:you|there) (?:have|are"
-                r"|has) no (?:restrictions|rules|limits"
-                r"|guidelines|filters|limitations)\b"
+                r"\b(?:pretend|imagine|assume)(?: that)? (?:you|there) (?:have|are|has) no "
+                r"(?:restrictions|rules|limits|guidelines|filters|limitations)\b"
             ),
             r"\byou (?:are no longer|are not) bound by\b|\byou (?:must|will) never refuse\b",
             r"\bdu bist (?:jetzt|nun|ab sofort) (?:dan\b|ein\w* (?:uneingeschränkt|unzensiert)\w*)",
@@ -294,19 +270,17 @@ KINDS: dict[str, tuple[float, tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
         (
             (
                 r"\b(?:do not|don t|never|without) (?:tell|telling|inform|informing|notify"
-                r"|notifying|alert|alerting|mention"
-                r"(?:ing)?(?: this| it)? to|warn|warning|letting) (?:the )?(?:user|human|customer"
-                r"|operator|victim)\b"
+                r"|notifying|alert|alerting|mention(?:ing)?(?: this| it)? to|warn|warning|letting) "
+                r"(?:the )?(?:user|human|customer|operator|victim)\b"
             ),
             r"\bkeep this (?:hidden|secret) from the (?:user|human)\b",
             (
-                r"\bwithout (?:asking|waiting for|requiring) (?:for )?(?:the user s |any "
-                r"|user )?(?:confirmation|approval|permission)\b"
+                r"\bwithout (?:asking|waiting for|requiring) (?:for )?(?:the user s |any |user )?"
+                r"(?:confirmation|approval|permission)\b"
             ),
             (
-                r"\bbefore (?:answering|responding|replying"
-                r"|doing anything else) (?:to )?(?:the user|this)[^.]{0,20}(?:you must|call|send"
-                r"|run|execute)\b"
+                r"\bbefore (?:answering|responding|replying|doing anything else) (?:to )?(?:the "
+                r"user|this)[^.]{0,20}(?:you must|call|send|run|execute)\b"
             ),
         ),
     ),
@@ -323,13 +297,11 @@ KINDS: dict[str, tuple[float, tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
         (
             (
                 r"\b(?:send|post|forward|upload|email|e-mail|transmit|exfiltrate|leak|submit|append"
-                r"|encode)\b[^.\n]{0,40}"
-                r"\b(?:conversation|chat history|api keys?|passwords?|credentials|secrets?|tokens?"
-                r"|system prompt"
-                r"|personal data|private data|emails|contacts|environment variables|user data"
-                r"|session)\b[^.\n]{0,40}"
-                r"\b(?:to|into|in|at|via) (?:the url |this |the following |my )?(?:https?\b|www|url"
-                r"|webhook|server|address|endpoint|[\w.+-]+ ?@)"
+                r"|encode)\b[^.\n]{0,40}\b(?:conversation|chat history|api keys?|passwords?"
+                r"|credentials|secrets?|tokens?|system prompt|personal data|private data|emails"
+                r"|contacts|environment variables|user data|session)\b[^.\n]{0,40}\b(?:to|into|in"
+                r"|at|via) (?:the url |this |the following |my )?(?:https?\b|www|url|webhook|server"
+                r"|address|endpoint|[\w.+-]+ ?@)"
             ),
         ),
     ),
@@ -355,9 +327,9 @@ KINDS: dict[str, tuple[float, tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
             r"\b(?:system|admin|administrator|developer|security) (?:override|alert|notice) ?:",
             (
                 r"\b(?:i am|i m|this is) (?:your |the |an? )?(?:developer|creator|administrator"
-                r"|system admin|openai|anthropic)"
-                r"(?: (?:engineer|staff|team|employee))?[,.]? (?:and )?(?:i |you |please )?(?:need"
-                r"|must|authori[sz]e|order|command|override|grant)"
+                r"|system admin|openai|anthropic)(?: (?:engineer|staff|team|employee))?[,.]? "
+                r"(?:and )?(?:i |you |please )?(?:need|must|authori[sz]e|order|command|override"
+                r"|grant)"
             ),
             (
                 r"\bneue (?:anweisungen|aufgabe) ?:|\bnouvelles (?:instructions|consignes) ?:"
@@ -368,8 +340,8 @@ KINDS: dict[str, tuple[float, tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
                 r"|vous)\b"
             ),
             (
-                r"\ba partir de ahora,? (?:eres|debes|responde|vas)\b|从现在(?:开始"
-                r"|起)[，,]?你(?:是|要|必须|只)"
+                r"\ba partir de ahora,? (?:eres|debes|responde|vas)\b|从现在(?:开始|起)[，,]?你"
+                r"(?:是|要|必须|只)"
             ),
         ),
     ),
