@@ -42,24 +42,23 @@ _SORRY = r"""(?:(?:unfortunately|regrettably|regretfully|oh|well|hmm|hi|hello|th
     inconvenience))?[,.;:\s-]*(?:but|however|that)?[,\s]*)?"""
 _AS_A_MODEL = r"(?:as|being)\ an?\ (?:\w+\ ){0,2}(?:ai|language\ model|assistant)[^,.]{0,60},?\s*"
 _CANNOT = r"""(?:(?:simply|just|really|also|unfortunately|still)\ )?(?:can't|cannot|can\ not|won't|
-    will\ not|(?:am|'m|are|'re)\ (?:not\ (?:able|allowed|permitted|willing|comfortable
-    |in\ a\ position
-    )\ ?(?:to|with)?|unable\ to|going\ to\ have\ to\ decline\ to)|
+    will\ not|(?:am|'m|are|'re)\ (?:not\ (?:able|allowed|permitted|willing|comfortable|
+    in\ a\ position)\ ?(?:to|with)?|unable\ to|going\ to\ have\ to\ decline\ to)|
     (?:must|have\ to|need\ to|will\ have\ to)\ (?:respectfully\ |politely\ )?decline\ to)
     \ (?:be\ able\ to\ )?(?:directly\ |ethically\ |in\ good\ conscience\ )?"""
 _IT = r"""(?:your\ request|the\ request\w*|requests?|what\ you|such|(?:that|this|these|those|it)
-    (?=\s*[.,;:!?)—-]|\s*\Z|\s+(?:requests?|questions?|tasks?|topics?|types?|kinds?|sorts?
-    |because|as|since|but|
-    or|and|content|activit\w+|behavio\w+|information|instructions|query|prompt|subject|due|for
-    |in|here|any|way|directly|further)\b)
+    (?=\s*[.,;:!?)—-]|\s*\Z|\s+(?:requests?|questions?|tasks?|topics?|types?|kinds?|sorts?|
+    because|as|since|but|or|and|content|activit\w+|behavio\w+|information|instructions|query|
+    prompt|subject|due|for|in|here|any|way|directly|further)\b)
     )\b"""
 _HELP = rf"""(?:help|assist|support|comply|engage|continue|proceed|participate|accommodate|helping|
     assisting|engaging|be\ of\ (?:help|assistance))(?:\ you)?(?:\ any\ further)?
     (?:\s*[.!]|\ (?:with|in|on|to|by)\ (?:{_IT}|\w+ing\b|any\w*\ (?:of\ )?{_IT}|anything\b|illegal|
     harmful|unethical))"""
-_GIVE = rf"""(?:provide|provid|giv|offer|share|shar|creat|create|generate|generat|write|
-    writ|produc|produce|complet|complete|fulfil|fulfill|answer|discuss|do|give|perform|carry\ out|
-    respond\ to|reveal|disclose|promote|facilitate)(?:ing)?(?:\ you(?:\ with)?)?\ (?:{_IT}|any\ such|anything\ (?:that|like)|
+_GIVE = rf"""(?:provide|provid|giv|offer|share|shar|creat|create|generate|generat|
+    write|writ|produc|produce|complet|complete|fulfil|fulfill|answer|discuss|do|give|perform|carry\ out|
+    respond\ to|reveal|disclose|promote|facilitate)(?:ing)?(?:\ you(?:\ with)?)?
+    \ (?:{_IT}|any\ such|anything\ (?:that|like)|
     (?:(?:any|specific|detailed|step-by-step|explicit|the)\ )*(?:instructions|guidance|assistance|
     content|information|advice|details|help)\ (?:on\ how|on|for|about|that|to|with|
     regarding|of)\b)"""
