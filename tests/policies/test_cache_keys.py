@@ -459,6 +459,37 @@ def test_defaults_are_as_good_as_given(args: tuple[str, ...], kwargs: dict[str, 
     assert counted.calls == 1
 
 
+def with_defaults(a: str, b: str = "b", c: float = 0.2, d: str | None = None) -> None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [
+        (("a", "b"), {}),
+        (("a", "b", 0.2), {}),
+        (("a", "b", 0.2, None), {}),
+        ((), {"a": "a", "c": 0.2}),
+    ],
+)
+def test_defaults_that_are_no_text_are_as_good_as_given(args: Any, kwargs: Any) -> None:
+    counted = Counted(with_defaults)
+    counted.ask("a")
+    counted.ask(*args, **kwargs)
+    assert counted.calls == 1
+    counted.ask("a", "c")
+    counted.ask("a", "b", 0)
+    assert counted.calls == 3
+
+
+def test_a_default_that_was_changed_is_another_argument() -> None:
+    given: list[int] = []
+    counted = Counted(lambda a, b=given: list(b))
+    assert counted.ask("a") == []
+    given.append(1)
+    assert counted.ask("a") == [1]
+
+
 def test_arguments_that_star_args_took_in_tell_calls_apart() -> None:
     counted = Counted(positional)
     for args in (("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d"), ("a", "b", "c")):

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from reliai.errors import ConfigurationError
 from reliai.policies._cache_tokens import Opaque, is_opaque, token
+from reliai.policies._cache_values import is_immutable
 from reliai.policies._keys import check_key_fits, key_of
 
 if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.site import Site
 
-__all__ = ["NO_KEY", "TARGET", "TENANT", "key_maker", "plain_width"]
+__all__ = ["NO_KEY", "TARGET", "TENANT", "key_maker", "plain_tails"]
 
 NO_KEY: Hashable = object()
 """In place of a key: the arguments do not fit the function, which will say so itself."""
@@ -28,19 +29,31 @@ NO_KEY: Hashable = object()
 TENANT: Hashable = object()
 TARGET: Hashable = object()
 _MISSING: Any = object()
+_POSITIONAL = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY}
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def plain_width(site: Site, key: Any) -> int:
-    """How many positional arguments a call has whose key is simply the tuple of them.
+def plain_tails(site: Site, key: Any) -> tuple[tuple[Hashable, ...] | None, ...]:
+    """What the key of a call has besides its arguments, by the number of those, if all are text.
 
-    That is so when they are all text; 0 when it never is.
+    They are passed by position, and the defaults of the others make up the tail. None, or nothing
+    at that place, where it is not as simple as that.
     """
-    parameters = site.signature.parameters.values()
-    simple = all(
-        p.kind is p.POSITIONAL_OR_KEYWORD or p.kind is p.POSITIONAL_ONLY for p in parameters
-    )
-    return len(parameters) if simple and key is None else 0
+    parameters = list(site.signature.parameters.values())
+    kinds = {parameter.kind for parameter in parameters}
+    if key is not None or not kinds <= _POSITIONAL:
+        return ()
+    tails: list[tuple[Hashable, ...] | None] = [()]
+    for parameter in reversed(parameters):
+        after, default = tails[0], parameter.default
+        if after is None or default is parameter.empty or not is_immutable(default):
+            tails.insert(0, None)
+            continue
+        try:
+            tails.insert(0, (token(default), *after))
+        except Opaque:
+            tails.insert(0, None)
+    return tuple(tails)
 
 
 def key_maker(site: Site, key: Any, what: str) -> Callable[[Call], Hashable]:

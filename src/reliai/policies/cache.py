@@ -11,7 +11,7 @@ from reliai import clock
 from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
 from reliai.errors import ConfigurationError
-from reliai.policies._cache_keys import NO_KEY, TENANT, key_maker, plain_width
+from reliai.policies._cache_keys import NO_KEY, TENANT, key_maker, plain_tails
 from reliai.policies._cache_serving import Desk
 from reliai.policies._cache_shelf import Shelf
 from reliai.policies._cache_switch import BYPASS, REFRESH, Switch, switched
@@ -107,7 +107,7 @@ class Cache(Policy):
         self._shelves: list[Shelf] = []
         self._desk: Desk | None = None
         self._keyed: Callable[[Call], Hashable] = _no_key
-        self._width = -1
+        self._tails: tuple[tuple[Hashable, ...] | None, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         given = super().describe()
@@ -125,7 +125,7 @@ class Cache(Policy):
         bound._bound = WeakSet()  # noqa: SLF001  the copy is ours
         bound._shelves = []  # noqa: SLF001
         bound._keyed = key_maker(site, self.key, "Cache")  # noqa: SLF001
-        bound._width = plain_width(site, self.key)  # noqa: SLF001
+        bound._tails = plain_tails(site, self.key)  # noqa: SLF001
         bound._desk = Desk(  # noqa: SLF001
             site,
             ttl=self.ttl,
@@ -146,11 +146,10 @@ class Cache(Policy):
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         return await self.link(proceed)(call)
 
-    def link(self, proceed: Proceed) -> Proceed:
+    def link(self, proceed: Proceed) -> Proceed:  # noqa: C901  the hot path, in one piece
         """`run` for the engine: a hit needs no coroutine."""
-        desk, keyed, width, ttl, identity = (
-            self._desk, self._keyed, self._width, self.ttl, self._identity,
-        )  # fmt: skip
+        desk, keyed, tails = self._desk, self._keyed, self._tails
+        ttl, identity, simple = self.ttl, self._identity, len(self._tails)
         assert desk is not None  # noqa: S101  bound by the engine
         first = self._shelves[0]
         hit, missed = desk.hit, desk.missed
@@ -160,14 +159,18 @@ class Cache(Policy):
             shelf = first if first.clock is time else self._shelf(time)
             # The path of nearly every hit: arguments that are all text are their own key.
             args = call.args
+            given = len(args)
+            tail = tails[given] if given < simple and not call.kwargs else None
             key: Hashable = None
-            if len(args) == width and not call.kwargs and call.primary:
+            if tail is not None and call.primary:
                 for value in args:
                     if type(value) is not str:
                         break
                 else:
+                    key = args + tail if tail else args
                     tenant = call.ambient.tenant
-                    key = args if tenant is None else (TENANT, tenant, args)
+                    if tenant is not None:
+                        key = (TENANT, tenant, key)
             if key is None:
                 try:
                     key = keyed(call)
