@@ -55,9 +55,9 @@ _HELP = rf"""(?:help|assist|support|comply|engage|continue|proceed|participate|a
     assisting|engaging|be\ of\ (?:help|assistance))(?:\ you)?(?:\ any\ further)?
     (?:\s*[.!]|\ (?:with|in|on|to|by)\ (?:{_IT}|\w+ing\b|any\w*\ (?:of\ )?{_IT}|anything\b|illegal|
     harmful|unethical))"""
-_GIVE = rf"""(?:provide|provid|giv|offer|share|shar|creat|create|generate|generat|
-    write|writ|produc|produce|complet|complete|fulfil|fulfill|answer|discuss|do|give|perform|carry\ out|
-    respond\ to|reveal|disclose|promote|facilitate)(?:ing)?(?:\ you(?:\ with)?)?
+_GIVE = rf"""(?:provide|provid|giv|offer|share|shar|creat|create|generate|generat|write|
+    writ|produc|produce|complet|complete|fulfil|fulfill|answer|discuss|do|give|perform|
+    carry\ out|respond\ to|reveal|disclose|promote|facilitate)(?:ing)?(?:\ you(?:\ with)?)?
     \ (?:{_IT}|any\ such|anything\ (?:that|like)|
     (?:(?:any|specific|detailed|step-by-step|explicit|the)\ )*(?:instructions|guidance|assistance|
     content|information|advice|details|help)\ (?:on\ how|on|for|about|that|to|with|
