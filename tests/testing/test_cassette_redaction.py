@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reliai
-from reliai.checks import MaxLength
-from reliai.checks.pii import Pii
+from reliai.checks import MaxLength, Pii
 from reliai.errors import ConfigurationError
 from reliai.testing import CassetteError, CassetteMismatch, ScriptedModel, cassette
 from reliai.testing._cassette.redaction import MASK, Redactor
