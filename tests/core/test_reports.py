@@ -160,8 +160,9 @@ class TestReadAStream:
                 yield event["choices"][0]["delta"]["content"]
 
         got: list[str] = []
-        with pytest.raises(StreamInterrupted):
+        with pytest.raises(StreamInterrupted) as caught:
             got.extend(ask())
+        assert caught.value.partial == "hello"
         record = recorded(ask)
         assert record.error is not None
         assert record.error.kind == "connection"

@@ -486,6 +486,28 @@ class TestLimits:
         assert caught.value.layer == "first_chunk"
 
 
+class TestForeign:
+    """Events of the user's own that begin like a provider's."""
+
+    EVENTS = ({"type": "ping"}, {"type": "message_start"}, {"type": "token", "text": "a"})
+
+    def test_they_are_not_held_back(self) -> None:
+        with virtual_clock() as clock:
+
+            def slowly() -> Iterator[Any]:
+                for event in [*self.EVENTS, *self.EVENTS[2:] * 5]:
+                    clock.sleep(1)
+                    yield event
+
+            asked = Asked("generator", streams=[slowly()])
+            asked()
+        assert asked.record.time_to_first_chunk == 3
+
+    @every_way
+    def test_they_need_no_providers_end(self, way: str) -> None:
+        assert Asked(way, streams=[self.EVENTS])() == list(self.EVENTS)
+
+
 class TestNested:
     def test_an_outer_call_does_not_count_the_events_of_an_inner_one(self) -> None:
         meter = Counted()

@@ -38,6 +38,8 @@ class Reading:
         reader: what sums the events.
         ahead: chunks read and not yet delivered.
         counted: whether a call inside this one, or `read`, counts the usage of this stream.
+        mixed: whether chunks of another form are among them: then they are the user's own, and
+            only look like a provider's.
         picked: whether whoever made the stream may have left events away.
         quiet: seconds waited since a chunk last said something, keep-alives in between.
     """
@@ -50,6 +52,7 @@ class Reading:
         "_since",
         "ahead",
         "counted",
+        "mixed",
         "picked",
         "quiet",
         "reader",
@@ -60,7 +63,7 @@ class Reading:
         self.reader = reader
         self.picked = picked
         self.ahead: deque[Any] = deque()
-        self.counted = False
+        self.counted = self.mixed = False
         self.quiet = 0.0
         self._since = self._asked = call.clock.monotonic()
         self._first = self._last = _NONE
@@ -72,9 +75,8 @@ class Reading:
         Asked after each `hold`.
         """
         reader = self.reader
-        return not (
-            reader.content or reader.finished or reader.failure or len(self.ahead) >= MOST_AHEAD
-        )
+        begun = reader.content or reader.finished or reader.failure is not None
+        return not (begun or self.mixed or len(self.ahead) >= MOST_AHEAD)
 
     def failed(self) -> InStreamError | None:
         """The error that came as an event; None when none did."""
@@ -84,6 +86,8 @@ class Reading:
     def hold(self, chunk: Any) -> None:
         """Read a chunk, and keep it for later delivery."""
         self.reader.feed(chunk)
+        if self.ahead and not self.reader.content:
+            self.mixed = not _same_form(self.reader, chunk)
         self.ahead.append(chunk)
         if self.reader.alive:
             self._since = self._call.clock.monotonic()
@@ -126,6 +130,8 @@ class Reading:
         missed = reader.ending()
         if missed is None or reader.failure is not None:
             return missed
+        if self.mixed:
+            return None
         # A generator may pick events out: then the last one is missing in every stream of it.
         if self.picked and not (reader.whole or target.whole):
             self._call.emit("stream_unfinished", missing=reader.missing)
@@ -147,6 +153,12 @@ def begin_reading(call: Call, chunk: Any, source: Any) -> Reading | None:
     remember(call, reading)
     reading.hold(chunk)
     return reading
+
+
+def _same_form(reader: StreamReader, chunk: Any) -> bool:
+    from reliai.providers import stream_reader  # noqa: PLC0415  loaded by now
+
+    return type(stream_reader(chunk)) is type(reader)
 
 
 def _is_users(source: Any) -> bool:

@@ -233,7 +233,9 @@ class Stream:
         partial: Any = self._partial
         if self._reading is not None:
             partial = self._reading.reader.text
-        elif partial is not None and all(isinstance(chunk, str) for chunk in partial):
+        elif partial is None:
+            partial = getattr(cause, "partial", None)
+        elif all(isinstance(chunk, str) for chunk in partial):
             partial = "".join(partial)
         error = StreamInterrupted(
             f"{cause}, after {self.chunks} chunks were delivered; "

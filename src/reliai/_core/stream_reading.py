@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.record import Attempt, CallRecord
     from reliai.providers import StreamReader
+    from reliai.providers.streams import InStreamError
 
 __all__ = ["StreamReading", "read_stream"]
 
@@ -61,7 +62,7 @@ class StreamReading:
         """Raise the error that came as the last event, which has been delivered."""
         if self._reader is not None and self._reader.failure is not None:
             self.settle()
-            raise self._reader.failure.again()
+            raise self._with_partial(self._reader.failure.again())
 
     def finish(self) -> None:
         """The stream has ended by itself.
@@ -73,9 +74,14 @@ class StreamReading:
         missed = None if self._reader is None else self._reader.ending()
         if missed is not None:
             try:
-                raise missed from None
+                raise self._with_partial(missed) from None
             finally:
                 del missed  # no cycle through the traceback
+
+    def _with_partial(self, error: InStreamError) -> InStreamError:
+        """The error, knowing what had come: a stream of the texts alone keeps none of them."""
+        error.partial = None if self._reader is None else self._reader.text
+        return error
 
     def left(self, record: CallRecord, attempt: Attempt | None) -> None:
         """A call has ended, or an attempt of one: when it is this one's, count what was read."""

@@ -23,9 +23,11 @@ class InStreamError(Exception):
         code: the provider's own word for it, or None.
         type: the provider's category, or None.
         status_code: 200, the status that the stream began with.
+        partial: the text that had come before, where it is known.
     """
 
     status_code = 200
+    partial: str | None = None
 
     def __init__(self, body: dict[str, Any]) -> None:
         super().__init__(body)

@@ -69,6 +69,13 @@ def chat_text(event: object) -> str | None:
     return _said(_first_choice(_unwrapped(event))) or None
 
 
+def _only_text(chunk: object, choice: object) -> bool:
+    """Whether a chunk with text tells nothing else."""
+    return not (
+        dig(choice, "delta", "tool_calls") or dig(choice, "finish_reason") or dig(chunk, "usage")
+    )
+
+
 class ChatReader(StreamReader):
     """Sums the chunks of the first choice."""
 
@@ -84,13 +91,16 @@ class ChatReader(StreamReader):
 
     def _take(self, chunk: object) -> str | None:
         chunk = _unwrapped(chunk)
+        choice = _first_choice(chunk)
+        said = dig(choice, "delta", "content")
+        if said and type(said) is str and self.model is not None and _only_text(chunk, choice):
+            return said  # nearly all chunks: what they lack is slow to ask an SDK's objects for
         self._about(chunk)
         self._usage(chunk)
         error = dig(chunk, "error") or dig(chunk, "x_groq", "error")
         if error:
             self.failure = InStreamError.of({"message": error} if isinstance(error, str) else error)
             self.alive = True
-        choice = _first_choice(chunk)
         if choice is None:
             others = bool(dig(chunk, "choices"))
             self.content = self.alive = others or self.alive
