@@ -75,7 +75,13 @@ def test_a_text_is_as_close_to_itself_as_can_be(text: str) -> None:
     assert Similar(reference, minimum=1)(reference) == Score(1.0)
 
 
-VECTORS: dict[str, list[float]] = {"a": [1, 0], "b": [0.9, 0.1], "c": [0, 1], "d": [-1, 0], "zero": [0, 0]}
+VECTORS: dict[str, list[float]] = {
+    "a": [1, 0],
+    "b": [0.9, 0.1],
+    "c": [0, 1],
+    "d": [-1, 0],
+    "zero": [0, 0],
+}
 
 
 def test_with_a_function_of_vectors_their_cosine_decides() -> None:

@@ -39,7 +39,8 @@ _KINDS = {
     "zero-width character": "\u200b\u2060-\u2065\u206a-\u206f\ufeff\u180e\u17b4\u17b5\u3164\uffa0"
     "\ufff9-\ufffb\U0001d173-\U0001d17a",
 }
-_ANY = re.compile("|".join(f"([{characters}])" for characters in _KINDS.values()))
+_ANY = re.compile("[" + "".join(_KINDS.values()) + "]")
+_KIND = re.compile("|".join(f"([{characters}])" for characters in _KINDS.values()))
 _NAMES = (*_KINDS,)
 
 _FLAGS = re.compile(
@@ -144,7 +145,8 @@ def _hidden(text: str) -> Iterator[tuple[int, str]]:
     """Where a text has hidden characters, and of what kind."""
     flags: set[int] | None = None
     for match in _ANY.finditer(text):
-        position, kind = match.start(), _NAMES[(match.lastindex or 1) - 1]
+        position = match.start()
+        kind = _kind_at(text, position)
         if kind == "tag character":
             if flags is None:
                 flags = {n for flag in _FLAGS.finditer(text) for n in range(*flag.span())}
@@ -153,6 +155,11 @@ def _hidden(text: str) -> Iterator[tuple[int, str]]:
         elif _HONEST.get(kind, _never)(text, position):
             continue
         yield position, kind
+
+
+def _kind_at(text: str, position: int) -> str:
+    found = _KIND.match(text, position)
+    return _NAMES[(found.lastindex if found and found.lastindex else 1) - 1]
 
 
 def _never(_text: str, _position: int) -> bool:
