@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import inspect
 import json
 import threading
+import weakref
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -876,3 +879,71 @@ def test_a_response_without_an_id_is_counted_once_on_replay_too(path: Path) -> N
             ask()
             list(stream())
         assert [record.input_tokens for record in seen] == [10, 10]
+
+
+# --- as a decorator -----------------------------------------------------------------------------
+
+
+def test_it_decorates_a_test(path: Path) -> None:
+    model = Counted()
+
+    @cassette(path)
+    def check(prompt: str) -> Any:
+        return model.ask("plain", prompt)
+
+    assert check("hi") == check("hi") == "hi: answer 1"
+    assert check.__name__ == "check"
+
+
+def test_it_decorates_an_asynchronous_test(path: Path) -> None:
+    model = Counted()
+
+    @cassette(path)
+    async def check(prompt: str) -> str:
+        ask = reliai.reliable(name="ask")(model.answer)
+        await asyncio.sleep(0)
+        return ask(prompt)
+
+    assert [asyncio.run(check("hi")) for _ in range(2)] == ["hi: answer 1"] * 2
+    assert inspect.iscoroutinefunction(check)
+
+
+def test_it_does_not_decorate_what_runs_after_the_call(path: Path) -> None:
+    def check() -> Iterator[int]:
+        yield 1
+
+    with pytest.raises(ConfigurationError, match="use `with cassette"):
+        cassette(path)(check)
+
+
+def test_one_block_may_be_entered_again_and_inside_itself(path: Path) -> None:
+    model = Counted()
+    block = cassette(path, mode="new")
+    with block:
+        with block:
+            model.ask("plain", "hi")
+        model.ask("plain", "ho")
+    with block as tape:
+        model.ask("plain", "hi")
+    assert (tape.replayed, model.calls) == (1, 2)
+
+
+def test_it_leaves_no_cycles_behind(path: Path) -> None:
+    model = Counted()
+    for prompt in ("hi", "ho"):
+        with cassette(path, mode="new"):
+            for kind in KINDS:
+                model.ask(kind, prompt)
+    gc.collect()
+    gc.disable()
+    try:
+        with cassette(path, mode="new") as tape:
+            ask = reliai.reliable(name="ask")(model.answer)
+            for number in range(10):
+                ask(f"new {number}")
+        calls = [weakref.ref(take) for take in tape._takes]
+        del tape
+        assert not any(ref() is not None for ref in calls)
+        assert not [each for each in gc.get_objects() if type(each).__name__ == "Take"]
+    finally:
+        gc.enable()

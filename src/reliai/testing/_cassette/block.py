@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    cast,
+    get_args,
+)
 
 from reliai._core.ambient import ambient, surroundings
 from reliai.errors import ConfigurationError
@@ -23,11 +35,15 @@ from reliai.testing._filters import with_tape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+    from types import TracebackType
 
     from reliai._core.call import Call
     from reliai._core.record import Attempt
 
 __all__ = ["Cassette", "Mode", "cassette"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Mode: TypeAlias = Literal["once", "replay", "record", "new"]
 
@@ -36,7 +52,6 @@ KEY_VARIABLE = "RELIAI_CASSETTE_KEY"
 _TIMES = frozenset({"seconds", "waits"})
 
 
-@contextmanager
 def cassette(
     path: str | os.PathLike[str],
     *,
@@ -47,7 +62,7 @@ def cassette(
     key: str | bytes | None = None,
     speed: float | None = None,
     strict: bool = False,
-) -> Generator[Cassette]:
+) -> Block:
     """Record the guarded calls made inside, once; replay them from then on, without network.
 
     What is recorded is each attempt, below all policies: its arguments, and its answer, stream or
@@ -74,15 +89,89 @@ def cassette(
         strict: whether the block fails at its end when a recording was not used, or when a call
             without one was made and its error kept from the test.
 
-    Yields:
-        What was recorded and replayed so far.
+    Returns:
+        A block for `with`, which gives a `Cassette`; or a decorator of a test, `async def` or not.
 
     Raises:
         ConfigurationError: a setting is none of those above.
         CassetteError: the file cannot be read, or a call cannot be recorded.
         CassetteMismatch: a call was made that the file has no recording of.
     """
-    made = Cassette(path, mode, match, Codec(encode), Redactor(redact, _key(key)), _speed(speed))
+    settings = Settings(
+        Path(path),
+        _mode(mode),
+        checked_match(match),
+        Codec(encode),
+        Redactor(redact, _key(key)),
+        _speed(speed),
+        strict,
+    )
+    return Block(settings)
+
+
+class Settings(NamedTuple):
+    """What `cassette` was given, checked."""
+
+    path: Path
+    mode: str
+    match: Any
+    codec: Codec
+    redactor: Redactor
+    speed: float | None
+    strict: bool
+
+
+class Block(AbstractContextManager["Cassette"]):
+    """What `cassette` returns: a block for `with`, or a decorator."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._entered: list[AbstractContextManager[Cassette]] = []
+
+    def __enter__(self) -> Cassette:
+        block = _inside(Cassette(self._settings))
+        made = block.__enter__()
+        self._entered.append(block)
+        return made
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return self._entered.pop().__exit__(kind, error, traceback)
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Have a function run inside a block of its own each time.
+
+        Raises:
+            ConfigurationError: it is a generator function, whose code runs after the call.
+        """
+        run: Any = function
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise ConfigurationError(
+                f"@cassette(…) on {function!r}, a generator function: use `with cassette(…):` in it"
+            )
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def later(*args: Any, **kwargs: Any) -> Any:
+                with Block(self._settings):
+                    return await run(*args, **kwargs)
+
+            return cast("Callable[P, R]", later)
+
+        @functools.wraps(function)
+        def at_once(*args: P.args, **kwargs: P.kwargs) -> R:
+            with Block(self._settings):
+                return function(*args, **kwargs)
+
+        return at_once
+
+
+@contextmanager
+def _inside(made: Cassette) -> Generator[Cassette]:
     error: BaseException | None = None
     try:
         with made.active():
@@ -91,7 +180,7 @@ def cassette(
         error = raised
         raise
     finally:
-        made._end(error, strict=strict)  # noqa: SLF001  ours
+        made.end(error)
         del error
 
 
@@ -107,26 +196,16 @@ class Cassette:
             errors that pass through it.
     """
 
-    def __init__(  # noqa: PLR0917  made in one place
-        self,
-        path: str | os.PathLike[str],
-        mode: str | None,
-        match: object,
-        codec: Codec,
-        redactor: Redactor,
-        speed: float | None,
-    ) -> None:
-        self.path = Path(path)
-        self.mode = _mode(mode)
+    def __init__(self, settings: Settings) -> None:
+        self.path = settings.path
+        self.mode = settings.mode
         self.recorded = 0
         self.replayed = 0
         self.unmatched: list[CassetteMismatch] = []
         self.failure: BaseException | None = None
-        self._match = checked_match(match)
-        self._codec = codec
-        self._redactor = redactor
-        self._speed = speed
-        self._plain = Codec(codec.own, lenient=True)
+        self._settings = settings
+        self._codec = settings.codec
+        self._plain = Codec(settings.codec.own, lenient=True)
         self._base = read(self.path)
         there = self.path.exists()
         if self.mode == "replay" and not there:
@@ -139,6 +218,7 @@ class Cassette:
         self._tape = Tape([] if self.mode == "record" else self._base.entries)
         self._lock = threading.Lock()
         self._takes: list[Take] = []
+        self._open: set[Take] = set()
         self._raised: list[Exception] = []
 
     @property
@@ -170,7 +250,7 @@ class Cassette:
         if entry is not None:
             with self._lock:
                 self.replayed += 1
-            return Replay(entry, call, attempt, self._codec, self._speed)
+            return Replay(entry, call, attempt, self._codec, self._settings.speed)
         if self._records:
             return self._record(call, attempt, identity)
         if call.name in self._outer:
@@ -180,16 +260,18 @@ class Cassette:
         raise mismatch
 
     def _identity(self, call: Call) -> Identity:
-        arguments, digest = self._redactor.arguments(describe(call, self._match, self._plain))
+        described = describe(call, self._settings.match, self._plain)
+        arguments, digest = self._settings.redactor.arguments(described)
         target = None if call.primary else call.target
         return Identity(call.name, target, arguments, digest)
 
     def _record(self, call: Call, attempt: Attempt, identity: Identity) -> Take:
-        take = Take(call, attempt, identity, self._codec, self._redactor)
+        take = Take(call, attempt, identity, self._codec, self._settings.redactor)
         call.meters = (*call.meters, take)
         with self._lock:
             self._mark_those_outside(call)
             self._takes.append(take)
+            self._open.add(take)
         return take
 
     def _mark_those_outside(self, call: Call) -> None:
@@ -198,17 +280,20 @@ class Cassette:
         while above is not None:
             outside.add(id(above._record))  # noqa: SLF001  identity of the call
             above = above.parent
-        for take in self._takes if outside else ():
-            if take.open and id(take.call._record) in outside:  # noqa: SLF001  the same
+        for take in self._open:
+            if id(take.call._record) in outside:  # noqa: SLF001  the same
                 take.composite = True
                 self._outer.add(take.call.name)
 
     def keep(self, take: Take) -> None:
-        """Count a recording that has ended."""
-        if not take.open and take.entry is not None and not take.counted:
-            take.counted = True
-            with self._lock:
-                self.recorded += 1
+        """Count a recording that has ended; what is dropped needs no place among those open."""
+        if take.open:
+            return
+        with self._lock:
+            if take in self._open:
+                self._open.remove(take)
+                self.recorded += take.entry is not None
+        take.detach()
 
     def failed(self, take: Take, error: Exception) -> None:
         """Keep the error an attempt ended in."""
@@ -216,14 +301,26 @@ class Cassette:
         take.failed(error)
 
     # --- the end ---------------------------------------------------------------------------
-    def _end(self, error: BaseException | None, *, strict: bool) -> None:
+    def end(self, error: BaseException | None) -> None:
+        """Write what was recorded, and complain of what a strict block must not leave.
+
+        Args:
+            error: what the block ended in.
+
+        Raises:
+            CassetteError: a recording was not used, or cannot be written.
+            CassetteMismatch: a call had no recording, and its error went nowhere.
+        """
         error, self.failure = error or self.failure, None
         for take in self._takes:
             take.finish()
+            take.detach()
+        self._open.clear()
         failed, self._raised = self._raised, []
         if error is None or not any(each is error for each in failed):
             self._write()
-        if strict and error is None:
+        self._takes.clear()
+        if self._settings.strict and error is None:
             self._complain()
 
     def _write(self) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,12 +127,12 @@ def merge(path: Path, base: Document, ours: Document, *, replace: bool) -> None:
 
 
 def _without(entries: list[dict[str, Any]], known: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    left = [canonical(entry) for entry in known]
+    left = Counter(canonical(entry) for entry in known)
     kept: list[dict[str, Any]] = []
     for entry in entries:
         text = canonical(entry)
-        if text in left:
-            left.remove(text)
+        if left[text]:
+            left[text] -= 1
         else:
             kept.append(entry)
     return kept

@@ -39,7 +39,6 @@ class Take:
     Attributes:
         composite: whether guarded calls were recorded inside it; then its own code runs on replay.
         open: whether it has not ended.
-        counted: whether the cassette has counted it.
         entry: what goes into the file; None as long as it has not ended, and when it was dropped.
     """
 
@@ -50,7 +49,6 @@ class Take:
         self.composite = False
         self.entry: dict[str, Any] | None = None
         self.open = True
-        self.counted = False
         self._attempt = attempt
         self._identity = identity
         self._codec = codec
@@ -157,6 +155,11 @@ class Take:
         if self._chunks is not None:
             self.ended(closed=True)
         self.drop()
+
+    def detach(self) -> None:
+        """Be no meter of the call any more: a call that holds what holds it would be a cycle."""
+        call = self.call
+        call.meters = tuple(meter for meter in call.meters if meter is not self)
 
     def _may_end(self) -> bool:
         """Whether anybody still waits for it."""
