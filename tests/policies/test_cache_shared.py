@@ -165,6 +165,25 @@ def test_two_stores_on_one_file_are_one_store(tmp_path: Path) -> None:
     assert calls == ["a"]
 
 
+@every_one_value
+def test_calls_without_single_flight_share_answers_too(kind: str) -> None:
+    one, other = replicas(kind, open_state("memory"), str, single_flight=False)
+    assert [one("a"), other("a")] == ["a", "a"]
+    assert other.prompts == []
+
+
+@every_one_value
+def test_an_answer_of_a_stand_in_is_shared_as_one(kind: str) -> None:
+    def down(_prompt: str) -> str:
+        raise ConnectionError("down")
+
+    fallback = reliai.Fallback(reliai.Value("stand-in"))
+    one, other = replicas(kind, open_state("memory"), down, fallback, degraded=True)
+    assert [one("a"), other("a")] == ["stand-in", "stand-in"]
+    assert other.prompts == []
+    assert other.record.status == "degraded"
+
+
 # --- what is not shared -------------------------------------------------------------------
 @every_one_value
 @pytest.mark.parametrize(

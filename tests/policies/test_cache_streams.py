@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,6 +150,29 @@ def test_chunks_that_a_caller_changes_are_kept_as_they_came(kind: str) -> None:
         assert chunk == {"delta": ["a"]}
         chunk["delta"].append("more")
     assert len(ask.prompts) == 1
+
+
+@every_stream
+def test_chunks_that_cannot_be_copied_are_delivered_and_not_kept(kind: str) -> None:
+    ask = Guarded(kind, reliai.Cache(), answer=lambda _: [threading.Lock(), "b"])
+    assert [ask("x")[1], ask("x")[1]] == ["b", "b"]
+    assert len(ask.prompts) == 2
+
+
+@every_stream
+def test_a_stream_of_a_stand_in_is_kept_when_asked_for(kind: str) -> None:
+    def down(_prompt: str) -> list[str]:
+        raise ConnectionError("down")
+
+    def stand_in(prompt: str) -> Iterator[str]:
+        yield prompt
+
+    for degraded, calls in ((True, 1), (False, 2)):
+        policies = reliai.Cache(degraded=degraded), reliai.Fallback(stand_in)
+        ask = Guarded(kind, *policies, answer=down)
+        assert [ask("x"), ask("x")] == [["x"], ["x"]]
+        assert ask.record.status == "degraded"
+        assert len(ask.prompts) == calls
 
 
 @every_stream

@@ -37,6 +37,8 @@ def _put_slots(kind: type, error: BaseException, made: Any) -> None:
     for name, member in vars(kind).items():
         if isinstance(member, MemberDescriptorType) and not name.startswith("__"):
             try:
-                setattr(made, name, getattr(error, name))
+                value = getattr(error, name)
+                if getattr(made, name, None) is not value:  # an OSError shows a None that was set
+                    setattr(made, name, value)
             except AttributeError:  # never set, or read-only
                 continue
