@@ -9,7 +9,7 @@ import pytest
 import reliai
 from reliai import ConfigurationError, Replace
 from reliai.checks import Secrets
-from reliai.checks._pii.credentials import FORMS
+from reliai.checks._pii.secret_forms import FORMS
 
 # Put together here, so that scanners of repositories find no key in this file.
 HEX = "0123456789abcdef"
@@ -85,6 +85,10 @@ FOUND: list[tuple[str, str, str]] = [
     ("assigned_key", "client_secret: " + MIXED, MIXED),
     ("assigned_key", '"access_token":"' + MIXED + '"', MIXED),
     ("assigned_key", "'secretKey' => '" + MIXED + "'", MIXED),
+    ("assigned_key", "https://x.example/?api_key=" + MIXED + "&page=2", MIXED),
+    ("assigned_key", "accessTokenValue: " + MIXED, MIXED),
+    ("assigned_key", "İ API KEY: " + MIXED, MIXED),
+    ("password", "userPassword = 'hunter2!'", "hunter2!"),
 ]
 
 CLEAN = """
@@ -102,6 +106,11 @@ Forgot your password? Reset it here.
 pass the salt, please
 pass: str
 compass: north-east
+compass=n0rth-e4st
+cache key: a1b2c3d4e5f6a7b8c9d0
+sort_key = "user#1234567890abcdef"
+monkey: a1b2c3d4e5f6a7b8c9d0
+secretary: a1b2c3d4e5f6a7b8c9d0
 api_key = settings.OPENAI_API_KEY
 api_key = os.getenv("OPENAI_API_KEY")
 api_key: YOUR_API_KEY_GOES_HERE_1234

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -245,6 +246,50 @@ def test_one_guard_within_another_has_tokens_of_its_own() -> None:
     said = f"{MAIL} pays with 4242 4242 4242 4242"
     assert ask(said) == said
     assert asked == ["<EMAIL_1> pays with <CARD_1>"]
+
+
+@dataclass
+class Desk:
+    mail: str = "desk@example.com"
+
+    @reliai.reliable(Guard(PEOPLE))
+    def ask(self, prompt: str) -> str:
+        return f"{prompt} from {self.mail}"
+
+
+def test_the_object_of_a_method_is_none_of_its_arguments() -> None:
+    desk = Desk()
+    assert desk.ask("to <EMAIL_9>") == "to <EMAIL_9> from desk@example.com"
+    assert desk.ask(MAIL) == f"{MAIL} from desk@example.com"
+    assert desk == Desk()
+
+
+def test_parameters_may_be_named_beside_the_checks() -> None:
+    asked: list[Any] = []
+
+    @reliai.reliable(Guard(PEOPLE, parameters=["messages"]))
+    def ask(messages: list[Any], note: str) -> str:
+        asked.append((messages, note))
+        return "to <EMAIL_1>"
+
+    assert ask([MAIL], "bob@example.com") == f"to {MAIL}"
+    assert asked == [(["<EMAIL_1>"], "bob@example.com")]
+
+
+def test_messages_may_be_objects_of_a_framework() -> None:
+    from langchain_core.messages import AIMessage, HumanMessage
+
+    asked: list[Any] = []
+
+    @reliai.reliable(Guard(PEOPLE))
+    def ask(messages: list[Any]) -> Any:
+        asked.extend(messages)
+        return AIMessage(content="to <EMAIL_1>")
+
+    given = HumanMessage(content=f"write to {MAIL}")
+    assert ask([given]).content == f"to {MAIL}"
+    assert [each.content for each in asked] == ["write to <EMAIL_1>"]
+    assert given.content == f"write to {MAIL}"
 
 
 def test_two_checks_of_one_argument_are_joined() -> None:

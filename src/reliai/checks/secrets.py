@@ -45,10 +45,8 @@ class Secrets(Check):
             raise ConfigurationError(
                 f'Secrets(action={action!r}): use "raise" or "redact"; a secret is never given back'
             )
-        from reliai.checks._pii.credentials import (  # noqa: PLC0415  only who asks for it
-            FORMS,
-            SecretScanner,
-        )
+        from reliai.checks._pii.credentials import SecretScanner  # noqa: PLC0415  only who asks
+        from reliai.checks._pii.secret_forms import FORMS  # noqa: PLC0415  the same
 
         known = tuple(dict.fromkeys(form.kind for form in FORMS))
         self.action: SecretsAction = action
