@@ -10,8 +10,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reliai.testing._cassette.block import Cassette as Cassette
     from reliai.testing._cassette.block import cassette as cassette
+    from reliai.testing._cassette.recorder import Cassette as Cassette
     from reliai.testing._cassette.stand_ins import RecordedError as RecordedError
     from reliai.testing._cassette.trouble import CassetteError as CassetteError
     from reliai.testing._cassette.trouble import CassetteMismatch as CassetteMismatch
@@ -77,7 +77,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Cassette": "_cassette.block",
+    "Cassette": "_cassette.recorder",
     "CassetteError": "_cassette.trouble",
     "CassetteMismatch": "_cassette.trouble",
     "cassette": "_cassette.block",
