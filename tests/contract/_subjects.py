@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 import reliai
-from reliai.testing import ScriptedModel
+from reliai.testing import Faults, ScriptedModel
 from tests.core._kinds import KINDS
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ POLICIES: dict[str, Callable[[bool], Any]] = {
     "retry": lambda _: reliai.reliable(reliai.Retry(3, budget=None)),
     "fallback": lambda _: reliai.reliable(reliai.Fallback("stand-in")),
     "breaker": lambda _: reliai.reliable(reliai.CircuitBreaker()),
+    "hedge": lambda _: reliai.reliable(reliai.Hedge(1000.0, extra_load=1.0)),
+    "rate limit": lambda _: reliai.reliable(reliai.RateLimit(1000)),
+    "bulkhead": lambda _: reliai.reliable(reliai.Bulkhead(10)),
+    "adaptive limit": lambda _: reliai.reliable(reliai.AdaptiveLimit()),
+    "cache": lambda _: reliai.reliable(reliai.Cache(key="arg:prompt")),
+    "budget": lambda _: reliai.reliable(reliai.Budget(tokens=10_000, estimate=10)),
+    "pseudonyms": lambda _: reliai.reliable(reliai.Guard(reliai.Pii("pseudonymize"))),
+    "faults": lambda _: reliai.reliable(Faults()),
     "middleware": lambda _: reliai.reliable(middleware),
     "standard": lambda _: reliai.standard(timeout=30),
 }

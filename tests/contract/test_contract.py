@@ -62,6 +62,8 @@ def expected(policy: str, shape: Shape, ending: str) -> Expected:
     }
     if policy == "fallback":
         promises["error"] = Expected(stand_in, None, "degraded", 1)
+    if policy == "hedge":  # after a failure it asks once more at once
+        promises["error"] = Expected(none, Down, "error", 2)
     return promises.get(ending, left)
 
 

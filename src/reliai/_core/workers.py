@@ -157,6 +157,7 @@ class Worker:
                     _finish(action)
             elif told is not None:
                 told()
+            del told, after  # they lead to what the function gave, which is the caller's
             time.busy(-1)  # the clock it began by: another may be in use by now
             _ours.time = None
             del time
