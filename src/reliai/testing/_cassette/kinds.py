@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from reliai.testing._cassette.trouble import CassetteError
 
@@ -38,13 +38,24 @@ def _generic_path(kind: type[Any]) -> str | None:
     metadata: Any = getattr(kind, "__pydantic_generic_metadata__", None)
     if not metadata or metadata.get("origin") is None:
         return None
-    parts = [metadata["origin"], *metadata["args"]]
-    if not all(isinstance(part, type) for part in parts):
-        return path_of(metadata["origin"])
-    origin, *arguments = [path_of(cast("type[Any]", part)) for part in parts]
+    origin = path_of(metadata["origin"])
+    arguments = [_argument_path(part) for part in metadata["args"]]
     if origin is None or None in arguments:
-        return None
+        return origin
     return f"{origin}[{','.join(str(each) for each in arguments)}]"
+
+
+def _argument_path(part: Any) -> str | None:
+    """A class, or a variable in the place of one, as an SDK leaves it that was given no class."""
+    if isinstance(part, type):
+        return path_of(cast("type[Any]", part))
+    if not isinstance(part, TypeVar):
+        return None
+    path = f"{part.__module__}:{part.__name__}"
+    try:
+        return path if _import(path, TypeVar) is part else None
+    except CassetteError:
+        return None
 
 
 def find(path: str) -> type[Any]:
@@ -54,15 +65,18 @@ def find(path: str) -> type[Any]:
         CassetteError: there is no such module, or no such class in it.
     """
     outer, bracket, inner = path.partition("[")
-    kind = _import(outer)
+    kind: type[Any] = _import(outer, type)
     if not bracket:
         return kind
-    arguments: list[Any] = [find(each) for each in _split(inner.removesuffix("]"))]
+    arguments = [
+        find(each) if "[" in each else _import(each, type, TypeVar)
+        for each in _split(inner.removesuffix("]"))
+    ]
     made: type[Any] = cast("Any", kind)[tuple(arguments)]
     return made
 
 
-def _import(path: str) -> type[Any]:
+def _import(path: str, *kinds: type[Any]) -> Any:
     module, _, qualname = path.partition(":")
     try:
         found: Any = importlib.import_module(module)
@@ -73,7 +87,7 @@ def _import(path: str) -> type[Any]:
             f"the cassette holds a {path.replace(':', '.')}, which cannot be imported ({error}); "
             "install it, or record the cassette again"
         ) from error
-    if not isinstance(found, type):
+    if not isinstance(found, kinds):
         raise CassetteError(f"the cassette names {path!r}, which is no class")
     return found
 
