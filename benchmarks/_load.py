@@ -14,7 +14,7 @@ from benchmarks._model import slow
 from benchmarks._peers import TENACITY, tenacity_retry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 class Load(NamedTuple):
@@ -23,6 +23,14 @@ class Load(NamedTuple):
     median: float
     best: float
     cpu_us: float
+
+
+class Crowd(NamedTuple):
+    """So many loops that call as they are answered, for so long, so many times."""
+
+    workers: int
+    seconds: float
+    rounds: int
 
 
 def makers() -> dict[str, Callable[[], Target]]:
@@ -37,21 +45,32 @@ def makers() -> dict[str, Callable[[], Target]]:
 
 
 def thousand(lab: Lab, workers: int, seconds: float, rounds: int) -> dict[str, Load]:
-    """Each contender in turn, `rounds` times: `workers` loops that call as they are answered."""
+    """The call path's contenders."""
+    return contend(lab, "load", makers(), Crowd(workers, seconds, rounds))
+
+
+def contend(
+    lab: Lab, group: str, contenders: Mapping[str, Callable[[], Target]], crowd: Crowd
+) -> dict[str, Load]:
+    """Each contender in turn, again and again, with a crowd of callers."""
     targets: dict[str, Target] = {}
-    for name, make in makers().items():
+    for name, make in contenders.items():
         try:
-            targets[name] = make()
+            targets[name] = lab.run(_made(make))
             lab.run(targets[name](PROMPT))
         except ModuleNotFoundError as error:
             targets.pop(name, None)
-            lab.skip(f"load/{name}", error)
+            lab.skip(f"{group}/{name}", error)
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in targets}
-    for _ in range(rounds):
+    for _ in range(crowd.rounds):
         for name, target in targets.items():
             settle()
-            seen[name].append(lab.run(_closed_loop(target, workers, seconds)))
+            seen[name].append(lab.run(_closed_loop(target, crowd.workers, crowd.seconds)))
     return {name: _summary(runs) for name, runs in seen.items()}
+
+
+async def _made(make: Callable[[], Target]) -> Target:
+    return make()  # some peers ask for the running loop
 
 
 def _summary(runs: list[tuple[float, float]]) -> Load:

@@ -6,7 +6,9 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from benchmarks._targets import Verdict
 
 
 def say(text: str = "") -> None:
@@ -34,3 +36,21 @@ def table(title: str, heads: Sequence[str], lines: Iterable[Sequence[str]]) -> N
         first = row[0].ljust(widths[0])
         rest = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
         say("  ".join(("", first, *rest)))
+
+
+def conclude(judged: Sequence[Verdict], skipped: Mapping[str, str]) -> None:
+    """The targets with what was measured, and the rows that could not run."""
+    lines = [
+        (
+            f"{one.letter}. {one.what}",
+            f"{'>=' if one.more_is_better else '<='} {number(one.limit)} {one.unit}",
+            number(one.median),
+            number(one.best),
+            one.met,
+        )
+        for one in judged
+    ]
+    if lines:
+        table("Targets", ("", "target", "median", "best", ""), lines)
+    for key, reason in skipped.items():
+        say(f"  skipped {key}: {reason}")

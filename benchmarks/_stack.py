@@ -31,7 +31,8 @@ def pool() -> concurrent.futures.ThreadPoolExecutor:
     return concurrent.futures.ThreadPoolExecutor(16)
 
 
-def _retry(zero: bool) -> Any:  # noqa: FBT001  a tenacity decorator
+def retrying(*, zero: bool) -> Any:
+    """tenacity's decorator, as the stack has it."""
     tenacity = load("tenacity")
     return tenacity.retry(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
@@ -43,7 +44,7 @@ def _retry(zero: bool) -> Any:  # noqa: FBT001  a tenacity decorator
 
 def _guarded(model: Target, zero: bool) -> Target:  # noqa: FBT001
     breaker = load("pybreaker").CircuitBreaker(fail_max=NEVER)
-    attempts: Target = _retry(zero)(breaker(model))
+    attempts: Target = retrying(zero=zero)(breaker(model))
 
     def call(prompt: str) -> Answer:
         if len(prompt) > LIMIT:
@@ -81,7 +82,7 @@ def asynchronous(model: Target, zero: bool) -> Target:  # noqa: FBT001
             reply: str = await model(prompt)
         return reply
 
-    attempts: Target = _retry(zero)(attempt)
+    attempts: Target = retrying(zero=zero)(attempt)
 
     async def call(prompt: str) -> Answer:
         if len(prompt) > LIMIT:

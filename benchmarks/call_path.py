@@ -25,7 +25,7 @@ from benchmarks import _inline, _load, _memory, _peers, _stack, _startup
 from benchmarks import _reliai as rel
 from benchmarks._harness import Kind, Lab, Row, Timing, per_round
 from benchmarks._model import steady
-from benchmarks._report import number, say, table
+from benchmarks._report import conclude, number, say, table
 from benchmarks._targets import Results, Verdict, verdicts
 
 if TYPE_CHECKING:
@@ -212,27 +212,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         SECTIONS[section](bench)
         say(f"  ({section}: {time.perf_counter() - started:.0f} s, load {os.getloadavg()[0]:.2f})")
     judged = list(verdicts(bench.results))
-    _conclude(judged, bench.lab.skipped)
+    conclude(judged, bench.lab.skipped)
     if options.json:
         options.json.write_text(json.dumps(document(bench, judged), indent=1))
     bench.lab.close()
-
-
-def _conclude(judged: Sequence[Verdict], skipped: dict[str, str]) -> None:
-    lines = [
-        (
-            f"{one.letter}. {one.what}",
-            f"{'>=' if one.more_is_better else '<='} {number(one.limit)} {one.unit}",
-            number(one.median),
-            number(one.best),
-            one.met,
-        )
-        for one in judged
-    ]
-    if lines:
-        table("Targets", ("", "target", "median", "best", ""), lines)
-    for key, reason in skipped.items():
-        say(f"  skipped {key}: {reason}")
 
 
 def document(bench: Bench, judged: Sequence[Verdict]) -> dict[str, Any]:
