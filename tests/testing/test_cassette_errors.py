@@ -28,7 +28,7 @@ from google.genai import errors as google
 import reliai
 from reliai.errors import ErrorKind
 from reliai.providers import classify
-from reliai.testing import RecordedError, cassette, virtual_clock
+from reliai.testing import CassetteError, RecordedError, cassette, virtual_clock
 from reliai.testing._cassette.codec import Codec
 from reliai.testing._cassette.errors import decode_error, encode_error, facts_of
 from reliai.testing._cassette.stand_ins import stand_in
@@ -222,6 +222,19 @@ def test_a_class_whose_package_is_not_installed_has_a_stand_in() -> None:
     assert isinstance(back, RecordedError)
     assert facts_of(back) == facts
     assert (back.status_code, back.retry_after, str(back)) == (429, 5.0, "slow")
+
+
+def test_only_an_exception_is_built_as_one() -> None:
+    data = {**encode_error(Codec(), ValueError("x")), "$error": "subprocess:Popen"}
+    data["args"] = [["true"]]
+    assert isinstance(decode_error(Codec(), data), RecordedError)
+
+
+def test_only_an_http_message_is_built_as_one() -> None:
+    data = encode_error(Codec(), openai.RateLimitError("slow", response=answered(), body=None))
+    data["attributes"]["response"]["$response"] = "subprocess:Popen"
+    with pytest.raises(CassetteError, match="as an HTTP message, which it is not"):
+        decode_error(Codec(), data)
 
 
 @pytest.mark.parametrize(

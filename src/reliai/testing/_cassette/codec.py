@@ -56,7 +56,13 @@ _FROM_ITEMS: dict[str, Callable[[Any], Any]] = {
     "$items": dict,
     "$timedelta": lambda parts: timedelta(*parts),
 }
-_FROM_CLASS = ("$enum", "$namedtuple", "$model", "$record")
+_FROM_CLASS: dict[str, Callable[[type[Any]], bool]] = {
+    "$enum": lambda kind: issubclass(kind, Enum),
+    "$namedtuple": lambda kind: issubclass(kind, tuple) and hasattr(kind, "_make"),
+    "$model": models.builds_models,
+    "$record": models.builds_records,
+}
+"""What a class must be to be built: a file that somebody changed can call nothing else."""
 
 
 class Codec:
@@ -197,7 +203,10 @@ class Codec:
         if tag in _FROM_ITEMS:
             return _FROM_ITEMS[tag](self.decode(content))
         if tag in _FROM_CLASS:
-            return self._rebuild(tag, find(content), data)
+            kind = find(content)
+            if not _FROM_CLASS[tag](kind):
+                raise CassetteError(f"the cassette holds {content} as {tag[1:]}, which it is not")
+            return self._rebuild(tag, kind, data)
         if tag == "$array":
             return arrays.decode(data)
         if tag == "$object":

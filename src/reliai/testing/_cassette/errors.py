@@ -165,14 +165,21 @@ def _class(data: dict[str, Any]) -> Any:
     """The class that was raised, or one like it; None when neither can be had."""
     try:
         if data["$error"] is not None:
-            return find(data["$error"])
-        bases = tuple(find(path) for path in data.get("bases", ()))
+            return _error_class(data["$error"])
+        bases = tuple(_error_class(path) for path in data.get("bases", ()))
     except CassetteError:
         return None  # its package is not installed here: what it said is still known
     if not bases:
         return None
     module, _, name = data["name"].rpartition(".")
     return type(name, bases, {"__module__": module})
+
+
+def _error_class(path: str) -> type[BaseException]:
+    kind = find(path)
+    if not issubclass(kind, BaseException):
+        raise CassetteError(f"the cassette holds {path} as an error, which it is not")
+    return kind
 
 
 def _decode_argument(codec: Codec, data: Any) -> Any:

@@ -26,6 +26,8 @@ _HEADERS = (
 
 _WAITS = ("retry-after-ms", "x-ms-retry-after-ms", "retry-after")
 
+_MESSAGES = ("Response", "Request")
+_PACKAGES = ("httpx", "httpx2", "requests")
 _MOST_BODY = 65_536  # characters
 
 
@@ -43,7 +45,8 @@ def encode_message(name: str, value: Any, retry_after: float | None) -> dict[str
     if headers is None or isinstance(value, dict):
         return None
     kind = type(value)
-    path = path_of(kind) if kind.__name__ in ("Response", "Request", "PreparedRequest") else None
+    known = kind.__module__.partition(".")[0] in _PACKAGES and kind.__name__.endswith(_MESSAGES)
+    path = path_of(kind) if known else None
     status = attribute(value, "status_code") or attribute(value, "status")
     if isinstance(status, int):
         return _encode_response(value, path, status, _headers(headers, retry_after))
@@ -121,10 +124,17 @@ def decode_message(data: Any) -> Any:
     return None
 
 
+def _known(path: str) -> Any:
+    """A class of one of the packages whose messages are stored."""
+    if path.partition(":")[0].partition(".")[0] not in _PACKAGES:
+        raise CassetteError(f"the cassette holds {path} as an HTTP message, which it is not")
+    return find(path)
+
+
 def _response(data: dict[str, Any]) -> Any:
     if data["$response"] is None:
         return SimpleNamespace(status_code=data["status"], headers=data["headers"])
-    kind: Any = find(data["$response"])
+    kind = _known(data["$response"])
     body = data.get("body", "").encode()
     if data["$response"].startswith("requests"):
         made = kind()
@@ -143,7 +153,7 @@ def _response(data: dict[str, Any]) -> Any:
 
 
 def _request(path: str, line: dict[str, str], headers: dict[str, str]) -> Any:
-    made: Any = find(path)
+    made = _known(path)
     if path.startswith("requests"):
         return made()
     return made(line["method"], line["url"], headers=headers)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from reliai.testing._cassette.codec import Codec
 
 __all__ = [
+    "builds_models",
+    "builds_records",
     "decode_model",
     "decode_record",
     "encode_model",
@@ -33,7 +35,16 @@ def is_model(value: object) -> bool:
 
 def is_record(value: object) -> bool:
     """Whether it is an object of a dataclass or an attrs class."""
-    kind = type(value)
+    return builds_records(type(value))
+
+
+def builds_models(kind: type[Any]) -> bool:
+    """Whether a class is a pydantic model."""
+    return hasattr(kind, "__pydantic_serializer__") and hasattr(kind, "model_validate")
+
+
+def builds_records(kind: type[Any]) -> bool:
+    """Whether a class is a dataclass or an attrs class."""
     return dataclasses.is_dataclass(kind) or hasattr(kind, "__attrs_attrs__")
 
 
