@@ -161,6 +161,18 @@ PID 12345 TID 67890
 ++i
 C++17
 1+1=2
++1 2 3 4 5 6 7 8 9 10 11 12 13
+00 12 34
++999 123456789
+1A1zP1eP5QGefi2DMPTfTL5SLmv7Divf0a
+1AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+bc1Qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4
+bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8fbbb
+0xabcdefghijabcdefghijabcdefghijabcdefghij
+1111 1111 111
+111.111.111-11
+::ffff:127.0.0.1
+1:2:3:4:5:6:7:8
 (1) first (2) second (3) third
 § 263 Abs. 1 StGB
 RFC 2822 and ISO 8601

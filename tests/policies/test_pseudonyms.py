@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 import reliai
 from reliai import ConfigurationError, Guard, GuardRejected, MaxLength, Pii, Secrets
+from reliai.clock import active
+from reliai.testing import virtual_clock
 from tests.policies._guarded import KINDS, STREAMS, Guarded, every_kind
 
 PEOPLE = Pii("pseudonymize", kinds=["name", "email", "phone"])
@@ -325,6 +328,44 @@ def test_a_search_that_fails_may_be_allowed_to() -> None:
     assert model(MAIL) == MAIL
     assert model.prompts == [MAIL]
     assert "check_bypassed" in model.events
+
+
+class Stubborn(BaseModel):
+    content: str
+
+    def __copy__(self) -> Stubborn:
+        raise RuntimeError("no copies")
+
+
+@every_kind
+def test_an_argument_that_cannot_be_copied_keeps_the_call_from_the_model(kind: str) -> None:
+    model = Guarded(kind, Guard(prompt=[PEOPLE]))
+    with pytest.raises(GuardRejected, match=r"it could not be made \(TypeError\)") as caught:
+        model([Stubborn(content=MAIL)])
+    assert MAIL not in f"{caught.value} {caught.value.__cause__}"
+    assert model.prompts == []
+    assert len(told(model([Stubborn(content="hello")]))) > 0
+
+
+def test_an_argument_that_cannot_be_copied_may_be_allowed() -> None:
+    model = Guarded("sync", Guard(prompt=reliai.check(PEOPLE, on_error="allow")))
+    given = [Stubborn(content=MAIL)]
+    assert model(given) is not None
+    assert str(model.prompts) == str([given])
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_the_calls_own_deadline_ends_a_search_as_what_it_is(kind: str) -> None:
+    class Waiting(Pii):
+        def find(self, text: str) -> Any:
+            active().sleep(30)
+            return super().find(text)
+
+    model = Guarded(kind, Guard(reliai.check(Waiting("pseudonymize"), timeout=5)))
+    with virtual_clock(), reliai.deadline(0.5), pytest.raises(reliai.CallTimeout) as caught:
+        model(MAIL)
+    assert caught.value.layer == "inherited"
+    assert model.prompts == []
 
 
 def test_an_argument_that_cannot_be_looked_into_is_refused() -> None:

@@ -9,6 +9,7 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import BaseModel
 
 import reliai
 from reliai import Guard, GuardRejected, Pii
@@ -248,6 +249,25 @@ def test_pseudonyms_leave_no_cyclic_garbage(kind: str) -> None:
     bare = ECHOS[kind]
     own = garbage_of(kind, bare, SAID)
     assert garbage_of(kind, Guard(PII)(bare), SAID) <= own
+
+
+class Broken(Pii):
+    def find(self, text: str) -> Any:
+        raise RuntimeError("no rules today")
+
+
+class Stubborn(BaseModel):
+    content: str
+
+    def __copy__(self) -> Stubborn:
+        raise RuntimeError("no copies")
+
+
+@every_kind
+def test_searches_that_fail_leave_no_cyclic_garbage(kind: str) -> None:
+    assert garbage_of(kind, Guard(Broken("pseudonymize"))(ECHOS[kind]), "hello") == 0
+    given: Any = [Stubborn(content=MAIL)]
+    assert garbage_of(kind, Guard(what=[PII])(ECHOS[kind]), given) == 0
 
 
 @every_kind

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 import reliai
 from reliai import Guard, Pii
@@ -370,6 +371,20 @@ def test_a_part_that_never_goes_on_does_not_hold_the_others_for_good() -> None:
     assert next(stream).choices[0].delta.content == "a <"
     assert len(made) == 65
     assert len(list(stream)) == 80
+
+
+class Stubborn(BaseModel):
+    text: str
+
+    def __copy__(self) -> Stubborn:
+        raise RuntimeError("no copies")
+
+
+@every_stream
+def test_an_event_that_cannot_be_copied_is_delivered_as_it_is_and_that_is_told(kind: str) -> None:
+    model = Guarded(kind, Guard(PII), answer=lambda _: [Stubborn(text="<EMAIL_1>"), "<EMAIL_1>"])
+    assert model(PROMPT) == [Stubborn(text="<EMAIL_1>"), MAIL]
+    assert model.event("pseudonyms_kept") == {"type": "Stubborn"}
 
 
 def test_executing_a_stream_gives_it_restored() -> None:

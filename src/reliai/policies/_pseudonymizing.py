@@ -15,9 +15,12 @@ from reliai.policies._pseudonym_stream import StreamRestorer
 from reliai.policies._pseudonyms import Pseudonyms, found_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reliai._core.call import Call, Proceed
     from reliai._core.outcome import Outcome
     from reliai.checks._pii.finding import Hit
+    from reliai.checks._pii.texts import Path
     from reliai.checks.pii import Pii
     from reliai.errors import GuardRejected
     from reliai.policies._arguments import Step
@@ -104,7 +107,7 @@ async def hidden(guard: Guard, call: Call, steps: tuple[Step, ...]) -> Hidden | 
         _say_so(call, steps, found)
         return Hidden(call, names)
     _name(call, found, names)
-    return _with_names(guard, call, steps, found, names)
+    return await _with_names(guard, call, steps, found, names)
 
 
 def _name(call: Call, found: _FoundAt, names: Pseudonyms) -> None:
@@ -143,7 +146,7 @@ def _say_so(call: Call, steps: tuple[Step, ...], found: _FoundAt) -> None:
             call.emit("guard_would_replace", check=step.check.name, parameter=step.name)
 
 
-def _with_names(
+async def _with_names(
     guard: Guard, call: Call, steps: tuple[Step, ...], found: _FoundAt, names: Pseudonyms
 ) -> Hidden | Exception:
     """The call with tokens in all arguments that the steps look at, and nowhere else."""
@@ -154,19 +157,30 @@ def _with_names(
         value = argument_of(call, step)
         if value is MISSING:
             continue
-        try:
-            made = rewritten(value, names.hider(found.get(where, {})))
-        except Exception as error:  # noqa: BLE001  an argument that cannot be copied
-            rejection = _not_seen(guard, call, step, error)
+        made = _rewritten(value, names.hider(found.get(where, {})))
+        if isinstance(made, _Failed):
+            rejection = _not_seen(guard, call, step, made.error)
             if rejection is not None:
                 names.clear()
                 return rejection
-            continue
-        if made is not value:
+        elif made is not value:
             call.check(step.check.name, passed=True, reason="changed")
             call.emit("guard_replaced", check=step.check.name, parameter=step.name)
             call = put(call, step, made)
     return Hidden(call, names)
+
+
+class _Failed(NamedTuple):
+    """In the place of a value that could not be made."""
+
+    error: Exception
+
+
+def _rewritten(value: Any, change: Callable[[str, Path], str]) -> Any:
+    try:
+        return rewritten(value, change)
+    except Exception as error:  # noqa: BLE001  an argument that cannot be copied
+        return _Failed(error)
 
 
 def _not_seen(guard: Guard, call: Call, step: Step, why: Exception | str) -> GuardRejected | None:

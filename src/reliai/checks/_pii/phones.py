@@ -58,6 +58,9 @@ _MOST: Final = 15
 _LEAST: Final = 7
 """Digits of the shortest number that is looked for."""
 
+_MOST_SINGLE: Final = 3
+"""Groups of one digit that a number has at most: more of them are numbers in a row."""
+
 _TRUNK: Final = frozenset(
     """2-2-2-2-2 5-6 3-4-4 4-3-4 5-3-3 4-3-3 2-4-4 3-3-4 3-3-2-2 4-2-2-2 4-3-2-2 3-7 3-8 4-7 4-6 4-8
     5-5 2-8 2-3-2-2 4-4-3 3-4-3 5-7""".split()
@@ -99,13 +102,14 @@ def _international(subject: Subject, first: int, start: int, skipped: int) -> Hi
         return None
     if subject.before(start) == "(":
         start -= 1
-    digits = ""
+    digits, single = "", 0
     best: int | None = None
     for last, part in _chain(subject, first, "( ).-/"):
+        single += len(part) == 1
         trunk = part == "0" and bool(digits) and subject.before(subject.groups.starts[last]) == "("
         digits += "" if trunk else part
         number = digits[skipped:]
-        if len(number) > _MOST:
+        if len(number) > _MOST or single > _MOST_SINGLE:
             break
         if _fits(number):
             best = last
