@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import reliai
 from reliai import StreamInterrupted
@@ -552,3 +555,54 @@ class TestInDictionaries:
             return {"stream": Events(next(streams))}
 
         assert list(ask().get("stream")) == list(self.EVENTS)
+
+
+class TestLeaving:
+    """Case 17: the source is closed once, however a stream is left."""
+
+    @pytest.mark.parametrize("way", ["returned", "async_returned"])
+    def test_closing_early_closes_the_source_once(self, way: str) -> None:
+        asked = Asked(way, streams=[MESSAGES])
+        asked(most=1)
+        assert asked.sources[0].closed == 1
+
+    def test_in_another_task_than_it_was_opened_in(self) -> None:
+        """Case 45."""
+        asked = Asked("async_generator", streams=[MESSAGES])
+
+        async def rest(stream: Any) -> list[Any]:
+            return [event async for event in stream]
+
+        async def main() -> list[Any]:
+            stream = asked.function()
+            first = await anext(stream)
+            return [first, *await asyncio.create_task(rest(stream))]
+
+        with reliai.collect() as calls:
+            assert asyncio.run(main()) == MESSAGES
+        assert (calls[0].usage_state, calls[0].input_tokens) == ("measured", 100)
+
+
+_ENDS = (None, ConnectionError("cut"), error(), error("rate_limit_error"))
+
+
+@given(
+    scripts=st.lists(
+        st.tuples(st.integers(0, len(MESSAGES)), st.sampled_from(_ENDS)), min_size=1, max_size=3
+    ),
+    way=st.sampled_from(WAYS),
+    most=st.none() | st.integers(1, 8),
+)
+def test_what_is_delivered_is_the_beginning_of_one_attempt(
+    scripts: list[tuple[int, Any]], way: str, most: int | None
+) -> None:
+    streams = [
+        [{**each, "attempt": number} for each in MESSAGES[:length]] + ([end] if end else [])
+        for number, (length, end) in enumerate(scripts)
+    ]
+    asked = Asked(way, again(len(streams)), streams=streams)
+    with contextlib.suppress(Exception):
+        asked(most)
+    last = streams[len(asked.record.attempts) - 1]
+    assert asked.got == last[: len(asked.got)]
+    assert asked.record.status is not None
