@@ -23,6 +23,8 @@ class Known(NamedTuple):
     """Its first result."""
     doubt: str | None = None
     """The name of the error after which nobody knows; None when there is a result."""
+    sent: str | None = None
+    """The idempotency key that the attempts in doubt carried, for the other side to look up."""
 
 
 class OnceLedger:
@@ -63,9 +65,9 @@ class OnceLedger:
         self._results[key] = Known(now, result)
         self._tidy(now)
 
-    def doubt(self, key: Hashable, error: str, now: float) -> None:
-        """Remember that nobody knows what came of a key."""
-        self._doubts[key] = Known(now, doubt=error)
+    def doubt(self, key: Hashable, error: str, now: float, sent: str | None = None) -> None:
+        """Remember that nobody knows what came of a key, and what its attempts carried as one."""
+        self._doubts[key] = Known(now, doubt=error, sent=sent)
         self._tidy(now)
 
     def forget(self, key: Hashable) -> bool:

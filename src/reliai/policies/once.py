@@ -200,7 +200,8 @@ class Once(Policy):
         except BaseException as error:
             with book.lock:
                 if _was_attempted(call):
-                    book.ledger.doubt(key, type(error).__name__, call.clock.monotonic())
+                    now, sent = call.clock.monotonic(), call.idempotency_key
+                    book.ledger.doubt(key, type(error).__name__, now, sent)
                 waiters = flight.close()
             raise
         finally:
@@ -215,13 +216,13 @@ class Once(Policy):
         """The result of a call with this key that was under way; None to look again."""
         if flight.task is not None and not _task_module().joinable(flight):
             flight.leave(waiter)
-            return Outcome(error=_under_way(call, "in an event loop that does not run"))
+            return Outcome(error=_under_way(call, flight, "in an event loop that does not run"))
         began = call.clock.monotonic()
         landing = await flight.await_landing(waiter)
         if landing is None:
             return Outcome(error=flight.overran(call))
         if landing is CIRCULAR:
-            return Outcome(error=_under_way(call, "around this one"))
+            return Outcome(error=_under_way(call, flight, "around this one"))
         outcome = landing.outcome
         if outcome is None:
             return None
@@ -251,9 +252,10 @@ class Once(Policy):
         if error is not None:
             if self._is_in_doubt(outcome):
                 cause = error.__cause__ if isinstance(error, AmbiguousOutcome) else error
-                ledger.doubt(key, type(cause or error).__name__, now)
+                ledger.doubt(key, type(cause or error).__name__, now, call.idempotency_key)
         elif outcome.streaming:
-            ledger.doubt(key, "a stream, which cannot be given again", now)
+            what = "a stream, which cannot be given again"
+            ledger.doubt(key, what, now, call.idempotency_key)
         else:
             ledger.settle(key, landing.kept, now)
 
@@ -295,8 +297,8 @@ def _renew() -> None:
     for book in _books:
         book.lock = Lock()
         now = book.clock.monotonic()
-        for key in book.flights:
-            book.ledger.doubt(key, "a fork of the process", now)
+        for key, flight in book.flights.items():
+            book.ledger.doubt(key, "a fork of the process", now, _sent_by(flight))
         book.flights = {}
 
 
@@ -314,16 +316,23 @@ def _known(call: Call, known: Known, now: float) -> Outcome:
             f"{call.name} was called with this idempotency key {now - known.at:.3g} s ago and "
             f"ended in {known.doubt}: nobody knows whether its effect came about, so it is not "
             "called again. Ask the other side, then forget() the key or use another",
-            idempotency_key=call.idempotency_key,
+            idempotency_key=known.sent or call.idempotency_key,
         )
     )
 
 
-def _under_way(call: Call, where: str) -> AmbiguousOutcome:
+def _under_way(call: Call, flight: Flight, where: str) -> AmbiguousOutcome:
     return AmbiguousOutcome(
         f"{call.name} is being called with this idempotency key {where}; it is not called twice",
-        idempotency_key=call.idempotency_key,
+        idempotency_key=_sent_by(flight) or call.idempotency_key,
     )
+
+
+def _sent_by(flight: Flight) -> str | None:
+    """The key that a call under way sends; None where an argument is it, equal for all of them."""
+    record = flight.record
+    named = record._site.idempotency_key  # noqa: SLF001  looked at, not changed
+    return record.id if named is None else None
 
 
 def _too_many(call: Call, most: int) -> str:
