@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from reliai.stats.cusum import Cusum
+from reliai.stats.sign import sign_e_value
 
-__all__ = ["Cusum"]
+__all__ = ["Cusum", "sign_e_value"]
