@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from reliai._core.call import Call
     from reliai._core.record import CallRecord
+    from reliai._core.shadowing import Shadowing
     from reliai._core.usage import Meter
 
 __all__ = [
@@ -48,6 +49,7 @@ class Ambient:
         collectors: lists that get every record started inside.
         meters: what adds up the usage of every call started inside.
         leaf_filter: wraps each function about to be called; how tests inject faults.
+        shadow: what the calls made inside shadow; None for calls that somebody waits for.
     """
 
     __slots__ = (
@@ -61,6 +63,7 @@ class Ambient:
         "mode",
         "run_id",
         "session",
+        "shadow",
         "subject",
         "tags",
         "tenant",
@@ -79,6 +82,7 @@ class Ambient:
     collectors: tuple[list[CallRecord], ...]
     meters: tuple[Meter, ...]
     leaf_filter: Callable[[Call, Callable[..., Any]], Callable[..., Any]] | None
+    shadow: Shadowing | None
 
     def __init__(self) -> None:
         self.subject = self.session = self.tenant = self.run_id = None
@@ -91,6 +95,7 @@ class Ambient:
         self.collectors = ()
         self.meters = ()
         self.leaf_filter = None
+        self.shadow = None
 
     def but(self, **changes: Any) -> Ambient:
         """A copy with some values changed."""

@@ -11,6 +11,7 @@ from reliai._core.kinds import kind_of
 from reliai._core.leaf import sync_leaf
 from reliai._core.outcome import Outcome
 from reliai._core.policy import as_policy
+from reliai._core.shadowing import fenced
 from reliai._core.site import Site
 from reliai._core.target import Target, target_name
 from reliai._core.wrappers import executor, wrapper
@@ -119,6 +120,8 @@ def _bind(function: Callable[..., Any], policies: tuple[Policy, ...], options: O
     for policy in reversed(bound_policies):
         chain = _link(policy, chain)
     site.chain = chain
+    if site.effects != "none":
+        site.chain, site.target.leaf = fenced(chain, function), fenced(site.target.leaf, function)
     made = wrapper(site)
     if not hasattr(function, "__name__"):  # a partial, or a callable object
         made.__module__, made.__qualname__ = _home(function)

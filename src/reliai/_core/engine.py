@@ -37,7 +37,7 @@ def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     record._ambient = here  # noqa: SLF001
     record._identity = settings.identity  # noqa: SLF001
     record._attempts = record._began = None  # noqa: SLF001
-    record._events = None  # noqa: SLF001
+    record._events = record._after = None  # noqa: SLF001
     record._told = False  # noqa: SLF001
     record._id = _take_id(here.call_ids) if here.call_ids else None  # noqa: SLF001
     record._started = now = time.monotonic()  # noqa: SLF001
@@ -50,6 +50,8 @@ def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         if parent.bound is not None and parent._record.duration is None:  # noqa: SLF001
             _inherit(call, parent.bound)
     if here is not NOWHERE:
+        if here.shadow is not None and parent is None:
+            record._parent = here.shadow.parent_id  # noqa: SLF001
         if here.meters:
             call.meters = joined(call.meters, here.meters)
         if here.deadline is not None:
@@ -118,6 +120,15 @@ def finish(call: Call, outcome: Outcome) -> None:
     hooks = call.hooks
     if hooks.queued or hooks.inline:
         hooks.end(record)
+    if record._after is not None:  # noqa: SLF001
+        _follow(record)
+
+
+def _follow(record: CallRecord) -> None:
+    """Do what was to be done once the call has ended, such as starting its shadow."""
+    actions, record._after = record._after, None  # noqa: SLF001  the engine's own
+    for action in actions or ():
+        deliver(action, action)
 
 
 def _fail(record: CallRecord, outcome: Outcome, error: BaseException) -> None:

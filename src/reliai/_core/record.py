@@ -16,7 +16,7 @@ from reliai._core.record_schema import RECORD_FIELDS, RECORD_SCHEMA, SCHEMA_VERS
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from reliai._core.ambient import Ambient
     from reliai._core.settings import Identity
@@ -61,6 +61,7 @@ class CallRecord:
     """
 
     __slots__ = (
+        "_after",
         "_ambient",
         "_aside",
         "_asked",
@@ -102,6 +103,7 @@ class CallRecord:
     )
 
     _id: int | str | None
+    _after: list[Callable[[], None]] | None
     _site: Site
     _ambient: Ambient
     _identity: Identity
@@ -301,6 +303,7 @@ _DEFAULTS: dict[str, Any] = {
     "_asked": (),
     "_exhausted": 0,
     "_parent": None,
+    "_after": None,
     "_seen": None,
     "_aside": None,
     "_told": False,
