@@ -157,7 +157,9 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize(
+    "value", VALUES, ids=[f"{type(value).__name__}{place}" for place, value in enumerate(VALUES)]
+)
 def test_a_value_comes_back_equal_and_of_its_type(value: Any) -> None:
     back = there_and_back(value)
     assert back == value

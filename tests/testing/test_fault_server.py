@@ -300,7 +300,7 @@ def test_paths_work_with_and_without_the_version(server: FaultServer, path: str)
 
 def test_an_unknown_path_is_not_found(server: FaultServer) -> None:
     server.reset(["kept"])
-    assert ask(server, "/v1/embeddings") == 404
+    assert ask(server, "/v1/moderations") == 404
     assert ask(server) == "kept"
 
 
