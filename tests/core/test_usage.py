@@ -248,6 +248,29 @@ def test_a_default_model_counts_as_asked_for() -> None:
     assert recorded(ask).model_requested == "usual"
 
 
+def test_a_model_given_by_name_or_to_a_method_counts_too() -> None:
+    class Client:
+        @reliai.reliable()
+        def ask(self, prompt: str, model: str = "usual") -> str:
+            return prompt + model
+
+    @reliai.reliable()
+    def only_by_name(*prompts: str, model: str = "usual") -> str:
+        return model.join(prompts)
+
+    assert recorded(Client().ask, "x", "big").model_requested == "big"
+    assert recorded(Client().ask, "x").model_requested == "usual"
+    assert recorded(only_by_name, "x", "y").model_requested == "usual"
+
+
+def test_a_model_that_is_no_text_is_left_out() -> None:
+    @reliai.reliable()
+    def ask(model: object) -> object:
+        return model
+
+    assert recorded(ask, object()).model_requested is None
+
+
 def test_the_first_model_asked_for_stays() -> None:
     models = reliai.Fallback.models("small", parameter="model")
 

@@ -108,7 +108,9 @@ def finish(call: Call, outcome: Outcome) -> None:
         _measure(call, outcome)
     outcome._record = record  # noqa: SLF001
     if call._site.names_model:  # noqa: SLF001
-        _name_model(call)
+        model = call._site.model_of(call.args, call.kwargs)  # noqa: SLF001
+        if isinstance(model, str):
+            note_request(call, model)
     if record._told:  # noqa: SLF001
         settle_readings(record)
         record._seen = None  # noqa: SLF001  it held responses
@@ -143,16 +145,6 @@ def _fail(record: CallRecord, outcome: Outcome, error: BaseException) -> None:
     else:
         record.status = "rejected" if kind is ErrorKind.REJECTED else "error"
     record._error = ErrorInfo.of(error, kind)  # noqa: SLF001  the engine's own
-
-
-def _name_model(call: Call) -> None:
-    """The argument `model`, as it was first asked for."""
-    try:
-        model = call.arguments["model"]
-    except TypeError:  # the arguments do not fit: the call has failed, and says why
-        return
-    if isinstance(model, str):
-        note_request(call, model)
 
 
 def _measure(call: Call, outcome: Outcome) -> None:

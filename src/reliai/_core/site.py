@@ -76,6 +76,7 @@ class Site:
         self.parameters = tuple(p.name for p in parameters if p.kind not in _VARIADIC)
         self.takes_any_keyword = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
         self.names_model = "model" in self.parameters
+        self._model = _place(self.signature, "model") if self.names_model else (0, None)
         self.runtime: Runtime = ASYNCIO if kind.startswith("async") else BLOCKING
         self.policies: tuple[Policy, ...] = ()
         self.requested: tuple[Policy, ...] = ()
@@ -149,6 +150,13 @@ class Site:
         )
         raise ConfigurationError(message)
 
+    def model_of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        """The argument `model`. Looked up by its place: binding all arguments takes 5 µs."""
+        place, default = self._model
+        if "model" in kwargs:
+            return kwargs["model"]
+        return args[place] if 0 <= place < len(args) else default
+
     @property
     def stragglers(self) -> int:
         """Threads left behind by timeouts that still run the function, or a check of its calls."""
@@ -157,6 +165,14 @@ class Site:
     def straggle(self, worker: Worker) -> None:
         """Count a thread that was left behind, until it ends."""
         self.target.stragglers.add(worker)
+
+
+def _place(signature: inspect.Signature, name: str) -> tuple[int, Any]:
+    """Where among positional arguments a parameter stands (-1: nowhere), and its default."""
+    parameter = signature.parameters[name]
+    if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+        return -1, parameter.default
+    return list(signature.parameters).index(name), parameter.default
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
