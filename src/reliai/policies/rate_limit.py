@@ -6,15 +6,24 @@ from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
+from reliai import clock
 from reliai._core.complaints import warn_once
 from reliai._core.decorator import Policy
 from reliai._core.limits import nearest, overrun
 from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
+from reliai._core.settings import settings
 from reliai.decisions.bucket import Buckets, TokenBucket
 from reliai.errors import ConfigurationError, RateLimited
 from reliai.policies._callbacks import checked_function, checked_mode
 from reliai.policies._keys import check_key_fits, key_of
+from reliai.policies._sharing import (
+    checked_name,
+    given_state,
+    name_at,
+    shown_state,
+    state_in_use,
+)
 from reliai.policies._weights import Weigher
 
 if TYPE_CHECKING:
@@ -36,6 +45,11 @@ class RateLimit(Policy):
     one bucket, however many functions it guards; each key, and each target of a `Fallback`, has one
     of its own. What a call takes is given back when it is cancelled before the model is called.
 
+    With a shared state the limit holds for all processes together. Each takes from a bucket of its
+    own, out of which flows what the others took, so a call waits for no store. What one process
+    takes the others know 0.2 s later: until then each may use what its own bucket holds. While the
+    store is away each goes on with the share of the rate that it had of late.
+
     Args:
         rate: calls, or tokens of `cost`, that each `per` seconds allow (> 0).
         per: seconds `rate` is counted over (> 0).
@@ -52,8 +66,9 @@ class RateLimit(Policy):
             (*provisional*).
         priority: a function of the call that says whether it is of high priority, or "tag:NAME":
             whether that tag is "high" (*provisional*).
-        state: where processes share it; by default what `configure(state=)` says. Each process then
-            takes from a bucket of its own, out of which flows what the others take, too.
+        name: what processes that share it know it by; by default the name of the function that it
+            was put on first. Limits of one name and one rate are one limit in the fleet.
+        state: where processes share it, a URL or a state; by default what `configure(state=)` says.
         mode: "enforce", or "observe" to only say what it would have refused.
 
     Raises:
@@ -74,6 +89,7 @@ class RateLimit(Policy):
         key: Any = None,
         reserve: float = 0.0,
         priority: Any = None,
+        name: str | None = None,
         state: Any = None,
         mode: str = "enforce",
     ) -> None:
@@ -86,6 +102,7 @@ class RateLimit(Policy):
         self.key = key
         self.reserve = _checked_reserve(reserve, priority)
         self.priority = priority
+        self.name = checked_name("RateLimit", name)
         self.mode = checked_mode(mode, "RateLimit")
         self._weigher = Weigher(cost, self.burst, correct=self.correct)
         self._high = _priority_of(priority)
@@ -94,18 +111,24 @@ class RateLimit(Policy):
         self._each_second = self.rate / self.per
         # Times of two clocks cannot be compared, so what was taken belongs to its clock.
         self._buckets: WeakKeyDictionary[Clock, Buckets] = WeakKeyDictionary()
-        self._quick: tuple[Clock | None, TokenBucket | None] = (None, None)
+        self._quick: tuple[Clock | None, TokenBucket | None, object] = (None, None, None)
+        self._state = given_state(state)
+        self._place = self.name
 
     def bind(self, site: Site) -> RateLimit:
         check_key_fits(self.key, site, "RateLimit(key)")
         for name in ("cost", "priority"):
             if callable(getattr(self, name)):
                 checked_function(getattr(self, name), site, f"RateLimit({name})")
+        if self._place is None:
+            self._place = name_at(site, RateLimit)
+        self._buckets_by(clock.active())
         return self
 
     def describe(self) -> dict[str, Any]:
-        names = "rate per burst cost correct max_wait key reserve priority mode".split()
-        return {name: plain(getattr(self, name)) for name in names}
+        names = "rate per burst cost correct max_wait key reserve priority name mode".split()
+        given = {name: plain(getattr(self, name)) for name in names}
+        return {**given, "state": shown_state(self._state)}
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         return await self.link(proceed)(call)
@@ -117,8 +140,14 @@ class RateLimit(Policy):
         def enter(call: Call) -> Awaitable[Outcome]:
             if call.ambient.attempts is not None:  # deactivated
                 return proceed(call)
-            clock, bucket = self._quick
-            if simple and clock is call.clock and bucket is not None and call.primary:
+            time, bucket, seen = self._quick
+            if (
+                simple
+                and time is call.clock
+                and bucket is not None
+                and seen is settings.state
+                and call.primary
+            ):
                 if bucket.take(call.clock.monotonic(), 1.0) <= 0.0:
                     return proceed(call)
                 return self._short(call, proceed, bucket, 1.0)
@@ -129,10 +158,13 @@ class RateLimit(Policy):
     async def _limited(self, call: Call, proceed: Proceed) -> Outcome:
         try:
             weight = self._weigher.weight(call)
-            bucket = self._bucket(call)
+            buckets = self._buckets_by(call.clock)
+            bucket = self._bucket(call, buckets)
             keep = self._keep if self._high is not None and not self._high(call) else 0.0
         except Exception as error:  # noqa: BLE001  a user's function; its mistake is the outcome
             return Outcome(error=error)
+        if buckets.sharing is not None and not buckets.sharing.introduced:
+            await buckets.sharing.introduce(call)
         if weight > self.burst - keep:
             return self._refused(call, bucket, weight, None) or await proceed(call)
         if bucket.take(call.clock.monotonic(), weight, 0.0, keep) <= 0.0:
@@ -186,11 +218,27 @@ class RateLimit(Policy):
         message = f"{call.name}: over the rate limit of {call.target} ({allowed}): {says}"
         return Outcome(error=RateLimited(message, retry_after=wait))
 
-    def _bucket(self, call: Call) -> TokenBucket:
-        buckets = self._buckets.get(call.clock)
+    def _buckets_by(self, time: Clock) -> Buckets:
+        """The buckets for a clock, in step with other processes where a state is set."""
+        buckets = self._buckets.get(time)
         if buckets is None:
             made = Buckets(self._each_second, self.burst)
-            buckets = self._buckets.setdefault(call.clock, made)
+            buckets = self._buckets.setdefault(time, made)
+        if buckets.seen is not settings.state:
+            self._share(buckets, time)
+        return buckets
+
+    def _share(self, buckets: Buckets, time: Clock) -> None:
+        state = state_in_use(self._state)
+        buckets.seen = settings.state
+        if state is None or self._place is None:
+            buckets.sharing = None
+        elif buckets.sharing is None or buckets.sharing.state is not state:
+            from reliai.policies._rate_sharing import RateSharing  # noqa: PLC0415  fleets only
+
+            buckets.sharing = RateSharing(buckets, self._place, state, time)
+
+    def _bucket(self, call: Call, buckets: Buckets) -> TokenBucket:
         key: Hashable = None
         try:
             key = None if self._key is None else self._key(call)
@@ -205,7 +253,7 @@ class RateLimit(Policy):
         place = None if call.primary else call.target
         bucket = buckets.bucket((place, key), call.clock.monotonic())
         if place is None and key is None:
-            self._quick = call.clock, bucket
+            self._quick = call.clock, bucket, buckets.seen
         return bucket
 
 

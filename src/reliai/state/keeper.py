@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -32,6 +33,9 @@ INTERVAL: Final = 0.2
 
 SLOWEST: Final = 2.0
 """Seconds between two attempts to reach a store that is away, at most."""
+
+MOST_WAITING: Final = 1_000
+"""Writes that may wait for the thread; the oldest are dropped."""
 
 _T = TypeVar("_T")
 
@@ -80,6 +84,7 @@ class Keeper:
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._stopped = False
+        self._later: deque[Callable[[State], object]] = deque(maxlen=MOST_WAITING)
 
     def join(self, participant: Participant) -> None:
         """Keep a participant in step from now on, as long as somebody holds it."""
@@ -105,6 +110,12 @@ class Keeper:
         """Exchange at once: something happened that the others should know."""
         self.start()
         self._wake.set()
+
+    def later(self, write: Callable[[State], object]) -> None:
+        """Have the thread write something soon; it is dropped while the store is away."""
+        if self.available:
+            self._later.append(write)
+            self.hurry()
 
     def now(self) -> float:
         """The store's time, as far as it is known."""
@@ -141,7 +152,16 @@ class Keeper:
         self.available = True
         for participant in participants:
             deliver(participant, self._teach, participant, exchanged)
+        self._write()
         return self.available
+
+    def _write(self) -> None:
+        try:
+            while self._later:
+                self._later.popleft()(self.state)
+        except StateUnavailable as error:
+            self._later.clear()
+            self._lost(error)
 
     def _teach(self, participant: Participant, exchanged: Exchanged) -> None:
         try:

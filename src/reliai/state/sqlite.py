@@ -8,12 +8,14 @@ in time raises `StateUnavailable`; "database is locked" is seen by nobody.
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from reliai import clock
+from reliai._core.chance import chance
 from reliai._core.forking import renew_after_fork
 from reliai.state.base import (
     PATIENT,
@@ -52,6 +54,8 @@ CREATE TABLE IF NOT EXISTS leases (
 """
 _SWEEP_EVERY = 1_000
 """Writes between two looks for what has expired."""
+_STEP = 0.001
+"""Seconds between two attempts to become the writer, on average."""
 
 
 class SqliteState:
@@ -187,7 +191,10 @@ class SqliteState:
             raise StateUnavailable(message)
         try:
             connection = self._opened(within)
-            connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            if write:
+                _begin_to_write(connection, within)
+            else:
+                connection.execute("BEGIN")
             try:
                 yield connection
                 if write:
@@ -234,6 +241,29 @@ class SqliteState:
         now = clock.active().time()
         for table in ("entries", "counts", "buckets"):
             connection.execute(f"DELETE FROM {table} WHERE until <= ?", (now,))  # noqa: S608  our own names
+
+
+def _begin_to_write(connection: sqlite3.Connection, within: float) -> None:
+    """Wait for the other writers in small steps.
+
+    SQLite's own waiting grows to steps of 100 ms: with eight writers one of them regularly waits
+    longer than a call may, while the others write many times.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    until = time.monotonic() + within
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                left = until - time.monotonic()
+                if left <= 0 or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                time.sleep(min(left, 2 * _STEP * chance.random()))
+            else:
+                return
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(within * 1000)}")
 
 
 def _entry(connection: sqlite3.Connection, key: str, now: float) -> Entry | None:
