@@ -52,7 +52,8 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def run(suite: pytest.Pytester, *args: str) -> pytest.RunResult:
-    return suite.runpytest_inprocess(*QUIET, *args, plugins=[pytest_plugin])
+    # once: an installed reliai has pytest load it as "reliai" by itself
+    return suite.runpytest_inprocess("-p", "no:reliai", *QUIET, *args, plugins=[pytest_plugin])
 
 
 def files(suite: pytest.Pytester) -> list[str]:
