@@ -283,3 +283,15 @@ def test_a_check_that_fails_on_a_refusal_does_not_ask_again() -> None:
     with pytest.raises(OutputInvalid, match="refused"):
         model()
     assert len(model.prompts) == 1
+
+
+def test_a_response_that_a_function_changed_before_the_next_attempt_is_read_anew() -> None:
+    told = {"choices": [{"message": {"content": BAD}, "finish_reason": "stop"}]}
+
+    @reliai.Validate(output=Order, reask=1)
+    def ask(prompt: str) -> Any:
+        if "not accepted" in prompt:
+            told["choices"] = [{"message": {"content": GOOD}, "finish_reason": "stop"}]
+        return told
+
+    assert ask("an order") == ORDER

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType, SimpleNamespace
 
+import pydantic
 import pytest
 
 from reliai.providers.reading import amount, attribute, count, dig, text, word
@@ -114,3 +115,33 @@ def test_an_amount_is_a_finite_number_from_zero(value: object, expected: float |
 
 def test_text_is_a_string_or_nothing() -> None:
     assert (text("x"), text(b"x"), text(None)) == ("x", None, None)
+
+
+class _Tagged(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+    model: str
+    _hidden: str = pydantic.PrivateAttr("within")
+
+    @property
+    def doubled(self) -> str:
+        return self.model * 2
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_model_s_fields_extras_private_values_and_properties_are_found(times: int) -> None:
+    value = _Tagged.model_validate({"model": "m", "cost": 2})
+    for _ in range(times):  # the second time what its class has not is known
+        assert dig(value, "model") == "m"
+        assert dig(value, "cost") == 2
+        assert dig(value, "_hidden") == "within"
+        assert dig(value, "doubled") == "mm"
+        assert dig(value, "nothing") is None
+
+
+def test_a_field_that_one_object_has_not_is_found_in_the_next() -> None:
+    assert dig(_Tagged(model="m"), "late") is None
+    assert dig(_Tagged.model_validate({"model": "m", "late": 1}), "late") == 1
+
+
+def test_a_mapping_that_is_no_dict_is_read_by_key() -> None:
+    assert dig(MappingProxyType({"model": "m"}), "model") == "m"

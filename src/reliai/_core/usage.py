@@ -35,6 +35,7 @@ __all__ = [
     "note_stream",
     "note_value",
     "own_attempt",
+    "reading_of",
     "remember",
     "settle_readings",
     "settle_usage",
@@ -109,14 +110,39 @@ def note_value(call: Call, attempt: Attempt, value: object) -> None:
     response = read_response(value) if looks_like_response(value) else None
     if response is None:
         note_nothing(call, attempt)
-    elif first_sight(call, value) and not known_id(call, attempt, response.id):
+        return
+    if first_sight(call, value) and not known_id(call, attempt, response.id):
         note_response(call, attempt, response)
+    with _adding:
+        if not call._record.ended:  # noqa: SLF001  or it would hold the response for good
+            _remember(call._record, _Reading(attempt, value, response))  # noqa: SLF001
+
+
+class _Reading(NamedTuple):
+    """What was read from the value of an attempt, for the policies that look at it next."""
+
+    attempt: Attempt
+    value: object
+    response: Response
+
+
+def reading_of(call: Call, value: object) -> Response | None:
+    """What the last attempt's value said, when it is this one and was read; None otherwise."""
+    seen = call._record._seen  # noqa: SLF001  the engine fills the record
+    last = seen[-1] if seen else None
+    if type(last) is not _Reading or last.value is not value:
+        return None
+    attempts = call._record.written_attempts()  # noqa: SLF001
+    return last.response if attempts and attempts[-1] is last.attempt else None
 
 
 def note_nothing(call: Call, attempt: Attempt) -> None:
-    """An attempt ended well, and nothing was read from what it gave."""
-    if call.meters:
-        tell_unknown(call, attempt)
+    """An attempt has ended, and nothing was read from what it gave; from inside it, perhaps."""
+    if not call.meters:
+        return
+    if call._record._told:  # noqa: SLF001  a stream that was left half read is counted first
+        settle_readings(call._record, attempt)  # noqa: SLF001
+    tell_unknown(call, attempt)
 
 
 def first_sight(call: Call, thing: object) -> bool:

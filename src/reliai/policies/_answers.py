@@ -7,6 +7,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.stream import NOTHING
+from reliai._core.usage import reading_of
 from reliai.providers import Response, looks_like_response, read_response
 from reliai.providers.streams import stream_reader
 
@@ -104,7 +105,9 @@ def answer_of(call: Call, value: Any) -> Answer:
     """Read an answer of any kind."""
     if isinstance(value, str):
         return Answer(value, value, _read_before(call, value))
-    response = read_response(value) if looks_like_response(value) else None
+    response = reading_of(call, value)
+    if response is None and looks_like_response(value):
+        response = read_response(value)
     if response is None:
         return Answer(value)
     return Answer(value, response.text or "", response)
