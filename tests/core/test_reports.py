@@ -211,6 +211,31 @@ class TestReadAStream:
         record = telling(lambda: next(reliai.read(Events(MESSAGES))))
         assert (record.usage_state, record.input_tokens) == ("estimated", 100)
 
+    def test_one_left_half_read_is_told_to_the_meters_once(self) -> None:
+        meter = Counted()
+
+        @reliai.reliable(metered(meter))
+        def value() -> str:
+            next(reliai.read(Events(MESSAGES)))
+            return "text"
+
+        @reliai.reliable(metered(meter))
+        def texts() -> Iterator[str]:
+            for event in reliai.read(Events(MESSAGES)):
+                yield event["type"]
+
+        @reliai.reliable(metered(meter))
+        def events() -> Iterator[Any]:
+            yield from reliai.read(Events(MESSAGES))
+
+        value()
+        for function in (texts, events):
+            stream: Any = function()
+            next(stream)
+            stream.close()
+        assert len(meter.told) == 3
+        assert "unknown" not in meter.told
+
     def test_one_never_asked_tells_nothing(self) -> None:
         assert telling(lambda: reliai.read(Events(MESSAGES))).usage_state == "unknown"
 
