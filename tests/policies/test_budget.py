@@ -585,7 +585,9 @@ def test_its_settings_are_described() -> None:
         "per": 86400.0,
         "estimate": {"usd": 1, "tokens": 2},
         "key": "tenant",
+        "name": None,
         "mode": "enforce",
+        "state": None,
     }
     assert "reliai.Budget(usd=5" in repr(budget)
 

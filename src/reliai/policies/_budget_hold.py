@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.outcome import Outcome
     from reliai._core.record import CallRecord
+    from reliai.decisions.fleet_ledger import FleetLedger
     from reliai.decisions.ledger import Ledger, Refusal
     from reliai.policies._budget_estimate import Amounts, Estimator
+    from reliai.policies._budget_sharing import BudgetSharing
     from reliai.providers import Response
 
 __all__ = ["Books", "Hold", "refused", "shown"]
@@ -32,13 +34,21 @@ class Books:
         ledger: what is spent and held, by the clock it belongs to.
         estimator: what calls will probably cost.
         informed: whether the user gave an estimate, so that none has to be learned from usage.
+        sharing: what asks the store of a fleet; None when this process is by itself.
     """
 
-    __slots__ = ("estimator", "informed", "ledger", "units")
+    __slots__ = ("estimator", "informed", "ledger", "sharing", "units")
 
     def __init__(
-        self, units: tuple[str, ...], ledger: Ledger, estimator: Estimator, *, informed: bool
+        self,
+        units: tuple[str, ...],
+        ledger: Ledger | FleetLedger,
+        estimator: Estimator,
+        *,
+        informed: bool,
+        sharing: BudgetSharing | None = None,
     ) -> None:
+        self.sharing = sharing
         self.units = units
         self.ledger = ledger
         self.estimator = estimator

@@ -12,12 +12,20 @@ from reliai._core.complaints import warn, warn_once
 from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
+from reliai._core.settings import settings
 from reliai.decisions.ledger import Grant, Ledger
 from reliai.errors import ConfigurationError
 from reliai.policies._budget_estimate import Estimator, amount_of
 from reliai.policies._budget_hold import Books, Hold, refused, shown
 from reliai.policies._callbacks import checked_function, checked_mode
 from reliai.policies._keys import check_key_fits, key_of
+from reliai.policies._sharing import (
+    checked_name,
+    given_state,
+    name_at,
+    shown_state,
+    state_in_use,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -25,7 +33,9 @@ if TYPE_CHECKING:
     from reliai._core.call import Call, Proceed
     from reliai._core.site import Site
     from reliai.clock import Clock
+    from reliai.decisions.ledger import Refusal
     from reliai.policies._budget_estimate import Amounts
+    from reliai.state import State
 
 __all__ = ["Account", "Budget"]
 
@@ -52,7 +62,14 @@ class Budget(Policy):
     cache, an error status. What may have cost something unknown, such as a timeout or a stream that
     was closed early, is spent as estimated, with an event `budget_estimated`.
 
-    One object is one budget, however many functions it guards; it counts this process.
+    One object is one budget, however many functions it guards.
+
+    With a shared state it is one budget for all processes together: each reservation is asked of
+    the store, which has 50 ms to answer, and what a call really cost is told a moment later.
+    Further attempts of a call are let through by what was known of the others up to 0.2 s before.
+    While the store is away each process may spend an equal share of what was left, by the number of
+    processes seen of late, and tells it afterwards. What a process that was killed had reserved
+    stays spent until `per` has passed.
 
     Args:
         usd: cap in US dollars (> 0). Prices come from answers, `reliai[prices]` or `set_price`.
@@ -65,6 +82,9 @@ class Budget(Policy):
             as a hundredth of the cap.
         key: keeps budgets apart: "subject", "tenant", "arg:NAME", a tuple of these, or a function
             of the call. The 10,000 used last are kept.
+        name: what processes that share it know it by; by default the name of the function that it
+            was put on first. Budgets of one name, `per` and units are one budget in the fleet.
+        state: where processes share it, a URL or a state; by default what `configure(state=)` says.
         mode: "enforce", or "observe" to only say what it would have refused.
 
     Raises:
@@ -81,6 +101,8 @@ class Budget(Policy):
         per: float = 86400.0,
         estimate: float | Mapping[str, float] | Callable[[Call], Any] | None = None,
         key: Any = None,
+        name: str | None = None,
+        state: Any = None,
         mode: str = "enforce",
     ) -> None:
         self.usd = usd
@@ -88,6 +110,7 @@ class Budget(Policy):
         self.per = _checked_per(per)
         self.estimate = estimate
         self.key = key
+        self.name = checked_name("Budget", name)
         self.mode = checked_mode(mode, "Budget")
         given = {"usd": usd, "tokens": tokens}
         self._units = tuple(unit for unit, cap in given.items() if cap is not None)
@@ -97,7 +120,9 @@ class Budget(Policy):
         self._key = key_of(key, "Budget(key)")
         # Times of two clocks cannot be compared, so what was spent belongs to its clock.
         self._books: WeakKeyDictionary[Clock, Books] = WeakKeyDictionary()
-        self._last: tuple[Clock, Books] | None = None
+        self._last: tuple[Clock, Books, object] | None = None
+        self._state = given_state(state)
+        self._place = self.name
         self._estimator = Estimator(self._units, self._caps, estimate)
 
     def bind(self, site: Site) -> Budget:
@@ -108,11 +133,15 @@ class Budget(Policy):
                 _refuse_asynchronous(self.estimate)
         if self.usd is not None and self.estimate is None:
             _see_to_prices(site)
+        if self._place is None:
+            self._place, self._last = name_at(site, Budget), None
+        self._of(clock.active())
         return self
 
     def describe(self) -> dict[str, Any]:
-        names = ("usd", "tokens", "per", "estimate", "key", "mode")
-        return {name: plain(getattr(self, name)) for name in names}
+        names = ("usd", "tokens", "per", "estimate", "key", "name", "mode")
+        given = {name: plain(getattr(self, name)) for name in names}
+        return {**given, "state": shown_state(self._state)}
 
     def snapshot(self, key: Hashable = None) -> dict[str, Account]:
         """How the budget stands now: an `Account` for "usd", "tokens" or both.
@@ -139,8 +168,12 @@ class Budget(Policy):
         except Exception as error:  # noqa: BLE001  a user's function; its mistake is the outcome
             return Outcome(error=error)
         observing = call.observes(self)
-        now = call.clock.monotonic()
-        given = books.ledger.reserve(key, wanted, now)
+        sharing, now = books.sharing, call.clock.monotonic()
+        given: Grant | Refusal
+        if sharing is None:
+            given = books.ledger.reserve(key, wanted, now)
+        else:
+            given = await sharing.reserve(call, key, wanted)
         if not isinstance(given, Grant):
             refusal = refused(call, books.units, given, observing=observing)
             if not observing:
@@ -152,15 +185,29 @@ class Budget(Policy):
 
     def _of(self, time: Clock) -> Books:
         last = self._last  # read once: another thread may replace it
-        if last is not None and last[0] is time:
+        if last is not None and last[0] is time and last[2] is settings.state:
             return last[1]
+        state = state_in_use(self._state) if self._place is not None else None
         books = self._books.get(time)
         if books is None:
-            ledger = Ledger(self._caps, self.per)
-            made = Books(self._units, ledger, self._estimator, informed=self.estimate is not None)
-            books = self._books.setdefault(time, made)
-        self._last = (time, books)
+            books = self._books.setdefault(time, self._books_by(time, state))
+        elif state is not (books.sharing and books.sharing.state):
+            books = self._books[time] = self._books_by(time, state)
+        self._last = (time, books, settings.state)
         return books
+
+    def _books_by(self, time: Clock, state: State | None) -> Books:
+        informed = self.estimate is not None
+        if state is None:
+            ledger = Ledger(self._caps, self.per)
+            return Books(self._units, ledger, self._estimator, informed=informed)
+        from reliai.policies._budget_sharing import BudgetSharing  # noqa: PLC0415  fleets only
+
+        assert self._place is not None  # noqa: S101  none is shared without
+        sharing = BudgetSharing(self._place, self._units, self._caps, self.per, state, time)
+        return Books(
+            self._units, sharing.ledger, self._estimator, informed=informed, sharing=sharing
+        )
 
     def _key_of(self, call: Call) -> Hashable:
         assert self._key is not None  # noqa: S101  asked of budgets that have one
