@@ -11,7 +11,7 @@ from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.limits import sooner
-from reliai._core.usage import known_id, note_stream, remember, was_given
+from reliai._core.usage import known_id, note_stream, remember, settle_readings, was_given
 from reliai._core.values import PLAIN
 
 if TYPE_CHECKING:
@@ -176,7 +176,10 @@ def _is_users(source: Any) -> bool:
 def end_reading(call: Call, attempt: Attempt, reading: Reading) -> None:
     """Count what a stream used; whoever read the same events before has done so already."""
     reader = reading.reader
-    if reading.counted or known_id(call, attempt, reader.id):
+    if reading.counted:  # by `read`, which does not see that its stream is closed
+        settle_readings(call._record, attempt)  # noqa: SLF001  the engine's own
+        return
+    if known_id(call, attempt, reader.id):
         return
     note_stream(call, attempt, reader)
 
