@@ -71,6 +71,20 @@ class FleetWindow:
         self.failures += failure
         self.slow += slow
 
+    def add(self, now: float, calls: int, failures: int, slow: int) -> None:
+        """Count several things at once; they need not belong to the same calls."""
+        self.roll(now)
+        own = self._own.setdefault(self._bucket, [0, 0, 0])
+        own[:] = [own[0] + calls, own[1] + failures, own[2] + slow]
+        self.calls += calls
+        self.failures += failures
+        self.slow += slow
+
+    @property
+    def bucket_end(self) -> float:
+        """When the present bucket ends; what is counted before then goes into it."""
+        return self._bucket_ends
+
     def roll(self, now: float) -> None:
         """Forget what is too old at `now`."""
         if now < self._bucket_ends:

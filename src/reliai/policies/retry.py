@@ -8,11 +8,13 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, cast
 
+from reliai import clock
 from reliai._core.chance import chance
 from reliai._core.complaints import follow, note, warn, warn_once
 from reliai._core.decorator import Policy
 from reliai._core.frames import empty_frames
 from reliai._core.outcome import Outcome
+from reliai._core.settings import settings
 from reliai.decisions.backoff import Stop, full_jitter, next_delay
 from reliai.decisions.retry_budget import RetryBudget
 from reliai.errors import (
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from reliai._core.call import Call, Proceed
     from reliai._core.site import Site
+    from reliai.clock import Clock
 
 __all__ = ["Retry"]
 
@@ -105,6 +108,8 @@ class Retry(Policy):
             )
             raise ConfigurationError(message)
         bound = copy.copy(self)
+        if self._budget is not None and self._budget.name is not None:
+            _keep_in_step(self._budget, clock.active())
         if self.budget == "pipeline":
             bound._budget = RetryBudget()  # noqa: SLF001  the copy is ours
         if self.attempts > 1:
@@ -129,8 +134,11 @@ class Retry(Policy):
         return self._budget
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
-        if self._budget is not None:
-            self._budget.deposit(call.started)
+        budget = self._budget
+        if budget is not None:
+            if budget.name is not None and budget.seen is not settings.state:
+                _keep_in_step(budget, call.clock)
+            budget.deposit(call.started)
         outcome = await proceed(call)
         if outcome.error is None and (not self._judges or not self._unwanted(call, outcome)):
             return outcome
@@ -262,6 +270,12 @@ class Retry(Policy):
         text = f"{made} of {self.attempts} attempts ({_REASONS[stop]})"
         note(error, f"reliai: {call.name}: {_STOPPED} {text}")
         return outcome
+
+
+def _keep_in_step(budget: RetryBudget, time: Clock) -> None:
+    from reliai.policies._retry_sharing import keep_in_step  # noqa: PLC0415  budgets with a name
+
+    keep_in_step(budget, time)
 
 
 _STOPPED = "Retry stopped after"
