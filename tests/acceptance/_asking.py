@@ -81,7 +81,7 @@ class Asker:
                 else:
                     reading = self._read_later(prompt, pieces, chunks)
                     self._loop.run(reading, context=copy_context())
-            except Exception as raised:  # noqa: BLE001  looked at by the test
+            except Exception as raised:
                 error = raised
         return Asked("".join(pieces), error, calls[0])
 
@@ -94,33 +94,40 @@ class Asker:
         self._loop.close()
 
     def _bare(self) -> Callable[[str], Any]:
+        returns, texts = self._sync() if self.way.kind == "sync" else self._async()
+        return texts if self.way.form == "texts" else returns
+
+    def _request(self, prompt: str) -> dict[str, Any]:
+        more: dict[str, Any] = {"stream": True} if self.way.form != "whole" else {}
+        if self.way.api == "responses":
+            return {"input": prompt, **more}
+        return {"messages": [{"role": "user", "content": prompt}], **more}
+
+    def _sync(self) -> tuple[Callable[[str], Any], Callable[[str], Any]]:
         create, delta = self._api.create, self._api.delta
 
-        def asked(prompt: str) -> dict[str, Any]:
-            more: dict[str, Any] = {"stream": True} if self.way.form != "whole" else {}
-            if self.way.api == "responses":
-                return {"input": prompt, **more}
-            return {"messages": [{"role": "user", "content": prompt}], **more}
-
-        def returned(prompt: str) -> Any:
-            return create(**asked(prompt))
+        def returns(prompt: str) -> Any:
+            return create(**self._request(prompt))
 
         def texts(prompt: str) -> Iterator[str]:
-            for event in create(**asked(prompt)):
+            for event in create(**self._request(prompt)):
                 if text := delta(event):
                     yield text
 
-        async def returned_later(prompt: str) -> Any:
-            return await create(**asked(prompt))
+        return returns, texts
 
-        async def texts_later(prompt: str) -> AsyncIterator[str]:
-            async for event in await create(**asked(prompt)):
+    def _async(self) -> tuple[Callable[[str], Any], Callable[[str], Any]]:
+        create, delta = self._api.create, self._api.delta
+
+        async def returns(prompt: str) -> Any:
+            return await create(**self._request(prompt))
+
+        async def texts(prompt: str) -> AsyncIterator[str]:
+            async for event in await create(**self._request(prompt)):
                 if text := delta(event):
                     yield text
 
-        if self.way.kind == "sync":
-            return texts if self.way.form == "texts" else returned
-        return texts_later if self.way.form == "texts" else returned_later
+        return returns, texts
 
     def _text(self, chunk: Any) -> str:
         if isinstance(chunk, str):
