@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from contextvars import copy_context
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from reliai._core import workers
@@ -50,9 +50,7 @@ def received(
 
 
 def _awaitable_problem(call: Call, value: Any) -> ConfigurationError | None:
-    if not hasattr(value, "__await__") and (
-        not hasattr(value, "__anext__") or hasattr(value, "__next__")
-    ):
+    if not _must_be_awaited(type(value)):  # type: ignore[arg-type]
         return None
     close = getattr(value, "close", None)
     if callable(close):
@@ -61,6 +59,13 @@ def _awaitable_problem(call: Call, value: Any) -> ConfigurationError | None:
         f"{call.name} is a plain function that returned {type(value).__name__}, which must be "
         'awaited; declare it as `async def`, annotate what it returns, or pass kind="async"'
     )
+
+
+@lru_cache(1024)  # a model of pydantic's takes 4 µs to say that it has no such method
+def _must_be_awaited(kind: type) -> bool:
+    if hasattr(kind, "__await__"):
+        return True
+    return hasattr(kind, "__anext__") and not hasattr(kind, "__next__")
 
 
 def _opened_value(

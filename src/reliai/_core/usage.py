@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from dataclasses import replace
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -17,7 +18,7 @@ from reliai._core.record import Attempt
 from reliai.errors import ErrorKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reliai._core.call import Call
     from reliai._core.record import CallRecord
@@ -211,9 +212,15 @@ def _remember(record: CallRecord, thing: object) -> None:
     record._seen.append(thing)  # noqa: SLF001
 
 
+@lru_cache(1024)  # a model of pydantic's takes 4 µs to say that it has no such method
+def _methods(kind: type) -> tuple[Callable[..., Any] | None, Callable[..., Any] | None]:
+    """How what was counted tells what it has delivered, and takes in that its call has ended."""
+    return getattr(kind, "gave", None), getattr(kind, "left", None)
+
+
 def _gave(seen: object, chunk: object) -> bool:
     """Whether what was counted is a stream that has just delivered a chunk."""
-    gave = getattr(type(seen), "gave", None)
+    gave = _methods(type(seen))[0]  # type: ignore[arg-type]
     return gave is not None and bool(gave(seen, chunk))
 
 
@@ -281,7 +288,7 @@ def note_stream(call: Call, attempt: Attempt, reader: StreamReader) -> None:
 def settle_readings(record: CallRecord, attempt: Attempt | None = None) -> None:
     """Count the streams that a call, or one attempt of it, was still reading when it ended."""
     for each in tuple(record._seen or ()):  # noqa: SLF001  the engine's own
-        left = getattr(type(each), "left", None)
+        left = _methods(type(each))[1]  # type: ignore[arg-type]
         if left is not None:
             left(each, record, attempt)
 
