@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from contextvars import copy_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reliai._core.racing import adopt_context
 
@@ -62,7 +62,7 @@ class TaskRun:
             except asyncio.CancelledError as error:
                 cancelled = error
         outcome, self.outcome = self.outcome, None
-        close = getattr(None if outcome is None else outcome.value, "aclose", None)
+        close: Any = getattr(None if outcome is None else outcome.value, "aclose", None)
         if callable(close):
             with suppress(Exception):  # a value nobody wants cannot fail the call
                 await close()

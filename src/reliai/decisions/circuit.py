@@ -104,8 +104,8 @@ class Circuit:
         self._lock = Lock()
         self._window: Window = window_for(self.settings)
         self._probes = Probes()
-        self._detector = _fresh(self.settings.detector)
-        self._slow_call = _limit(self.settings.slow_call)
+        self._detector = self.settings.fresh_detector()
+        self._slow_call = self.settings.slowest
         self._ignored = self._rejected = self._late = 0
         self._in_a_row = self._failed_attempts = 0
         self._opened_at: float | None = None
@@ -174,7 +174,7 @@ class Circuit:
             else:
                 self._in_a_row = 0
             if window.failures or window.slow:
-                reason = self._tripped()
+                reason = self.settings.tripped(self._window, self._in_a_row)
                 if reason is not None:
                     return self._open(now, self._break(), reason, self._rate())
             if self._detector is not None:
@@ -237,10 +237,10 @@ class Circuit:
             old, self.settings = self.settings, settings
             self._window.roll(now)
             self._window = carried_over(self._window, settings)
-            self._slow_call = _limit(settings.slow_call)
+            self._slow_call = settings.slowest
             self._probes.clear()
             if settings.detector != old.detector:
-                self._detector = _fresh(settings.detector)
+                self._detector = settings.fresh_detector()
 
     def count_in(self, make: Callable[[Window], Window]) -> None:
         """Count in the window that `make` gives from now on: the same one changed, or another."""
@@ -253,7 +253,7 @@ class Circuit:
             if self.state != "closed":
                 return None
             self._window.roll(now)
-            reason = self._tripped()
+            reason = self.settings.tripped(self._window, self._in_a_row)
             return None if reason is None else self._open(now, self._break(), reason, self._rate())
 
     def standing(self, now: float) -> Standing:
@@ -339,19 +339,6 @@ class Circuit:
         rate = self._probes.failures / self.settings.probes
         return self._open(now, self._break(), "probe_failed", rate)
 
-    def _tripped(self) -> str | None:
-        settings, window = self.settings, self._window
-        if settings.consecutive is not None and self._in_a_row >= settings.consecutive:
-            return "consecutive"
-        calls = window.calls
-        if calls < settings.min_calls:
-            return None
-        if window.failures / calls >= settings.failure_rate:  # a quotient: 0.07 * 100 > 7
-            return "failure_rate"
-        if settings.slow_call is not None and window.slow / calls >= settings.slow_rate:
-            return "slow_rate"
-        return None
-
     def _detect(self, now: float, bad: bool) -> Change | None:  # noqa: FBT001
         try:
             if self._detector is None or not self._detector.update(bad):
@@ -409,7 +396,7 @@ class Circuit:
     def _forget(self) -> None:
         self._window.clear()
         self._in_a_row = 0
-        self._detector = _fresh(self.settings.detector)
+        self._detector = self.settings.fresh_detector()
 
     def _rate(self) -> float | None:
         calls = self._window.calls
@@ -423,11 +410,3 @@ class Circuit:
         if self._probes.has_place(self.settings):
             return 0.0
         return self._probes.wait(now, self._break())
-
-
-def _limit(slow_call: float | None) -> float:
-    return inf if slow_call is None else slow_call
-
-
-def _fresh(detector: Detector | None) -> Detector | None:
-    return None if detector is None else detector.copy()

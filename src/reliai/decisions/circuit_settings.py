@@ -11,6 +11,8 @@ from reliai.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reliai.decisions.window import Window
+
 __all__ = ["CircuitSettings", "Detector"]
 
 _WINDOW: Final = 60.0
@@ -79,6 +81,33 @@ class CircuitSettings:
             _seconds("slow_call", self.slow_call)
         self._check_together()
         _check_detector(self.detector)
+
+    @property
+    def slowest(self) -> float:
+        """Seconds above which a call is slow; infinity where none is."""
+        return inf if self.slow_call is None else self.slow_call
+
+    def fresh_detector(self) -> Detector | None:
+        """A detector that has seen nothing; None where there is none."""
+        return None if self.detector is None else self.detector.copy()
+
+    def tripped(self, window: Window, in_a_row: int) -> str | None:
+        """Why a closed circuit opens with what its window holds; None: it stays closed.
+
+        Args:
+            window: what was counted.
+            in_a_row: the latest failures without a success among them.
+        """
+        if self.consecutive is not None and in_a_row >= self.consecutive:
+            return "consecutive"
+        calls = window.calls
+        if calls < self.min_calls:
+            return None
+        if window.failures / calls >= self.failure_rate:  # a quotient: 0.07 * 100 > 7
+            return "failure_rate"
+        if self.slow_call is not None and window.slow / calls >= self.slow_rate:
+            return "slow_rate"
+        return None
 
     def _check_together(self) -> None:
         if self.max_open_for < self.open_for:
