@@ -63,7 +63,7 @@ class TaskRun:
                 cancelled = error
         outcome, self.outcome = self.outcome, None
         close: Any = getattr(None if outcome is None else outcome.value, "aclose", None)
-        if callable(close):
+        if close is not None:
             with suppress(Exception):  # a value nobody wants cannot fail the call
                 await close()
         if cancelled is not None:
