@@ -33,14 +33,12 @@ class Evidence:
         pairs: pairs seen.
         candidate_differs: those in which the candidate alone gave another answer.
         primary_differs: those in which the primary alone did.
-        worse: whether there ever was enough evidence against the candidate.
     """
 
-    __slots__ = ("candidate_differs", "pairs", "primary_differs", "worse")
+    __slots__ = ("candidate_differs", "pairs", "primary_differs")
 
     def __init__(self) -> None:
         self.pairs = self.candidate_differs = self.primary_differs = 0
-        self.worse = False
 
     def add(self, *, candidate_same: bool, primary_same: bool) -> None:
         """Take in one pair."""
@@ -51,7 +49,6 @@ class Evidence:
             self.primary_differs += 1
         else:
             self.candidate_differs += 1
-        self.worse = self.worse or self.e_value >= _WORSE
 
     @property
     def e_value(self) -> float:
@@ -60,11 +57,15 @@ class Evidence:
 
     @property
     def verdict(self) -> str:
-        """The verdict: "worse", "no difference seen" or "undecided"."""
-        if self.worse:
+        """The verdict: "worse", "no difference seen" or "undecided".
+
+        An equal candidate is called worse at some time with a chance of 5 % at most, however often
+        it is asked for.
+        """
+        e_value = self.e_value
+        if e_value >= _WORSE:
             return "worse"
-        settled = self.pairs >= _ENOUGH and self.e_value <= 1.0
-        return "no difference seen" if settled else "undecided"
+        return "no difference seen" if self.pairs >= _ENOUGH and e_value <= 1.0 else "undecided"
 
 
 class Tally:

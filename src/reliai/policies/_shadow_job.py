@@ -98,9 +98,10 @@ class Job:
         context: what it runs in: a copy of the caller's.
         primary: what the primary came to; None until it has ended.
         paired: whether the primary is asked again.
+        over: whether its place was given back.
     """
 
-    __slots__ = ("_over", "_place", "call", "context", "desk", "paired", "primary", "request")
+    __slots__ = ("_place", "call", "context", "desk", "over", "paired", "primary", "request")
 
     def __init__(
         self, call: Call, desk: Desk, request: Request, context: Context, place: Place
@@ -112,7 +113,7 @@ class Job:
         self.primary: Answer | None = None
         self.paired = False
         self._place = place
-        self._over = False
+        self.over = False
 
     @property
     def attached(self) -> bool:
@@ -160,14 +161,14 @@ class Job:
 
     def lose(self) -> None:
         """It will not run: there is nobody to run it."""
-        if not self._over:
+        if not self.over:
             self.desk.tally.take_back()
         self.finish()
 
     def finish(self) -> None:
         """Give its place back; once."""
-        if not self._over:
-            self._over = True
+        if not self.over:
+            self.over = True
             self.desk.tally.finish()
 
 

@@ -68,7 +68,7 @@ class ShadowReport:
             another answer.
         e_value: the evidence in them that the candidate differs more than the primary does from
             itself; 1 for none.
-        verdict: "worse" once the evidence has reached 20, otherwise "no difference seen" (at least
+        verdict: "worse" with an e-value of 20 or more, otherwise "no difference seen" (at least
             100 pairs, and an e-value of at most 1) or "undecided".
         mismatching: ids of the last 20 calls with another answer.
         primary_seconds, candidate_seconds: means over the compared answers; None without any.

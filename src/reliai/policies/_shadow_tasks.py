@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai._core.aio import in_thread
+from reliai._core.alarm import Timer
 from reliai._core.target import Stragglers
 from reliai.policies._shadow_job import Answer, examine
 from reliai.policies._shadow_request import listened
@@ -84,10 +85,10 @@ class Lane:
         self.lose_waiting()
         running: dict[Any, Job] = dict(self._running)
         for task, job in running.items():
+            job.lose()
             task._log_destroy_pending = False  # noqa: SLF001  as `gather` does
             with suppress(BaseException):  # it may refuse, and is gone all the same
                 task.get_coro().close()
-            job.lose()
         self._running.clear()
 
 
@@ -109,7 +110,7 @@ def lane() -> Lane:
 
 
 async def _work(job: Job) -> None:
-    means = TaskMeans()
+    means = TaskMeans(job)
     try:
         await examine(job, means)
     except BaseException as error:
@@ -120,7 +121,10 @@ async def _work(job: Job) -> None:
 class TaskMeans:
     """Awaits what is asynchronous, and calls on a thread what is not."""
 
-    __slots__ = ()
+    __slots__ = ("_job",)
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
 
     async def ask(self, bound: Bound, request: Request) -> Answer:
         """Call a function, whose own policies keep it to the time."""
@@ -152,18 +156,30 @@ class TaskMeans:
             TimeoutError: when it takes longer.
             BaseException: what it raises.
         """
-        return await asyncio.wait_for(_called(function, *args), seconds)
+        timer = Timer(seconds)
+        try:
+            return await _called(function, *args)
+        except asyncio.CancelledError:
+            if not timer.expired():
+                raise
+            raise TimeoutError(f"{_name(function)} took longer than {seconds:g} s") from None
+        finally:
+            timer.stop()
 
     def ends_by(self, error: BaseException) -> bool:
         """Whether the task is cancelled, or closed: not when a candidate says so of itself."""
         if isinstance(error, GeneratorExit):
-            return True
+            return self._job.over
         task = asyncio.current_task()
         cancelled = isinstance(error, asyncio.CancelledError)
         return cancelled and task is not None and task.cancelling() > 0
 
 
 _stragglers = Stragglers()
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", None) or type(function).__qualname__
 
 
 async def _called(function: Callable[..., Any], *args: Any) -> Any:
