@@ -201,18 +201,17 @@ class CallTimeout(ReliaiError, TimeoutError):
 
     def __str__(self) -> str:
         what = f"{self.name}: " if self.name else ""
-        return (
-            f"{what}{_LIMITS.get(self.layer, self.layer + ' limit')} of {self.seconds:g} s ran out"
-        )
+        limit = f"limit of {self.seconds:g} s"
+        return f"{what}the {limit} {_LIMITS.get(self.layer, f'({self.layer})')} ran out"
 
 
 _LIMITS = {
-    "total": "the time limit for the whole call",
-    "attempt": "the time limit for one attempt",
-    "first_chunk": "the time limit for the first chunk",
-    "idle": "the time limit between two chunks",
-    "inherited": "the deadline inherited from the enclosing call",
-    "reserve": "the time before the share reserved for fallbacks",
+    "total": "for the whole call",
+    "attempt": "for one attempt",
+    "first_chunk": "for the first chunk",
+    "idle": "between two chunks",
+    "inherited": "inherited from the enclosing call or deadline()",
+    "reserve": "that leaves the fallbacks their share of the time",
 }
 
 

@@ -335,12 +335,17 @@ def _guarded(function: Any, what: str) -> Bound:
     if bound is None or bound.wrapper is not function:
         bound = bound_of(function)
     if bound is None:
-        name = getattr(function, "__qualname__", repr(function))
-        message = (
-            f"{what}({name}): the function is not guarded; decorate it with @reliai.reliable()"
-        )
-        raise ConfigurationError(message)
+        raise ConfigurationError(_not_guarded(function, what))
     return bound
+
+
+def _not_guarded(function: Any, what: str) -> str:
+    """Why something has no pipeline; not what is in it, for it may be somebody's answer."""
+    if not callable(function):
+        given = f"{what}(an object of {type(function).__name__})"
+        return f"{given}: give the function, and its arguments after it: {what}(answer, …)"
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{what}({name}): the function is not guarded; decorate it with @reliai.reliable()"
 
 
 def _with_self(function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:

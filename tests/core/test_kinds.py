@@ -335,6 +335,13 @@ def test_what_is_no_function_cannot_be_guarded(thing: Any) -> None:
         guarded(thing)
 
 
+def test_decorator_without_parentheses_is_explained_without_quoting_the_prompt() -> None:
+    answer: Any = reliai.Guard(lambda prompt: True)  # as `@reliai.Guard` above a function makes it
+    with pytest.raises(reliai.ConfigurationError, match="parentheses") as caught:
+        answer("my prompt")
+    assert "my prompt" not in str(caught.value)
+
+
 # --- functions that give a provider's stream ------------------------------------------------
 def test_function_that_gives_a_stream_object_gives_one_that_acts_like_it() -> None:
     model = ScriptedModel([["a", "b"], ["c"]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -93,6 +93,9 @@ def test_execute_is_for_guarded_functions_of_its_own_kind() -> None:
 
     with pytest.raises(reliai.ConfigurationError, match="not guarded"):
         reliai.execute(len, "a")
+    with pytest.raises(reliai.ConfigurationError, match=r"execute\(answer, …\)") as caught:
+        reliai.execute(cast("Any", "the answer"))  # called first, by mistake
+    assert "the answer" not in str(caught.value)
     with pytest.raises(reliai.ConfigurationError, match="aexecute"):
         reliai.execute(reliai.reliable()(later))
     with pytest.raises(reliai.ConfigurationError, match=r"reliai\.execute"):
@@ -120,6 +123,31 @@ def test_report_has_a_line_a_call_oldest_first() -> None:
     assert "by value" in lines[3]
     assert reliai.report(1).splitlines() == lines[-1:]
     assert reliai.report(0) == ""
+
+
+def test_report_says_what_a_stand_in_answered_for() -> None:
+    breaker = reliai.CircuitBreaker("down", consecutive=1)
+    model = ScriptedModel([ConnectionError("no route")])
+    ask = reliai.reliable(reliai.Fallback("b"), breaker)(model)
+    with virtual_clock():
+        ask()
+        ask()
+    first, second = reliai.report(2).splitlines()
+    assert first.endswith("by value  after connection: no route")
+    assert second.endswith("by value  after rejected")
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"),
+    [(0.0, "$0.0000"), (0.0021, "$0.0021"), (12.5, "$12.5000"), (0.00000334, "$0.0000033")],
+)
+def test_report_shows_small_prices_as_more_than_nothing(usd: float, shown: str) -> None:
+    @reliai.reliable()
+    def ask() -> None:
+        reliai.usage(cost_usd=usd)
+
+    ask()
+    assert reliai.report(1).split("  ")[-1] == shown
 
 
 def test_report_looks_back_on_256_calls() -> None:

@@ -82,7 +82,7 @@ def test_limit_of_an_attempt_bounds_the_first_chunk_only(kind: str) -> None:
         assert read(function, kind, "x") == ["a", "b"]
         assert clock.now >= 105
     assert seen[0].attempts[0].error is not None
-    assert "the time limit for one attempt of 5 s" in seen[0].attempts[0].error.message
+    assert "the limit of 5 s for one attempt" in seen[0].attempts[0].error.message
 
 
 @each_stream

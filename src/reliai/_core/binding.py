@@ -88,10 +88,7 @@ def guard(function: Any, policies: tuple[Any, ...], options: Options | None = No
     if isinstance(function, classmethod | staticmethod):
         return type(function)(guard(function.__func__, policies, options))
     if isinstance(function, type) or not callable(function):
-        message = (
-            f"{function!r} cannot be guarded; decorate a function, a method or a callable object"
-        )
-        raise ConfigurationError(message)
+        raise ConfigurationError(_cannot_guard(function))
     checked = tuple(as_policy(policy) for policy in policies)
     inner = bound_of(function)
     if inner is not None:
@@ -99,6 +96,16 @@ def guard(function: Any, policies: tuple[Any, ...], options: Options | None = No
         checked += inner.policies
         options = options.around(inner.options)
     return _bind(function, checked, options).wrapper
+
+
+def _cannot_guard(thing: object) -> str:
+    """Why something is no function; not what is in it, for it may be somebody's prompt."""
+    kind = type(thing).__name__
+    what = f"the class {thing.__name__}" if isinstance(thing, type) else f"an object of {kind}"
+    return (
+        f"{what} cannot be guarded; decorate a function, a method or a callable object. A policy "
+        "above a function needs its parentheses: @reliai.Guard(…), not @reliai.Guard"
+    )
 
 
 def _bare(bound: Bound, wrapper: Any) -> Any:
