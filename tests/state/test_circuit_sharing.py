@@ -174,6 +174,39 @@ def test_a_rate_limit_pauses_all_and_forgets_nothing(
     assert one.circuit.snapshot(now()).calls == 7
 
 
+def test_a_pause_that_is_prolonged_is_prolonged_for_all(pair: tuple[Process, Process]) -> None:
+    one, other = pair
+    in_step(one, other)
+    permit = one.circuit.permit
+    one.circuit.open_for_at_least(permit, now(), 3.0)
+    in_step(one, other)
+    one.circuit.open_for_at_least(permit, now(), 60.0)  # a call that was under way is told more
+    in_step(one, other)
+    assert other.circuit.retry_after(now()) == pytest.approx(60, abs=0.1)
+
+
+def test_the_longest_of_two_pauses_holds_for_both(pair: tuple[Process, Process]) -> None:
+    one, other = pair
+    in_step(one, other)
+    one.circuit.open_for_at_least(one.circuit.permit, now(), 3.0)
+    other.circuit.open_for_at_least(other.circuit.permit, now(), 60.0)
+    in_step(one, other, one, other)
+    waits = [each.circuit.retry_after(now()) for each in pair]
+    assert waits == [pytest.approx(60, abs=0.1)] * 2
+
+
+def test_an_open_circuit_is_told_of_once(pair: tuple[Process, Process]) -> None:
+    one, other = pair
+    in_step(one, other)
+    one.circuit.open_for_at_least(one.circuit.permit, now(), 30.0)
+    in_step(one, other)
+    version = one.sharing._member(one.circuit).version
+    for _ in range(5):
+        in_step(one, other)
+    versions = [each.sharing._member(each.circuit).version for each in pair]
+    assert versions == [version, version]
+
+
 def test_one_process_at_a_time_holds_the_lease_of_the_probe(
     pair: tuple[Process, Process], time: VirtualClock
 ) -> None:

@@ -35,6 +35,9 @@ __all__ = ["CircuitSharing"]
 _DAY: Final = 86_400.0
 """Seconds the store keeps where a circuit stands; what an operator said it keeps for good."""
 
+_ROUNDING: Final = 0.01
+"""Seconds by which a break must be longer than the others know, for them to be told."""
+
 _NEWS: Final = 16
 """Changes heard of that wait for a call to be told on."""
 
@@ -42,7 +45,16 @@ _NEWS: Final = 16
 class _Member:
     """What this process knows of one shared circuit's place in the store."""
 
-    __slots__ = ("circuit", "epoch", "generation", "key", "lasting", "no_probe_before", "version")
+    __slots__ = (
+        "circuit",
+        "epoch",
+        "generation",
+        "key",
+        "lasting",
+        "no_probe_before",
+        "until",
+        "version",
+    )
 
     def __init__(self, circuit: Circuit, key: str, *, lasting: bool) -> None:
         self.circuit = circuit
@@ -55,6 +67,8 @@ class _Member:
         self.generation = 0
         """The circuit's, when it last stood where the entry says; 0: as it was made, closed."""
         self.no_probe_before = 0.0
+        self.until = 0.0
+        """When its break ends, by the store's time, as far as the others know."""
 
 
 class CircuitSharing:
@@ -281,7 +295,9 @@ class CircuitSharing:
         change = circuit.reconsider(monotonic)
         if change is not None:
             self.news.append((circuit, change))
-        if circuit.generation != member.generation and circuit.state != "half_open":
+        left = self._left(member)
+        prolonged = left > 0 and now + left > member.until
+        if (prolonged or circuit.generation != member.generation) and circuit.state != "half_open":
             self._publish(member, now, state)
 
     def _adopt(self, member: _Member, entry: Entry, now: float) -> None:
@@ -290,7 +306,10 @@ class CircuitSharing:
         if said["epoch"] != member.epoch:
             member.epoch = said["epoch"]
             self._on_window(member, FleetWindow.clear)
+        member.until = said["until"] + _ROUNDING
         left = max(0.0, said["until"] - now)
+        if said["state"] == "open":  # a longer pause was asked for here: the others hear of it next
+            left = max(left, self._left(member))
         standing = Standing(said["state"], left, said["failed_attempts"], said["only_paused"])
         if circuit.state == "closed" and standing.state == "open" and not left:
             standing = Standing("closed")  # it is over; whoever probes says how it went
@@ -298,6 +317,11 @@ class CircuitSharing:
         member.generation = circuit.generation
         if change is not None:
             self.news.append((circuit, change))
+
+    def _left(self, member: _Member) -> float:
+        """Seconds until the break of an open circuit ends; 0 when it is not open."""
+        standing = member.circuit.standing(self._clock.monotonic())
+        return standing.seconds if standing.state == "open" else 0.0
 
     def _publish(self, member: _Member, now: float, state: State) -> None:
         circuit = member.circuit
@@ -318,6 +342,7 @@ class CircuitSharing:
         if version is None:
             return  # another was first: what it says is adopted at the next exchange
         member.version, member.generation = version, generation
+        member.until = now + standing.seconds + _ROUNDING
         if epoch != member.epoch:
             member.epoch = epoch
             self._on_window(member, FleetWindow.clear)
