@@ -16,7 +16,7 @@ from reliai.checks.repair import read_json
 from reliai.errors import ConfigurationError, GuardRejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from reliai._core.call import Call, Proceed
     from reliai._core.site import Site
@@ -66,7 +66,25 @@ class Arguments(Policy):
 
     def bind(self, site: Site) -> Arguments:
         site.is_tool = True
+        site.target.leaf = self._held(site.target.leaf)
         return self
+
+    def _held(self, leaf: Proceed) -> Proceed:
+        """The function itself, which policies that are all off leave alone, but not its types.
+
+        A model's text is no argument of a function, whatever an operator has switched off.
+        """
+
+        def enter(call: Call) -> Awaitable[Outcome]:
+            if call.mode != "off":
+                return leaf(call)
+            try:
+                call = self._validated(call)[0]
+            except Exception as error:  # noqa: BLE001  as in `run`
+                return Outcome(error=error)
+            return leaf(call)
+
+        return enter
 
     def describe(self) -> dict[str, Any]:
         return {"arguments": [each.name for each in self._parameters], "repair": self.repair}
