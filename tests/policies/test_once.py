@@ -470,4 +470,9 @@ def test_a_stream_is_refused(kind: str) -> None:
 
 def test_all_settings_are_described() -> None:
     described = reliai.Once(key=("tenant", "arg:order")).describe()
-    assert described == {"ttl": 86400.0, "key": ["tenant", "arg:order"], "max_size": 100_000}
+    assert described == {
+        "ttl": 86400.0,
+        "key": ["tenant", "arg:order"],
+        "max_size": 100_000,
+        "state": None,
+    }

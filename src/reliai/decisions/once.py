@@ -6,12 +6,15 @@ A value with the time handed to it and no lock: whoever owns it guards it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["Known", "OnceLedger"]
+__all__ = ["UNSHARED", "Held", "Known", "OnceLedger", "Word"]
+
+UNSHARED: Final = "a result that cannot be shared"
+"""What is known of a key whose result stayed in the process that made it."""
 
 
 class Known(NamedTuple):
@@ -25,6 +28,22 @@ class Known(NamedTuple):
     """The name of the error after which nobody knows; None when there is a result."""
     sent: str | None = None
     """The idempotency key that the attempts in doubt carried, for the other side to look up."""
+
+
+class Held(NamedTuple):
+    """This process may make the call."""
+
+    place: str
+    confirmed: bool
+    """Whether the store says so; not when it did not answer."""
+
+
+class Word(NamedTuple):
+    """What the fleet knows of a key: as `Known`, by the store's time."""
+
+    at: float
+    kept: Any = None
+    doubt: str | None = None
 
 
 class OnceLedger:

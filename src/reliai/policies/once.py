@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
-import os
-from threading import Lock, get_ident
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from reliai import clock
 from reliai._core.complaints import warn_once
 from reliai._core.decorator import Policy
+from reliai._core.limits import nearest, overrun
 from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
-from reliai.decisions.once import Known, OnceLedger
+from reliai._core.settings import settings
+from reliai.decisions.once import Held, Known, OnceLedger, Word
 from reliai.errors import AmbiguousOutcome, CallTimeout, ConfigurationError, ErrorKind
 from reliai.policies._cache_answers import cost_nothing, kept_of, outcome_of
 from reliai.policies._cache_shelf import Facts
@@ -29,6 +31,8 @@ from reliai.policies._flight import (
     timed_out_for_another,
 )
 from reliai.policies._keys import check_key_fits, key_of
+from reliai.policies._once_book import Book, known_outcome, too_many, under_way
+from reliai.policies._sharing import given_state, shown_state, state_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -46,7 +50,13 @@ class Once(Policy):
     Calls with the same key that come while the first one runs wait for it. When nobody knows
     whether its effect came about, the key stays in doubt: later calls get `AmbiguousOutcome`, and
     the function is not called. A failure that proves that nothing happened lets the next call run.
-    Keys are apart for each function and each tenant, and are remembered in this process.
+    Keys are apart for each function and each tenant.
+
+    With a shared state a key is run once by all processes together. Who runs it holds a lease that
+    is prolonged while it does; the others wait for its result, and get it as JSON or as the type of
+    `output=` or the return annotation. When a process that ran a key is gone, the key is in doubt.
+    While the store is away each process remembers by itself: calls made then have an event
+    `once_unshared`, another process may run the same key, and what came of them is told afterwards.
 
     An asynchronous call that was begun is made to its end although its caller is cancelled: its
     result waits for whoever comes again with the key.
@@ -58,15 +68,24 @@ class Once(Policy):
             or empty has none, and is simply made.
         max_size: keys remembered for each function (>= 1). When there are more, results go first,
             the oldest before the others, and a warning says so once.
+        state: where processes share them, a URL or a state; by default what `configure(state=)`
+            says. Functions of one name share their keys; "memory" shares none.
 
     Raises:
         ConfigurationError: for a value out of range; when a function is decorated that has no
-            idempotency key, or gives a stream.
+            idempotency key, gives a stream, or gives what cannot be shared where a state is set.
     """
 
     rank = 65
 
-    def __init__(self, ttl: float = 86_400.0, key: Any = None, *, max_size: int = 100_000) -> None:
+    def __init__(
+        self,
+        ttl: float = 86_400.0,
+        key: Any = None,
+        *,
+        max_size: int = 100_000,
+        state: Any = None,
+    ) -> None:
         if not _is_number(ttl) or not 0 < ttl < math.inf:
             raise ConfigurationError(f"Once(ttl={ttl!r}): must be a number of seconds above 0")
         if not isinstance(max_size, int) or isinstance(max_size, bool) or max_size < 1:
@@ -78,11 +97,14 @@ class Once(Policy):
         self.max_size = max_size
         self._key = key_of(key, "Once(key)")
         self._effect = False
-        self._books: list[_Book] = []
+        self._state = given_state(state)
+        self._site: Site | None = None
+        self._books: list[Book] = []
         self._bound: WeakSet[Once] = WeakSet()
 
     def describe(self) -> dict[str, Any]:
-        return {"ttl": self.ttl, "key": plain(self.key), "max_size": self.max_size}
+        given = {"ttl": self.ttl, "key": plain(self.key), "max_size": self.max_size}
+        return {**given, "state": shown_state(self._state)}
 
     def bind(self, site: Site) -> Once:
         if site.streaming:
@@ -104,6 +126,8 @@ class Once(Policy):
         bound._effect = site.effects == "once"  # noqa: SLF001  the copy is ours
         bound._bound = WeakSet()  # noqa: SLF001
         bound._books = []  # noqa: SLF001
+        bound._site = site  # noqa: SLF001
+        bound._book(clock.active(), strict=True)  # noqa: SLF001
         self._bound.add(bound)
         return bound
 
@@ -128,13 +152,15 @@ class Once(Policy):
             tenant: whose key it is; None for calls without one.
 
         Returns:
-            Whether anything was known of it.
+            Whether anything was known of it in this process.
         """
         found = False
         for once in (self, *self._bound):
             for book in once._books:  # noqa: SLF001  our own
                 with book.lock:
                     found = book.ledger.forget((tenant, token(key))) or found
+                if book.sharing is not None:
+                    book.sharing.forget((tenant, token(key)))
         return found
 
     def _key_of(self, call: Call) -> Hashable:
@@ -150,17 +176,30 @@ class Once(Policy):
                 "compared; give text or a number"
             ) from None
 
-    def _book(self, time: Clock) -> _Book:
+    def _book(self, time: Clock, *, strict: bool = False) -> Book:
         """The book for a clock: a test's virtual one knows nothing of the machine's time."""
         for book in self._books:
             if book.clock is time:
+                if book.seen is not settings.state:
+                    self._share(book, strict=strict)
                 return book
-        made = _Book(time, OnceLedger(self.ttl, self.max_size))
+        made = Book(time, OnceLedger(self.ttl, self.max_size))
+        self._share(made, strict=strict)
         self._books = [*self._books[-1:], made]
         return made
 
+    def _share(self, book: Book, *, strict: bool) -> None:
+        state = state_in_use(self._state)
+        book.seen = settings.state
+        if state is None or self._site is None:
+            book.sharing = None
+        elif book.sharing is None or book.sharing.state is not state:
+            from reliai.policies._once_sharing import OnceSharing  # noqa: PLC0415  fleets only
+
+            book.sharing = OnceSharing(self._site, state, self.ttl, strict=strict)
+
     async def _enter(
-        self, call: Call, proceed: Proceed, book: _Book, key: Hashable
+        self, call: Call, proceed: Proceed, book: Book, key: Hashable
     ) -> Outcome | None:
         """The outcome of a call with a key; None to look again."""
         now = call.clock.monotonic()
@@ -177,7 +216,7 @@ class Once(Policy):
                 flight = Flight(book, key, call, 0 if tasks else get_ident())
                 flight.abandons = False
         if known is not None or flight is None:
-            return None if known is None else _known(call, known, now)
+            return None if known is None else known_outcome(call, known, now)
         if waiter is not None:
             return await self._follow(call, flight, waiter)
         if tasks:
@@ -186,12 +225,21 @@ class Once(Policy):
         return await self._lead(call, flight, proceed, book, key)
 
     async def _lead(
-        self, call: Call, flight: Flight, proceed: Proceed, book: _Book, key: Hashable
+        self, call: Call, flight: Flight, proceed: Proceed, book: Book, key: Hashable
     ) -> Outcome:
         """Make the call, and put down what came of it, for all who wait for it."""
         waiters: list[Waiter] = []
-        landing = AGAIN
+        landing, sharing = AGAIN, book.sharing
+        held: Held | None = None
         try:
+            if sharing is not None:
+                claimed = await sharing.claim(call, key)
+                if not isinstance(claimed, Held):
+                    outcome = self._elsewhere(call, book, key, claimed)
+                    with book.lock:
+                        waiters = flight.close()
+                    return outcome
+                held = claimed
             outcome = await proceed(call)
             landing = self._landing(call, outcome)
             with book.lock:
@@ -200,15 +248,32 @@ class Once(Policy):
         except BaseException as error:
             with book.lock:
                 if _was_attempted(call):
-                    now, sent = call.clock.monotonic(), call.idempotency_key
-                    book.ledger.doubt(key, type(error).__name__, now, sent)
+                    book.ledger.doubt(key, type(error).__name__, call.clock.monotonic())
                 waiters = flight.close()
+            if sharing is not None and held is not None:
+                sharing.settle_later(held, book.known(key))
             raise
         finally:
             flight.tell(waiters, landing)
+        if sharing is not None and held is not None:
+            await sharing.settle(call, held, book.known(key))
         if book.ledger.forgotten:
-            warn_once(f"once:{call.name}", _too_many(call, self.max_size))
+            warn_once(f"once:{call.name}", too_many(call, self.max_size))
         return outcome
+
+    def _elsewhere(self, call: Call, book: Book, key: Hashable, word: Word | None) -> Outcome:
+        """The outcome of a call that another process has made, or makes and takes too long."""
+        now = call.clock.monotonic()
+        if word is None:
+            return Outcome(error=overrun(call, nearest(call, now)))
+        assert book.sharing is not None  # noqa: S101  it gave the word
+        at = now - book.sharing.age(word)
+        with book.lock:
+            if word.doubt is None:
+                book.ledger.settle(key, word.kept, at)
+            else:
+                book.ledger.doubt(key, word.doubt, at)
+        return known_outcome(call, Known(at, word.kept, word.doubt), now)
 
     async def _follow(  # noqa: PLR0911  a case each
         self, call: Call, flight: Flight, waiter: Waiter
@@ -216,13 +281,13 @@ class Once(Policy):
         """The result of a call with this key that was under way; None to look again."""
         if flight.task is not None and not _task_module().joinable(flight):
             flight.leave(waiter)
-            return Outcome(error=_under_way(call, flight, "in an event loop that does not run"))
+            return Outcome(error=under_way(call, flight, "in an event loop that does not run"))
         began = call.clock.monotonic()
         landing = await flight.await_landing(waiter)
         if landing is None:
             return Outcome(error=flight.overran(call))
         if landing is CIRCULAR:
-            return Outcome(error=_under_way(call, flight, "around this one"))
+            return Outcome(error=under_way(call, flight, "around this one"))
         outcome = landing.outcome
         if outcome is None:
             return None
@@ -274,72 +339,6 @@ _IN_DOUBT = Landing(None)
 
 _MAY_HAVE_HAPPENED = {ErrorKind.UNKNOWN, ErrorKind.INVALID_OUTPUT, ErrorKind.CANCELLED}
 """Kinds of failures after which nobody knows whether an effect came about."""
-
-
-class _Book:
-    """The keys of one function, by one clock; `lock` guards all of it."""
-
-    __slots__ = ("__weakref__", "clock", "flights", "ledger", "lock")
-
-    def __init__(self, time: Clock, ledger: OnceLedger) -> None:
-        self.clock = time
-        self.lock = Lock()
-        self.ledger = ledger
-        self.flights: dict[Hashable, Flight] = {}
-        _books.add(self)
-
-
-_books: WeakSet[_Book] = WeakSet()
-
-
-def _renew() -> None:
-    """In a forked child: what runs in its parent is in doubt here."""
-    for book in _books:
-        book.lock = Lock()
-        now = book.clock.monotonic()
-        for key, flight in book.flights.items():
-            book.ledger.doubt(key, "a fork of the process", now, _sent_by(flight))
-        book.flights = {}
-
-
-os.register_at_fork(after_in_child=_renew)
-
-
-def _known(call: Call, known: Known, now: float) -> Outcome:
-    if known.doubt is None:
-        cost_nothing(call)
-        call.emit("once_replayed", age=now - known.at)
-        return outcome_of(call, *known.result)
-    call.emit("once_in_doubt", age=now - known.at, error=known.doubt)
-    return Outcome(
-        error=AmbiguousOutcome(
-            f"{call.name} was called with this idempotency key {now - known.at:.3g} s ago and "
-            f"ended in {known.doubt}: nobody knows whether its effect came about, so it is not "
-            "called again. Ask the other side, then forget() the key or use another",
-            idempotency_key=known.sent or call.idempotency_key,
-        )
-    )
-
-
-def _under_way(call: Call, flight: Flight, where: str) -> AmbiguousOutcome:
-    return AmbiguousOutcome(
-        f"{call.name} is being called with this idempotency key {where}; it is not called twice",
-        idempotency_key=_sent_by(flight) or call.idempotency_key,
-    )
-
-
-def _sent_by(flight: Flight) -> str | None:
-    """The key that a call under way sends; None where an argument is it, equal for all of them."""
-    record = flight.record
-    named = record._site.idempotency_key  # noqa: SLF001  looked at, not changed
-    return record.id if named is None else None
-
-
-def _too_many(call: Call, most: int) -> str:
-    return (
-        f"Once: {call.name} had more than {most} idempotency keys at a time, so the oldest were "
-        "forgotten and may run again; give a larger max_size or a shorter ttl"
-    )
 
 
 def _was_attempted(call: Call) -> bool:
