@@ -70,6 +70,18 @@ def test_record_of_the_outer_call_says_that_it_was_repeated_inside() -> None:
     assert "nested" in [event.attributes.get("reason") for event in seen[-1].events]
 
 
+def test_what_the_budget_refused_inside_is_not_repeated_outside() -> None:
+    model = ScriptedModel([DOWN], repeat_last=True)
+    spent = reliai.RetryBudget(0.1, min_per_second=0)
+    inner = reliai.Retry(3, wait=0, budget=spent)(model)
+    outer = reliai.reliable(reliai.Retry(4, wait=0), name="budget-inside")(calling(inner))
+    with virtual_clock(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", reliai.ReliaiWarning)
+        with pytest.raises(ConnectionError):
+            outer()
+    assert len(model.calls) == 1
+
+
 def test_failure_of_the_outer_function_itself_is_repeated() -> None:
     inner = reliai.Retry(3, wait=0)(ScriptedModel(["a"], repeat_last=True))
     failures = iter([True, False])

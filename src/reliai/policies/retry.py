@@ -265,7 +265,9 @@ class Retry(Policy):
         error = outcome.error
         assert error is not None  # noqa: S101  set above
         call.emit("retry_stopped", attempts=made, reason=stop)
-        if made > 1:
+        # One that the budget refused was not repeated inside, and is not to be repeated outside:
+        # budgets of several layers would add up.
+        if made > 1 or stop == "budget":
             call.exhausted = id(error)
         text = f"{made} of {self.attempts} attempts ({_REASONS[stop]})"
         note(error, f"reliai: {call.name}: {_STOPPED} {text}")
