@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from reliai.incidents.load import offer
 from reliai.incidents.simulated import Provider, Watch
@@ -10,6 +10,8 @@ from reliai.incidents.trial import percentile
 
 if TYPE_CHECKING:
     from reliai.incidents.trial import Trial
+
+    Ill: TypeAlias = Literal["failing", "slow"]
 
 __all__ = ["Delays", "Guard", "detection"]
 
@@ -59,21 +61,23 @@ async def detection(
     guard: Guard,
     times: int,
     warm: float = 10.0,
+    ill: Ill = "failing",
 ) -> Delays:
-    """Let the share of failures jump from `before` to `after`, and see when a circuit opens.
+    """Let a share of the requests jump from `before` to `after`, and see when a circuit opens.
 
     Args:
         trial: gives time and chance.
         rate: calls a second.
-        before: share of failures before the onset.
+        before: share of ill requests before the onset.
         after: and after it.
         guard: decorates the function.
         times: how often.
         warm: seconds of calls before the onset.
+        ill: whether the requests fail, or take long.
     """
     delays = Delays([], [])
     for _ in range(times):
-        await _once(trial, rate, (before, after), guard, warm, delays)
+        await _once(trial, rate, (before, after), guard, warm, ill, delays)
     return delays
 
 
@@ -83,11 +87,12 @@ async def _once(  # noqa: PLR0917  a part of `detection`
     shares: tuple[float, float],
     guard: Guard,
     warm: float,
+    ill: Ill,
     delays: Delays,
 ) -> None:
     begin = trial.now + warm
     watch = Watch(trial)
-    provider = Provider(trial, failing=lambda now: shares[now >= begin])
+    provider = Provider(trial, **{ill: lambda now: shares[now >= begin]})
     ask = guard(provider, watch, name=f"onset at {begin!r}")
 
     def noticed() -> bool:

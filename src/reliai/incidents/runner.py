@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
+from reliai._core import complaints
 from reliai._core.ambient import mode
 from reliai._core.chance import chance
 from reliai._core.settings import settings
@@ -114,6 +115,8 @@ def _apart(seed: str) -> Iterator[None]:
 @contextmanager
 def _heard(trial: Trial) -> Iterator[None]:
     """Warnings go to the trial."""
+    said = set(complaints._said)  # noqa: SLF001  what is said once a process is said to each trial
+    complaints._said.clear()  # noqa: SLF001
     with warnings.catch_warnings():
         warnings.simplefilter("always")
 
@@ -121,4 +124,8 @@ def _heard(trial: Trial) -> Iterator[None]:
             trial.warnings.append(str(message))
 
         warnings.showwarning = show
-        yield
+        try:
+            yield
+        finally:
+            complaints._said.clear()  # noqa: SLF001
+            complaints._said.update(said)  # noqa: SLF001

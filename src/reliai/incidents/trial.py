@@ -107,7 +107,12 @@ class Trial:
 
 
 def _rounded(number: float) -> float:
-    """Six digits, which every machine agrees on; whole numbers as they are."""
+    """Six digits, which every machine agrees on; whole numbers as they are.
+
+    What is next to nothing is what sums of times leave over, and is nothing.
+    """
+    if abs(number) < 1e-9:
+        return 0
     whole = math.isfinite(number) and number == math.trunc(number)
     return number if whole else float(f"{number:.6g}")
 
