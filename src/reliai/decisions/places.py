@@ -86,6 +86,10 @@ class Places:
 
     def give_back(self) -> None:
         """Leave a place to who has waited longest."""
+        with self._lock:
+            if not self._waiting:
+                self.taken -= 1
+                return
         self._hand_out(freed=1)
 
     def resize(self, limit: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from inspect import Parameter
 from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import ref
 
 from reliai._core.call import checked_parameter
 from reliai.errors import ConfigurationError
@@ -36,8 +38,7 @@ def key_of(key: Any, what: str) -> Key | None:
     if key == "tenant":
         return lambda call: call.ambient.tenant
     if isinstance(key, str) and key.startswith(_ARGUMENT):
-        name = key.removeprefix(_ARGUMENT)
-        return lambda call: call.arguments[name]
+        return _Argument(key.removeprefix(_ARGUMENT))
     if isinstance(key, tuple) and key:
         parts = [part for part in (key_of(each, what) for each in key) if part is not None]
         if len(parts) == len(key):
@@ -48,6 +49,41 @@ def key_of(key: Any, what: str) -> Key | None:
         f"{what}={key!r} names no key; give 'subject', 'tenant', 'arg:NAME', a tuple of these, or "
         "a function of the call"
     )
+
+
+class _Argument:
+    """An argument, looked up by its place: binding all of a call's arguments takes 5 µs."""
+
+    __slots__ = ("_name", "_seen")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._seen: tuple[ref[Site] | None, int, bool] = (None, -1, False)
+
+    def __call__(self, call: Call) -> Hashable:
+        site = call._site  # noqa: SLF001  the engine's own
+        seen, place, named = self._seen  # read once: another thread may replace it
+        if seen is None or seen() is not site:
+            place, named = self._place(site)
+        if 0 <= place < len(call.args):
+            return call.args[place]  # type: ignore[no-any-return]
+        if named and self._name in call.kwargs:
+            return call.kwargs[self._name]  # type: ignore[no-any-return]
+        return call.arguments[self._name]  # type: ignore[no-any-return]
+
+    def _place(self, site: Site) -> tuple[int, bool]:
+        """Where it stands among positional arguments (-1: nowhere), and whether it has a name."""
+        place, named = -1, False
+        parameter = site.signature.parameters.get(self._name)
+        if parameter is not None and parameter.kind not in {
+            Parameter.VAR_POSITIONAL,
+            Parameter.VAR_KEYWORD,
+        }:
+            named = parameter.kind is not Parameter.POSITIONAL_ONLY
+            if parameter.kind is not Parameter.KEYWORD_ONLY:
+                place = list(site.signature.parameters).index(self._name)
+        self._seen = (ref(site), place, named)
+        return place, named
 
 
 def check_key_fits(key: Any, site: Site, what: str) -> None:

@@ -80,6 +80,7 @@ class AdaptiveLimit(Policy):
         self._lock = Lock()
         # Times of two clocks cannot be compared, so what was learnt belongs to its clock.
         self._pools: WeakKeyDictionary[Clock, dict[str | None, _Pool]] = WeakKeyDictionary()
+        self._quick: tuple[Clock | None, _Pool | None] = (None, None)
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         return await self.link(proceed)(call)
@@ -90,7 +91,9 @@ class AdaptiveLimit(Policy):
         def enter(call: Call) -> Awaitable[Outcome]:
             if call.ambient.attempts is not None:  # deactivated
                 return proceed(call)
-            pool = self._pool(call.clock, None if call.primary else call.target)
+            clock, pool = self._quick  # read once: another thread may replace it
+            if clock is not call.clock or pool is None or not call.primary:
+                pool = self._pool(call.clock, None if call.primary else call.target)
             if pool.places.take():
                 return self._seated(call, proceed, pool)
             return self._wait(call, proceed, pool)
@@ -137,6 +140,8 @@ class AdaptiveLimit(Policy):
             with self._lock:
                 pools = self._pools.setdefault(time, {})
                 pool = pools.setdefault(target, _Pool(self))
+        if target is None:
+            self._quick = time, pool
         return pool
 
     @property
