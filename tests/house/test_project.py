@@ -68,7 +68,14 @@ def test_the_changelog_names_the_version_or_what_is_unreleased() -> None:
 def test_every_module_imported_is_a_declared_dependency() -> None:
     allowed = {IMPORT_NAMES.get(name, name).replace("-", "_") for name in declared()}
     # Parts of pydantic, jsonschema and presidio; and pytest, for who runs its plugin has it.
-    allowed |= {"pydantic_core", "typing_extensions", "referencing", "spacy", "tldextract", "pytest"}
+    allowed |= {
+        "pydantic_core",
+        "typing_extensions",
+        "referencing",
+        "spacy",
+        "tldextract",
+        "pytest",
+    }
     allowed |= set(sys.stdlib_module_names) | {"reliai"}
     strangers = {
         f"{path.relative_to(ROOT)}: {name}"

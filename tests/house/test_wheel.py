@@ -28,4 +28,4 @@ def test_the_wheel_holds_the_package_and_the_examples(tmp_path: Path) -> None:
     expected = {path.as_posix() for path in package} | {"reliai/py.typed"}
     expected |= {f"reliai/cli/demo/examples/{name}" for name in examples}
     assert {name for name in held if name.endswith((".py", ".typed"))} == expected
-    assert not [name for name in held if name.endswith(".pyc") or "test_" in name]
+    assert not [name for name in held if name.endswith(".pyc") or "/test_" in name]
