@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,12 +71,14 @@ def test_looking_after_each_pair_rarely_finds_what_is_not_there() -> None:
 
 
 def test_numbers_of_numpy_are_counts() -> None:
-    assert sign_e_value(np.int64(8), np.int32(2)) == sign_e_value(8, 2)  # type: ignore[arg-type]
+    wins: Any = np.int64(8)
+    losses: Any = np.int32(2)
+    assert sign_e_value(wins, losses) == sign_e_value(8, 2)
 
 
 @pytest.mark.parametrize("wrong", [-1, 1.5, True, "3", None, np.int64(-1)])
-def test_what_is_no_count_is_refused_by_name(wrong: object) -> None:
+def test_what_is_no_count_is_refused_by_name(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"wins=.*whole number"):
-        sign_e_value(wrong, 0)  # type: ignore[arg-type]
+        sign_e_value(wrong, 0)
     with pytest.raises(ConfigurationError, match=r"losses=.*whole number"):
-        sign_e_value(0, wrong)  # type: ignore[arg-type]
+        sign_e_value(0, wrong)

@@ -98,10 +98,21 @@ class Job:
         context: what it runs in: a copy of the caller's.
         primary: what the primary came to; None until it has ended.
         paired: whether the primary is asked again.
+        counted: whether the tally has what came of it.
         over: whether its place was given back.
     """
 
-    __slots__ = ("_place", "call", "context", "desk", "over", "paired", "primary", "request")
+    __slots__ = (
+        "_place",
+        "call",
+        "context",
+        "counted",
+        "desk",
+        "over",
+        "paired",
+        "primary",
+        "request",
+    )
 
     def __init__(
         self, call: Call, desk: Desk, request: Request, context: Context, place: Place
@@ -113,7 +124,7 @@ class Job:
         self.primary: Answer | None = None
         self.paired = False
         self._place = place
-        self.over = False
+        self.counted = self.over = False
 
     @property
     def attached(self) -> bool:
@@ -161,7 +172,7 @@ class Job:
 
     def lose(self) -> None:
         """It will not run: there is nobody to run it."""
-        if not self.over:
+        if not self.over and not self.counted:
             self.desk.tally.take_back()
         self.finish()
 
@@ -182,6 +193,7 @@ async def examine(job: Job, means: Means) -> None:
     candidate = await means.ask(desk.candidate, request)
     if isinstance(candidate.error, BudgetExceeded):
         desk.tally.take_back("budget")
+        job.counted = True
         return
     said = await _compared(desk, means, primary, candidate)
     again: Answer | None = None
@@ -190,6 +202,7 @@ async def examine(job: Job, means: Means) -> None:
         job.surround("baseline")
         again = await means.ask(desk.baseline, job.request)
         baseline = await _compared(desk, means, primary, again)
+    job.counted = True
     _count(desk.tally, job.call.id, primary, candidate, said)
     same = _count_pair(desk.tally, candidate, said, again, baseline)
     if desk.publish is not None:
