@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -199,6 +200,62 @@ def test_same_function_is_asked_with_another_argument() -> None:
 def test_plain_value_of_another_type_than_promised_is_refused_when_decorated() -> None:
     with pytest.raises(reliai.ConfigurationError, match="promises by output="):
         reliai.reliable(reliai.Fallback("none"), output=int)(ScriptedModel(["1"]))
+
+
+def asks(prompt: str, *, model: str = "large") -> str:
+    raise DOWN
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        lambda: "no prompt",
+        lambda prompt, history: "one more",
+        lambda *, question: "by another name only",
+        reliai.Retry(2)(lambda: "guarded"),
+    ],
+    ids=["nothing", "one more", "other name", "guarded"],
+)
+def test_target_that_cannot_take_the_arguments_is_refused_when_decorated(target: Any) -> None:
+    with pytest.raises(reliai.ConfigurationError, match=r"cannot stand in for .*asks"):
+        reliai.Fallback(target)(asks)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        lambda question: "by position",
+        lambda *, prompt: "by name",
+        lambda prompt, model: "when the caller names a model",
+        lambda *arguments, **named: "anything",
+        lambda prompt, history=(): "more, by default",
+        len,
+        functools.partial(lambda style, prompt: "the rest", "short"),
+        ScriptedModel(["b"]),
+    ],
+    ids=["position", "name", "option", "anything", "default", "builtin", "partial", "object"],
+)
+def test_target_that_can_take_the_arguments_is_not_refused(target: Any) -> None:
+    reliai.Fallback(target)(asks)
+
+
+def test_target_of_a_function_that_takes_anything_is_not_refused() -> None:
+    reliai.Fallback(lambda: "b")(failing("sync"))
+
+
+@pytest.mark.parametrize("several", [[len, str.lower], (str.lower,)])
+def test_list_of_functions_is_no_answer(several: Any) -> None:
+    with pytest.raises(reliai.ConfigurationError, match="one by one"):
+        reliai.Fallback(several)(asks)
+    reliai.Fallback(reliai.Value(several))(asks)
+
+
+def test_call_that_nobody_awaited_is_no_answer() -> None:
+    async def small(prompt: str) -> str:
+        return prompt
+
+    with pytest.raises(reliai.ConfigurationError, match="without calling it"):
+        reliai.Fallback(small("hello"))(asks)
 
 
 # --- streams -------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.binding import bound_of, new_target
 from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
+from reliai._core.target import target_name
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -127,12 +129,74 @@ def made_target(site: Site, target: Any) -> Target:
     """
     if isinstance(target, Value):
         return PlainValue(_validated(site, target.value))
-    guarded = bound_of(target)
-    if guarded is not None:
-        return GuardedFunction(site, guarded.site, getattr(target, "__self__", None))
     if callable(target) and not isinstance(target, type):
+        _check_arguments(site, target)
+        guarded = bound_of(target)
+        if guarded is not None:
+            return GuardedFunction(site, guarded.site, getattr(target, "__self__", None))
         return BareFunction(site, target)
+    _check_value(target)
     return PlainValue(_validated(site, target))
+
+
+def _check_arguments(site: Site, target: Callable[..., Any]) -> None:
+    """A target is asked when all else failed: that it takes other arguments must show before.
+
+    Raises:
+        ConfigurationError: when there is no way of calling the site's function that it takes.
+    """
+    try:
+        takes = inspect.signature(target)
+    except (TypeError, ValueError):  # some functions written in C tell nothing
+        return
+    given = site.signature.parameters.values()
+    if any(each.kind in {each.VAR_POSITIONAL, each.VAR_KEYWORD} for each in given):
+        return
+    needed = [each for each in given if each.default is each.empty]
+    ways = (needed, list(given))
+    if not any(_fits(takes, way, by_name=named) for way in ways for named in (False, True)):
+        message = (
+            f"{target_name(target)}{takes} cannot stand in for {site.name}{site.signature}: "
+            "it gets the same arguments, and cannot take them"
+        )
+        raise ConfigurationError(message)
+
+
+def _fits(takes: inspect.Signature, given: list[inspect.Parameter], *, by_name: bool) -> bool:
+    """Whether a function takes these arguments: by position where that can be, or by name."""
+    named = [
+        each.kind is each.KEYWORD_ONLY or (by_name and each.kind is not each.POSITIONAL_ONLY)
+        for each in given
+    ]
+    args = [None] * named.count(False)
+    kwargs = {each.name: None for each, name in zip(given, named, strict=True) if name}
+    try:
+        takes.bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
+def _check_value(value: object) -> None:
+    """Refuse what was meant as a target and would be handed out as the answer.
+
+    Raises:
+        ConfigurationError: for a container of functions, or a call that was not awaited.
+    """
+    if isinstance(value, list | tuple) and any(callable(each) for each in value):
+        message = (
+            "a list of functions would itself be the answer; give them one by one, in order: "
+            "Fallback(first, second)"
+        )
+        raise ConfigurationError(message)
+    if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()
+        message = (
+            f"an object of {type(value).__name__} would itself be the answer; give the function, "
+            "without calling it: Fallback(answer)"
+        )
+        raise ConfigurationError(message)
 
 
 def _validated(site: Site, value: object) -> object:
