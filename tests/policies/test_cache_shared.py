@@ -17,6 +17,7 @@ from reliai.policies._cache_codec import Codec, encoded
 from reliai.policies._cache_shelf import Facts
 from reliai.policies._cache_tokens import token
 from reliai.state import StateUnavailable, open_state
+from reliai.state.keeper import keeper_of
 from reliai.testing import virtual_clock
 from tests.policies._guarded import ONE_VALUE, Guarded, every_one_value
 
@@ -161,6 +162,7 @@ def test_two_stores_on_one_file_are_one_store(tmp_path: Path) -> None:
         one, _ = replicas("sync", mine, answer)
         other, _ = replicas("sync", theirs, answer)
         one("a")
+        assert keeper_of(mine).settled(10)
         other("a")
     assert calls == ["a"]
 

@@ -1,4 +1,8 @@
-"""Answers that processes share, through a state. A store that fails never fails a call."""
+"""Answers that processes share, through a state. A store that fails never fails a call.
+
+It is asked within 50 ms, off the event loop, and not at all while it is away; it is written to by
+the keeper's thread, so an answer reaches the others a moment after its caller.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reliai._core.complaints import warn_once
 from reliai.policies._cache_codec import Codec, encoded, namespace
 from reliai.state import StateUnavailable, configured_state
+from reliai.state.keeper import keeper_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -41,7 +46,8 @@ class SharedAnswers:
         state = self._store(call)
         if state is None:
             return None
-        found: Any = await self._asked(call, partial(state.get, encoded(self._space, key)))
+        place = encoded(self._space, key)
+        found: Any = await self._asked(call, state, partial(state.get, place))
         read = None if found is None else self._codec.loads(found.value)
         if read is None:
             return None
@@ -58,7 +64,11 @@ class SharedAnswers:
             call.emit("cache_not_shared", reason="neither JSON nor the output type")
             return
         place = encoded(self._space, key)
-        await self._asked(call, partial(state.put, place, data, ttl=self._lifetime))
+        if state.shared:
+            lifetime = self._lifetime
+            keeper_of(state).later(lambda to: to.put(place, data, ttl=lifetime))
+        else:
+            state.put(place, data, ttl=self._lifetime)
 
     def _store(self, call: Call) -> State | None:
         state = self._state or configured_state()
@@ -70,10 +80,10 @@ class SharedAnswers:
             )
         return state
 
-    async def _asked(self, call: Call, question: Callable[[], Any]) -> Any:
+    async def _asked(self, call: Call, state: State, question: Callable[[], Any]) -> Any:
         """The store's answer; None when it gives none in time."""
         try:
-            return await call.runtime.run(question)
+            return await keeper_of(state).ask(call.runtime, question)
         except StateUnavailable:
             call.emit("cache_state_unavailable")
             return None

@@ -8,9 +8,12 @@ back to where they came from, calls go on by themselves, and it is asked again u
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
+import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -33,6 +36,9 @@ INTERVAL: Final = 0.2
 
 SLOWEST: Final = 2.0
 """Seconds between two attempts to reach a store that is away, at most."""
+
+LAST: Final = 0.2
+"""Seconds that the store has when the program ends."""
 
 MOST_WAITING: Final = 1_000
 """Writes that may wait for the thread; the oldest are dropped."""
@@ -117,6 +123,15 @@ class Keeper:
             self._later.append(write)
             self.hurry()
 
+    def settled(self, seconds: float) -> bool:
+        """Wait until what `later` was given is written; whether it was in time. For tests."""
+        until = time.monotonic() + seconds
+        while self._later:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.001)
+        return True
+
     def now(self) -> float:
         """The store's time, as far as it is known."""
         return clock.active().time() + self._ahead
@@ -152,13 +167,13 @@ class Keeper:
         self.available = True
         for participant in participants:
             deliver(participant, self._teach, participant, exchanged)
-        self._write()
         return self.available
 
     def _write(self) -> None:
         try:
             while self._later:
-                self._later.popleft()(self.state)
+                self._later[0](self.state)
+                self._later.popleft()
         except StateUnavailable as error:
             self._later.clear()
             self._lost(error)
@@ -215,10 +230,11 @@ class Keeper:
 
     def _stepped(self) -> bool:
         try:
-            return self.step()
+            if self.step():
+                self._write()
         except Exception as error:  # noqa: BLE001  the thread must outlive whatever a store does
             self._lost(StateUnavailable(f"{type(error).__name__}: {error}"))
-            return False
+        return self.available
 
 
 _keepers: WeakKeyDictionary[Any, Keeper] = WeakKeyDictionary()
@@ -231,6 +247,17 @@ def _renew() -> None:
 
 
 os.register_at_fork(after_in_child=_renew)
+
+
+def _say_goodbye() -> None:
+    """Tell the others what was not told yet, when the program ends."""
+    for keeper in list(_keepers.values()):
+        if keeper.state.shared and keeper.available and keeper._thread is not None:  # noqa: SLF001
+            with suppress(Exception):
+                keeper.step(LAST)
+
+
+atexit.register(_say_goodbye)
 
 
 def keeper_of(state: State) -> Keeper:

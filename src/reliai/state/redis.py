@@ -7,6 +7,7 @@ they need not lie in one slot of a cluster, so a Redis Cluster is not supported.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,10 @@ class RedisState:
             clients, self._clients = self._clients, {}
         for client, _ in clients.values():
             client.close()
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # half made, or the interpreter ends
+            self.close()
 
     def _key(self, kind: str, key: str) -> str:
         return f"{self._prefix}{kind}:{key}"
