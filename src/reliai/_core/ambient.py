@@ -137,17 +137,19 @@ def context(
         tenant: the customer; part of every cache key.
         tags: labels, merged over those of the function and of enclosing blocks.
         call_id: the id of the first call started inside.
+
+    What is no text, such as a number from a database, goes on the records as `str` writes it.
     """
     here = ambient.get()
     changes: dict[str, Any] = {
-        name: value
+        name: str(value)
         for name, value in (("subject", subject), ("session", session), ("tenant", tenant))
         if value is not None
     }
     if tags:
-        changes["tags"] = {**here.tags, **tags}
+        changes["tags"] = {**here.tags, **{str(name): str(tag) for name, tag in tags.items()}}
     if call_id is not None:
-        changes["call_ids"] = [call_id]
+        changes["call_ids"] = [str(call_id)]
     with surroundings(**changes):
         yield
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
 
 from reliai._core.outcome import Outcome, StreamOutcome
@@ -56,7 +57,8 @@ class Policy:
 def plain(value: object) -> object:
     """`value` as plain data: numbers and text as they are, containers by item, else its name."""
     if value is None or isinstance(value, bool | int | float | str):
-        return value
+        finite = not isinstance(value, float) or isfinite(value)
+        return value if finite else str(value)  # JSON has no such numbers
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

@@ -66,7 +66,7 @@ class Site:
         self.cooperative = cooperative
         self.output = output
         self.measure = measure
-        self.tags = dict(tags or {})
+        self.tags = {str(name): str(value) for name, value in (tags or {}).items()}
         self.observers = observers
         if observers:
             settings.observed.add(self)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reliai._core import workers
 from reliai._core.limits import overrun, sooner
+from reliai._core.sketches import sketched
 from reliai.checks.base import Replace, Score, cut
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def scored(call: Call, check: Check, score: Score) -> None:
     call.check(check.name, passed=True, reason=f"score {score.value:.3g}")
     record = call._record  # noqa: SLF001  the record is the call's own
     if not record.ended:
-        record.values = {**record.values, check.name.lower(): float(score.value)}
+        record.values = {**record.values, **sketched({check.name.lower(): float(score.value)})}
 
 
 def reason_of(verdict: object) -> str:
