@@ -44,6 +44,7 @@ POLICIES: dict[str, Callable[[bool], Any]] = {
     "cache": lambda _: reliai.reliable(reliai.Cache(key="arg:prompt")),
     "budget": lambda _: reliai.reliable(reliai.Budget(tokens=10_000, estimate=10)),
     "pseudonyms": lambda _: reliai.reliable(reliai.Guard(reliai.Pii("pseudonymize"))),
+    "shadow": lambda _: reliai.reliable(reliai.Shadow(lambda *_: "other", rate=0)),
     "faults": lambda _: reliai.reliable(Faults()),
     "middleware": lambda _: reliai.reliable(middleware),
     "standard": lambda _: reliai.standard(timeout=30),
