@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reliai
-from reliai import ConfigurationError, MaxTokens, OutputInvalid, Validate
+from reliai import ConfigurationError, Guard, GuardRejected, MaxTokens, OutputInvalid, Validate
 from reliai.checks.tokens import estimated_tokens
 
 # Texts and their number of tokens in a vocabulary of 100,000 (cl100k).
@@ -137,6 +137,15 @@ def test_of_messages_all_texts_count_together() -> None:
     messages = [{"role": "user", "content": "one two"}, {"role": "user", "content": "three"}]
     assert MaxTokens(9, str.split)(messages) is None
     assert MaxTokens(5, str.split)(messages) == "it has 9 tokens, at most 5 are allowed"
+
+
+def test_a_guard_that_names_no_parameter_has_messages_counted() -> None:
+    def chat(messages: list[dict[str, str]]) -> str:
+        return "never"
+
+    guarded = Guard(MaxTokens(5, str.split))(chat)
+    with pytest.raises(GuardRejected, match="9 tokens"):
+        guarded([{"role": "user", "content": "one two"}, {"role": "user", "content": "three"}])
 
 
 def test_other_values_fail_and_say_what_they_are() -> None:

@@ -13,6 +13,7 @@ from reliai import (
     Guard,
     GuardRejected,
     MaxLength,
+    MaxTokens,
     NotEmpty,
     Schema,
 )
@@ -148,6 +149,33 @@ def test_what_the_function_cannot_honour_is_refused_when_it_is_decorated(
     """53"""
     with pytest.raises(ConfigurationError, match=message):
         guard(ask)
+
+
+def chat(messages: list[dict[str, str]], limit: int = 10) -> str:
+    return str(limit)
+
+
+class Chat:
+    def say(self, messages: list[dict[str, str]]) -> None:
+        return None
+
+
+def chat_or_nothing(messages: list[dict[str, str]] | None = None) -> None:
+    return None
+
+
+def test_a_check_of_texts_is_refused_where_no_argument_is_text() -> None:
+    """It would let everything pass."""
+    with pytest.raises(ConfigurationError, match=r"no parameter of .*chat is text.*messages=…"):
+        Guard(MaxLength(100))(chat)
+    with pytest.raises(ConfigurationError, match="it looks at text"):
+        Guard(MaxTokens(100), MaxLength(100))(chat)
+    with pytest.raises(ConfigurationError, match=r"no parameter of .*say is text"):
+        Guard(MaxLength(100))(Chat.say)
+    Guard(MaxTokens(100))(chat)  # reads messages
+    Guard(messages=MaxLength(100))(chat)
+    Guard(MaxLength(100))(chat_or_nothing)  # an annotation that is not understood refuses nothing
+    Guard(MaxLength(100))(lambda prompt: prompt)
 
 
 def test_asynchronous_functions_cannot_serve_a_synchronous_call() -> None:

@@ -91,6 +91,7 @@ class MaxTokens(Check):
     """
 
     reads_text = True
+    reads_messages = True
     window = 0
 
     def __init__(self, tokens: int, tokenizer: Tokenizer = None) -> None:

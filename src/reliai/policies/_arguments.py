@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_origin
 
+from reliai.errors import ConfigurationError
 from reliai.policies._callbacks import innermost
 from reliai.policies._judging import MISSING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from reliai._core.site import Site
     from reliai.checks.base import Check
 
-__all__ = ["BY_NAME", "Step", "argument_of", "looked_at", "place_of", "put"]
+__all__ = ["BY_NAME", "Step", "argument_of", "check_sees", "looked_at", "place_of", "put"]
 
 BY_NAME = 1 << 30
 """The position of an argument that is passed by name only."""
@@ -41,6 +42,37 @@ def looked_at(check: Check) -> type | tuple[type, ...]:
     """What a check that was given for no parameter in particular looks at."""
     messages = getattr(innermost(check), "reads_messages", False)
     return (str, list, tuple, dict) if messages else str
+
+
+_PLAIN = {each.__name__: each for each in (list, dict, tuple, set, int, float, bool, bytes)}
+"""Types of which an annotation says for certain that an argument is no text."""
+
+
+def check_sees(site: Site, checks: tuple[Check, ...]) -> None:
+    """See that each check for every text has an argument to look at: else it would pass anything.
+
+    Raises:
+        ConfigurationError: when the annotations say of every argument that it is something else.
+    """
+    parameters = site.signature.parameters
+    names = [name for name in site.parameters if name not in {"self", "cls"}]
+    for check in checks:
+        kinds = looked_at(check)
+        if not any(_may_be(parameters[name].annotation, kinds) for name in names):
+            name = next(iter(names), "prompt")
+            raise ConfigurationError(
+                f"Guard({check.name}): it looks at text, and no parameter of {site.name} is text; "
+                f"name the one to look at: Guard({name}=…)"
+            )
+
+
+def _may_be(annotation: Any, kinds: type | tuple[type, ...]) -> bool:
+    if isinstance(annotation, str):
+        plain = _PLAIN.get(annotation.partition("[")[0].strip())
+        plain = None if "|" in annotation else plain
+    else:
+        plain = _PLAIN.get(getattr(get_origin(annotation) or annotation, "__name__", ""))
+    return plain is None or issubclass(plain, kinds)
 
 
 def place_of(site: Site, name: str) -> tuple[int, Any]:

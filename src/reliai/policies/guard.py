@@ -11,7 +11,15 @@ from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
 from reliai.checks.base import Replace, as_check, as_checks
 from reliai.errors import ConfigurationError, GuardRejected
-from reliai.policies._arguments import BY_NAME, Step, argument_of, looked_at, place_of, put
+from reliai.policies._arguments import (
+    BY_NAME,
+    Step,
+    argument_of,
+    check_sees,
+    looked_at,
+    place_of,
+    put,
+)
 from reliai.policies._callbacks import (
     answer_instead,
     checked_function,
@@ -98,6 +106,8 @@ class Guard(Policy):
         )
         if not bound._steps and not bound._variadic:  # noqa: SLF001
             raise ConfigurationError(f"{site.name} has no parameter that Guard could look at")
+        if self._looks_at_all() and not bound._variadic:  # noqa: SLF001
+            check_sees(site, self.checks)
         used = dict.fromkeys((*(step.check for step in bound._steps), *self.checks))  # noqa: SLF001
         ready(used, site, "Guard")
         checked_function(self.otherwise, site, "Guard(otherwise)")
