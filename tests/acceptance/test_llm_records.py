@@ -221,11 +221,11 @@ ERRORS: list[Exception] = [
 ]
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def pickled(error: Exception) -> Any:
     return pickle.loads(pickle.dumps(error))  # noqa: S301  what this test has written itself
 
 
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("again", [pickled, copy.copy, copy.deepcopy])
 def test_an_error_survives_the_way_to_another_process(
     error: Exception, again: Callable[[Exception], Exception]
