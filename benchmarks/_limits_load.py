@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from benchmarks._harness import Row
 
-SIX = "reliai: Guard Timeout Fallback Validate Retry CircuitBreaker"
-EIGHT = f"{SIX} RateLimit Bulkhead"
+SIX = "reliai, 6: Guard Timeout Fallback Validate Retry CircuitBreaker"
+EIGHT = f"{SIX} RateLimit Bulkhead".replace("6", "8")
 TEN = "reliai: Guard Budget Timeout Fallback Validate Retry Hedge CircuitBreaker RateLimit Bulkhead"
 STACK = _stack.ASYNC
 FULL_STACK = f"{STACK}+aiolimiter+asyncio.Semaphore"

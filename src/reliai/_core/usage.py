@@ -106,6 +106,9 @@ def note_request(call: Call, model: str | None) -> None:
 
 def note_value(call: Call, attempt: Attempt, value: object) -> None:
     """Read what an attempt returned, when it is a provider's response that nobody has read."""
+    if type(value) is str:
+        note_nothing(call, attempt)
+        return
     from reliai.providers import looks_like_response, read_response  # noqa: PLC0415  rarely needed
 
     response = read_response(value) if looks_like_response(value) else None
