@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import reliai
@@ -103,4 +104,4 @@ class Shadowed(Guarded):
 
 def is_answer(candidate: Any) -> bool:
     """Whether a candidate is given as what it answers, and not as the function itself."""
-    return not asyncio.iscoroutinefunction(candidate)
+    return not inspect.iscoroutinefunction(candidate)

@@ -27,7 +27,7 @@ from reliai.policies.budget import Budget
 from reliai.policies.timeout import Timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from reliai._core.binding import Bound
     from reliai._core.call import Call, Proceed
@@ -185,24 +185,25 @@ class Shadow(Policy):
 
     def link(self, proceed: Proceed) -> Proceed:
         """`run` for the engine: most calls are not sampled and go right on."""
+        rate, draw = self.rate, chance.random
 
         def enter(call: Call) -> Any:
-            here = call.ambient
-            if here.shadow is not None or here.attempts is not None or not call.primary:
+            subject = call.ambient.subject
+            if subject is None:
+                if draw() >= rate:
+                    return proceed(call)
+            elif bucket(str(subject), self._salt, _PURPOSE) >= rate * BUCKETS:
                 return proceed(call)
-            if not self._draws(call):
-                return proceed(call)
-            job = self._job(call)
-            return proceed(call) if job is None else self._watched(call, proceed, job)
+            return self._sampled(call, proceed)
 
         return enter
 
-    def _draws(self, call: Call) -> bool:
-        rate = self.rate
-        subject = call.ambient.subject
-        if subject is None or rate in (0.0, 1.0):
-            return chance.random() < rate
-        return bucket(str(subject), self._salt, _PURPOSE) < rate * BUCKETS
+    def _sampled(self, call: Call, proceed: Proceed) -> Awaitable[Outcome]:
+        here = call.ambient
+        if here.shadow is not None or here.attempts is not None or not call.primary:
+            return proceed(call)
+        job = self._job(call)
+        return proceed(call) if job is None else self._watched(call, proceed, job)
 
     def _job(self, call: Call) -> Job | None:
         """What is kept of a call to shadow it; None, and counted, when it is not to be."""
