@@ -69,6 +69,9 @@ class ToolDecorator:
     __name__ = "tool"
     __qualname__ = "tool"
 
+    def __reduce__(self) -> str:
+        return "tool"  # there is one, and a pickle finds it again by its public name
+
     @overload
     def __call__(self, function: Callable[P, R], /) -> Callable[P, R]: ...
     @overload
