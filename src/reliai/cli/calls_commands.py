@@ -1,0 +1,176 @@
+"""`reliai calls`, `show` and `tail`: what the store of call records says, for a person."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from reliai.records import RecordStore
+
+__all__ = ["register"]
+
+USAGE = 2
+"""Exit code of a command that was asked for something impossible."""
+
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="The database: a URL, or the path of a SQLite file. "
+        "[default: RELIAI_RECORDS, else reliai.db]",
+    ),
+]
+Name = Annotated[str | None, typer.Option(help="Only calls of this function.")]
+Status = Annotated[
+    str | None, typer.Option(help="success, degraded, rejected, error or cancelled.")
+]
+Subject = Annotated[str | None, typer.Option(help="Only calls made for this subject.")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A further condition, as in duration>5, tag:team=support, value:confidence<0.6; "
+        "may be given several times."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("calls")(list_calls)
+    app.command("show")(show_call)
+    app.command("tail")(tail_calls)
+
+
+def list_calls(
+    *,
+    store: Store = None,
+    name: Name = None,
+    status: Status = None,
+    subject: Subject = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only the last 30s, 10m, 2h or 7d, or since a date.")
+    ] = None,
+    where: Where = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at most.")] = 20,
+) -> None:
+    """The last calls, a line each."""
+    from reliai.cli.calls_views import print_table  # noqa: PLC0415  when it runs
+
+    try:
+        found = _opened(store).calls(
+            name=name,
+            status=status,
+            subject=subject,
+            since=None if since is None else _moment(since),
+            where=_conditions(where),
+            limit=limit,
+        )
+    except ConfigurationError as error:
+        _leave(str(error))
+    print_table(found[::-1])
+
+
+def show_call(
+    call: Annotated[str, typer.Argument(metavar="CALL", help="The id, or how it begins.")],
+    *,
+    store: Store = None,
+) -> None:
+    """One call explained: attempts, waits, events, checks, costs."""
+    from reliai.cli.calls_views import print_call  # noqa: PLC0415  when it runs
+
+    opened = _opened(store)
+    found = opened.find(call)
+    if not found:
+        _leave(f"no call {call!r} in {opened!r}")
+    if len(found) > 1:
+        _leave(f"{call!r} begins several ids: {', '.join(one.id for one in found)}, …")
+    print_call(found[0])
+
+
+def tail_calls(
+    *,
+    store: Store = None,
+    name: Name = None,
+    status: Status = None,
+    subject: Subject = None,
+    where: Where = None,
+    last: Annotated[int, typer.Option("-n", min=0, help="How many to begin with.")] = 10,
+    every: Annotated[float, typer.Option(min=0.05, help="Seconds between two looks.")] = 0.5,
+) -> None:
+    """Calls as they are written; ends with Ctrl-C."""
+    from reliai.cli.calls_views import print_lines  # noqa: PLC0415  when it runs
+
+    opened = _opened(store)
+    try:
+        wanted: dict[str, Any] = {"name": name, "status": status, "subject": subject}
+        begin, seq = opened.latest(last, where=_conditions(where), **wanted)
+        print_lines(begin)
+        while True:
+            time.sleep(every)
+            new, seq = opened.after(seq, where=_conditions(where), **wanted)
+            print_lines(new)
+    except ConfigurationError as error:
+        _leave(str(error))
+    except KeyboardInterrupt:
+        return
+
+
+def _opened(given: str | None) -> RecordStore:
+    url = given or os.environ.get("RELIAI_RECORDS") or "reliai.db"
+    if "://" not in url:
+        url = f"sqlite:///{url}"
+    path = url.removeprefix("sqlite:///")
+    if url.startswith("sqlite:") and not os.path.exists(path):  # noqa: PTH110  a URL's part
+        _leave(f"there is no record store {path}; give --store or set RELIAI_RECORDS")
+    from reliai.records import RecordStore  # noqa: PLC0415  needs an extra
+
+    try:
+        return RecordStore(url)
+    except ConfigurationError as error:
+        _leave(str(error))
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def _moment(text: str) -> float:
+    from datetime import datetime  # noqa: PLC0415  when it runs
+
+    span = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if span:
+        return time.time() - float(span[1]) * _UNITS[span[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        _leave(f"--since {text!r}: give a span such as 10m, 2h or 7d, or a date such as 2026-11-25")
+
+
+def _conditions(given: list[str] | None) -> dict[str, Any]:
+    return dict(_condition(text) for text in given or ())
+
+
+def _condition(text: str) -> tuple[str, Any]:
+    found = re.fullmatch(r"([\w:.-]+?)\s*(<=|>=|!=|=|<|>)\s*(.*)", text)
+    if not found:
+        _leave(f"--where {text!r}: give a name, one of = != < <= > >= and a value")
+    key, sign, value = found.groups()
+    typed: Any = value
+    if not key.startswith("tag:"):
+        try:
+            typed = float(value)
+        except ValueError:
+            typed = None if value == "none" else value
+    return key, typed if sign == "=" else (sign, typed)
+
+
+def _leave(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise typer.Exit(USAGE)

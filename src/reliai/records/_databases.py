@@ -1,0 +1,238 @@
+"""The two databases: how each is opened, locked and written to in bulk."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, create_engine, event, make_url, text
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from reliai.errors import ConfigurationError
+from reliai.records._needs import needed
+from reliai.records._rows import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine, Table
+
+    from reliai.records._rows import Rows
+
+__all__ = ["Database", "Postgres", "Sqlite", "database_of"]
+
+_inherited: list[Engine] = []
+"""Engines of a forked child's parent: neither used nor closed, their connections are its."""
+
+_SCHEMA_LOCK = 0x72656C69
+"""The advisory lock that a process holds in PostgreSQL while it makes or migrates the tables."""
+
+
+class Database:
+    """What the store needs of a database.
+
+    Attributes:
+        url: where it is; its password is never shown.
+        engine: SQLAlchemy's engine.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.engine = self._engine()
+
+    def _engine(self) -> Engine:
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """In a forked child: let the parent's connections be, and begin anew."""
+        _inherited.append(self.engine)
+        self.engine = self._engine()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes; all of it or nothing."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Keep other processes from changing the tables until the transaction ends."""
+
+    def insert(self, connection: Connection, rows: Rows) -> None:
+        """Add rows, in the order of `COLUMNS`; those that are there already are left alone."""
+        raise NotImplementedError
+
+    def intact(self) -> bool:
+        """Whether what is connected to is still what the URL names."""
+        return True
+
+    def forgotten(self) -> None:
+        """Have what was deleted be gone from the files too, as far as the database can."""
+
+    def transient(self, error: BaseException) -> bool:
+        """Whether the same may succeed later: the database was away, busy or full."""
+        module: Any = self.engine.dialect.dbapi
+        cause = getattr(error, "orig", None) or error
+        if isinstance(error, SQLAlchemyError) and cause is error:
+            return not isinstance(error, ArgumentError)
+        lasting = (module.DataError, module.IntegrityError, module.ProgrammingError)
+        return isinstance(cause, (module.Error, OSError)) and not isinstance(cause, lasting)
+
+
+class Sqlite(Database):
+    """A file that all processes of a host write to in turn."""
+
+    def __init__(self, url: URL) -> None:
+        self.path = Path(url.database or "")
+        self._file: tuple[int, int] | None = None
+        self._inserts: dict[Table, str] = {}
+        super().__init__(url)
+
+    def _engine(self) -> Engine:
+        engine = create_engine(
+            self.url,
+            poolclass=QueuePool,
+            pool_size=2,
+            max_overflow=8,
+            connect_args={"timeout": 5.0, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _connected(self, connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver's own idea of transactions knows no DDL
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        self._file = self._identity()
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def intact(self) -> bool:
+        return self._file is None or self._file == self._identity()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.engine.connect() as connection:
+            connection.execution_options(reliai_writes=True)
+            with connection.begin():
+                yield connection
+
+    def insert(self, connection: Connection, rows: Rows) -> None:
+        for table, several in rows.items():
+            if several:
+                connection.exec_driver_sql(self._insert(table), several)
+
+    def _insert(self, table: Table) -> str:
+        known = self._inserts.get(table)
+        if known is None:
+            statement = insert(table).on_conflict_do_nothing()
+            compiled = statement.compile(self.engine, column_keys=list(COLUMNS[table]))
+            known = self._inserts[table] = str(compiled)
+        return known
+
+    def forgotten(self) -> None:
+        with self.engine.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _begin(connection: Connection) -> None:
+    # One that writes says so at once: SQLite refuses one that finds out later, without waiting.
+    writes = connection.get_execution_options().get("reliai_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class Postgres(Database):
+    """A server, reached through psycopg."""
+
+    def _engine(self) -> Engine:
+        return create_engine(
+            self.url,
+            poolclass=QueuePool,
+            pool_size=2,
+            max_overflow=8,
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": 5,
+                "keepalives_idle": 10,
+                "tcp_user_timeout": 10_000,
+                "application_name": "reliai",
+                "options": "-c statement_timeout=60000 -c timezone=UTC",
+            },
+        )
+
+    def lock_schema(self, connection: Connection) -> None:
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})"))
+
+    def insert(self, connection: Connection, rows: Rows) -> None:
+        # COPY is three times as fast as INSERT, but knows no conflicts: it goes by way of a
+        # table of this connection, which the server keeps out of its log.
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor:
+            for table, several in rows.items():
+                if several:
+                    _copy(cursor, table, several)
+
+
+def _copy(cursor: Any, table: Table, rows: list[tuple[Any, ...]]) -> None:
+    names = ", ".join(f'"{name}"' for name in COLUMNS[table])
+    target, staging = f'"{table.name}"', f'"reliai_new_{table.name}"'
+    cursor.execute(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} ON COMMIT DELETE ROWS "  # noqa: S608  our own names
+        f"AS SELECT {names} FROM {target} WITH NO DATA"
+    )
+    with cursor.copy(f"COPY {staging} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    cursor.execute(
+        f"INSERT INTO {target} ({names}) SELECT {names} FROM {staging} ON CONFLICT DO NOTHING"  # noqa: S608  our own names
+    )
+    cursor.execute(f"TRUNCATE {staging}")
+
+
+_KINDS: dict[str, type[Database]] = {"sqlite": Sqlite, "postgresql": Postgres}
+
+
+def database_of(given: str) -> Database:
+    """The database that a URL names.
+
+    Raises:
+        ConfigurationError: for a URL that is none, or of a database that is not known here.
+    """
+    try:
+        url = make_url(given)
+    except (ArgumentError, ValueError) as error:
+        message = (
+            f"RecordStore: {given!r} is no URL of a database; give one such as "
+            "'sqlite:///reliai.db' or 'postgresql+psycopg://user@host/name'"
+        )
+        raise ConfigurationError(message) from error
+    kind = url.get_backend_name()
+    if kind not in _KINDS:
+        message = f"RecordStore: {kind!r} is not supported; use sqlite or postgresql"
+        raise ConfigurationError(message)
+    if kind == "postgresql":
+        needed("psycopg", "postgres")
+        url = url.set(drivername="postgresql+psycopg")
+    elif not url.database or url.database == ":memory:":
+        message = "RecordStore: SQLite needs a file, as in 'sqlite:///reliai.db'"
+        raise ConfigurationError(message)
+    try:
+        return _KINDS[kind](url)
+    except NoSuchModuleError as error:
+        raise ConfigurationError(f"RecordStore: {error}") from error

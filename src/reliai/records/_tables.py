@@ -1,0 +1,201 @@
+"""The tables, as SQLAlchemy knows them. What changes here needs a migration beside it.
+
+Children carry the id of their call and no foreign key: rows come in batches, and are deleted by us.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+__all__ = [
+    "CHILDREN",
+    "attempts",
+    "calls",
+    "changes",
+    "checks",
+    "contents",
+    "epochs",
+    "events",
+    "feedback",
+    "metadata",
+    "values",
+]
+
+metadata = MetaData()
+
+_COUNTER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts in INTEGER keys only
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("seq", _COUNTER, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False),
+    Column("epoch", String(32), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("duration", Double),
+    Column("status", Text),
+    Column("error_kind", Text),
+    Column("error_type", Text),
+    Column("error_message", Text),
+    Column("target", Text),
+    Column("variant", Text),
+    Column("model_requested", Text),
+    Column("model_served", Text),
+    Column("provider", Text),
+    Column("finish_reason", Text),
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("usage_state", Text),
+    Column("cost_usd", Double),
+    Column("wasted_usd", Double),
+    Column("time_to_first_chunk", Double),
+    Column("chunks", BigInteger),
+    Column("subject", Text),
+    Column("session", Text),
+    Column("tenant", Text),
+    Column("run_id", Text),
+    Column("tags", JSON),
+    Column("parent_id", Text),
+    Column("trace_id", Text),
+    Column("span_id", Text),
+    Column("fingerprint", Text),
+    Column("service", Text),
+    Column("release", Text),
+    Column("environment", Text),
+    Index("calls_id", "id", unique=True),
+    Index("calls_started_at", "started_at"),
+    Index("calls_subject", "subject"),
+    sqlite_autoincrement=True,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("call_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("target", Text),
+    Column("started_at", Double),
+    Column("duration", Double),
+    Column("status", Text),
+    Column("error_kind", Text),
+    Column("error_type", Text),
+    Column("error_message", Text),
+    Column("model", Text),
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("wait", Double),
+    Column("usage_state", Text),
+    Column("cost_usd", Double),
+    Column("finish_reason", Text),
+    sqlite_with_rowid=False,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("call_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("at", Double),
+    Column("attributes", JSON),
+    sqlite_with_rowid=False,
+)
+
+checks = Table(
+    "checks",
+    metadata,
+    Column("call_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("reason", Text),
+    sqlite_with_rowid=False,
+)
+
+values = Table(
+    "values",
+    metadata,
+    Column("call_id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("number", Double),
+    Column("value", JSON),
+    sqlite_with_rowid=False,
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("call_id", Text, primary_key=True),
+    Column("inputs", JSON),
+    Column("output", JSON),
+    sqlite_with_rowid=False,
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("seq", _COUNTER, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("call_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("value", JSON),
+    Column("by", Text),
+    Column("at", Double, nullable=False),
+    Column("comment", Text),
+    Column("kind", Text, nullable=False),
+    Column("current", Boolean, nullable=False),
+    Index("feedback_call_id", "call_id"),
+    sqlite_autoincrement=True,
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", _COUNTER, primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text, nullable=False),
+    Column("service", Text),
+    Column("environment", Text),
+    Column("epoch", String(32), nullable=False),
+    Index("changes_kind_name", "kind", "name"),
+    sqlite_autoincrement=True,
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("process", BigInteger, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("closed_at", Double),
+    Column("taken", BigInteger, nullable=False),
+    Column("written", BigInteger, nullable=False),
+    Column("dropped", BigInteger, nullable=False),
+    Column("capacity", BigInteger, nullable=False),
+    Column("lost_at_most", BigInteger),
+    Column("service", Text),
+    Column("environment", Text),
+    Column("release", Text),
+    Column("versions", JSON),
+)
+
+CHILDREN = (attempts, events, checks, values, contents, feedback)
+"""What goes with a call when it is deleted."""

@@ -1,0 +1,335 @@
+"""The queue of a store and the one thread that empties it into the database.
+
+What does not fit into the queue is dropped and counted; what the database will not take now waits
+in it. A batch is one transaction: its records, their parts, and the process's running totals.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from reliai._core.hub import CAPACITY as HUB_CAPACITY
+from reliai.records._changes import Changes
+from reliai.records._epochs import Epoch, report_lost
+from reliai.records._retention import prune
+from reliai.records._rows import cleaned, rows_of
+from reliai.records._schema import bring_up_to_date
+from reliai.records.counts import Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from reliai._core.record import CallRecord
+    from reliai.records._databases import Database
+    from reliai.records._rows import Rows
+
+__all__ = ["BATCH", "Writer"]
+
+BATCH = 1_000
+"""Records of one transaction at most."""
+LINGER = 0.1
+"""Seconds that the first record of a batch waits for more."""
+HEARTBEAT = 15.0
+"""Seconds between two signs of life of a process that writes nothing."""
+PATIENCE = (0.1, 5.0)
+"""Seconds between two attempts to reach a database that is away: at first, and at most."""
+PRUNE_EVERY = 600.0
+"""Seconds between two looks for records that are too old."""
+
+_logger = logging.getLogger("reliai")
+
+
+class Writer:
+    """Takes records in, and writes them out in batches.
+
+    Args:
+        database: where to.
+        capacity: how many records wait at most.
+        keep: seconds after which a record is deleted; None for never.
+    """
+
+    def __init__(self, database: Database, capacity: int, keep: float | None) -> None:
+        self.database = database
+        self.capacity = capacity
+        self._keep = keep
+        self._ready = False
+        self._prune_at = 0.0
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin anew: in a new process, what waits is the other one's to write."""
+        self.busy = threading.RLock()
+        self._lock = threading.RLock()  # a signal handler that flushes may find it held
+        self._queue: deque[CallRecord] = deque()
+        self._batch: list[CallRecord] = []
+        self._arrived, self._hurry = threading.Event(), threading.Event()
+        self._moved = threading.Condition(self._lock)
+        self._thread: threading.Thread | None = None
+        self._taken = self._written = self._dropped = self._handled = 0
+        self._accepted = self._dropped_before = 0
+        self._before = (0, 0, 0)
+        self._closed = False
+        self._wait = 0.0
+        self._away_since: float | None = None
+        self._epoch = Epoch(self.capacity + HUB_CAPACITY)
+        self._changes = Changes()
+
+    def put(self, record: CallRecord) -> None:
+        """Take a record in; never blocks on the database."""
+        with self._lock:
+            self._closed = False
+            self._taken += 1
+            waiting = len(self._queue) + len(self._batch)
+            if waiting >= self.capacity:
+                self._dropped += 1
+                return
+            self._accepted += 1
+            self._queue.append(record)
+        if waiting == 0 or self._thread is None:
+            self._arrived.set()
+            self._start()
+        elif waiting == BATCH:
+            self._hurry.set()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is not None:
+                return
+            thread = threading.Thread(target=self._work, name="reliai-records", daemon=True)
+            with suppress(RuntimeError):  # the interpreter is shutting down; flush does the work
+                thread.start()
+                self._thread = thread
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the records taken in."""
+        with self._lock:
+            pending = self._accepted - self._handled
+            return Counts(self._taken, self._written, self._dropped, pending)
+
+    def flush(self, timeout: float) -> bool:
+        """Have all that was taken in written, within `timeout` seconds; say whether it was."""
+        until = time.monotonic() + timeout
+        with self._lock:
+            wanted = self._accepted
+            if self._handled >= wanted:
+                return True
+            thread = self._thread
+        if thread is None or not thread.is_alive():
+            return self._drain(until)
+        self._hurry.set()
+        self._arrived.set()
+        with self._moved:
+            return self._moved.wait_for(
+                lambda: self._handled >= wanted, max(0.0, until - time.monotonic())
+            )
+
+    def _drain(self, until: float) -> bool:
+        while self.counts.pending and time.monotonic() < until:
+            if not self._step():
+                time.sleep(min(self._wait, max(0.0, until - time.monotonic())))
+        return not self.counts.pending
+
+    def close(self, timeout: float) -> bool:
+        """Write out what waits, and say in the database that nothing more comes."""
+        emptied = self.flush(timeout)
+        with suppress(Exception), self._held(timeout):
+            if self._ready:
+                with self.database.writing() as connection:
+                    self._epoch.close(connection, self._totals(0))
+        with suppress(TimeoutError), self._held(timeout):
+            self._lost_touch()
+        with self._lock:
+            self._closed = True
+            if emptied:  # what comes later begins another epoch
+                self._epoch = Epoch(self.capacity + HUB_CAPACITY)
+                self._before = (self._taken, self._written, self._dropped)
+        self._arrived.set()
+        return emptied
+
+    @contextmanager
+    def _held(self, timeout: float) -> Iterator[None]:
+        if not self.busy.acquire(timeout=timeout):
+            raise TimeoutError
+        try:
+            yield
+        finally:
+            self.busy.release()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with; whoever forks meanwhile waits."""
+        with self.busy:
+            self.open()
+            with self.database.reading() as connection:
+                yield connection
+
+    def open(self) -> None:
+        """Check or make the tables, and look for processes that ended badly.
+
+        Raises:
+            ConfigurationError: when the schema is newer than this reliai.
+        """
+        with self.busy:
+            if self._ready and self.database.intact():
+                return
+            if self._ready:
+                self._lost_touch()
+            with self.database.writing() as connection:
+                self.database.lock_schema(connection)
+                bring_up_to_date(connection)
+                report_lost(connection, repr(self.database.url))
+            self._ready = True
+
+    def _work(self) -> None:
+        while True:
+            if self._wait:
+                self._hurry.wait(self._wait)
+            elif self._arrived.wait(HEARTBEAT):
+                self._hurry.wait(LINGER)
+            self._arrived.clear()
+            self._hurry.clear()
+            if self._retired():
+                return
+            try:
+                self._step()
+                while not self._wait and len(self._queue) >= BATCH:
+                    self._step()
+            except Exception:
+                _logger.exception("record store %r: unexpected failure", self.database.url)
+                self._wait = PATIENCE[1]
+            if self._queue:
+                self._arrived.set()
+
+    def _retired(self) -> bool:
+        """Whether the store was closed; a later record starts another thread."""
+        with self._lock:
+            if not self._closed or self._queue:
+                return False
+            self._thread = None
+            return True
+
+    def _step(self) -> bool:
+        """Write a batch, or a sign of life; say whether the database took it."""
+        with self.busy:
+            with self._lock:
+                while self._queue and len(self._batch) < BATCH:
+                    self._batch.append(self._queue.popleft())
+                batch = self._batch
+            try:
+                self.open()
+                self._write(batch)
+                if self._keep is not None and time.monotonic() >= self._prune_at:
+                    self._prune(self._keep)
+            except Exception as error:  # noqa: BLE001  whatever a driver raises
+                self._failed(error)
+                return False
+        self._recovered()
+        return True
+
+    def _write(self, batch: Sequence[CallRecord]) -> None:
+        try:
+            self._transact(batch, _as_they_are)
+        except Exception as error:
+            if self.database.transient(error):
+                raise
+            self._rescue(batch)
+
+    def _rescue(self, batch: Sequence[CallRecord]) -> None:
+        """Find the record that the database will not take, and give that one up."""
+        try:
+            self._transact(batch, cleaned)
+        except Exception as error:
+            if self.database.transient(error):
+                raise
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                self._rescue(batch[:middle])
+                self._rescue(batch[middle:])
+            elif batch:
+                _logger.warning(
+                    "record store %r: a record was refused and dropped (%s)",
+                    self.database.url,
+                    type(error).__name__,
+                )
+                self._done(1, written=0)
+            else:
+                raise
+
+    def _transact(self, batch: Sequence[CallRecord], made: Callable[[Rows], Rows]) -> None:
+        rows = made(rows_of(batch, self._epoch.id))
+        try:
+            with self.database.writing() as connection:
+                self.database.insert(connection, rows)
+                self._changes.note(connection, batch, self._epoch.id)
+                self._epoch.note(connection, self._totals(len(batch)))
+        except BaseException:
+            self._changes.undone()
+            raise
+        self._changes.committed()
+        self._epoch.committed()
+        self._done(len(batch), written=len(batch))
+
+    def _totals(self, more: int) -> tuple[int, int, int]:
+        with self._lock:
+            taken, written, dropped = self._before
+            return (
+                self._taken - taken,
+                self._written + more - written,
+                self._dropped - dropped,
+            )
+
+    def _done(self, count: int, *, written: int) -> None:
+        with self._moved:
+            self._batch = self._batch[count:]
+            self._handled += count
+            self._written += written
+            self._dropped += count - written
+            self._moved.notify_all()
+
+    def _prune(self, keep: float) -> None:
+        if not prune(self.database, keep):
+            self._prune_at = time.monotonic() + PRUNE_EVERY
+
+    def _failed(self, error: Exception) -> None:
+        self._wait = min(PATIENCE[1], self._wait * 2 or PATIENCE[0])
+        if self._away_since is None:
+            self._away_since = time.monotonic()
+            self._dropped_before = self._dropped
+            _logger.warning(
+                "record store %r cannot be written: %s: %s; up to %d records wait, more are "
+                "dropped and counted",
+                self.database.url,
+                type(error).__name__,
+                getattr(error, "orig", None) or error,
+                self.capacity,
+            )
+        self._lost_touch()
+
+    def _lost_touch(self) -> None:
+        self._ready = False
+        self._epoch.anew()
+        with suppress(Exception):
+            self.database.engine.dispose()
+
+    def _recovered(self) -> None:
+        self._wait = 0.0
+        if self._away_since is not None:
+            _logger.warning(
+                "record store %r is written again after %.1f s; %d records were dropped",
+                self.database.url,
+                time.monotonic() - self._away_since,
+                self._dropped - self._dropped_before,
+            )
+            self._away_since = None
+
+
+def _as_they_are(rows: Rows) -> Rows:
+    return rows

@@ -1,0 +1,254 @@
+"""The store of call records: an observer that writes them, and the questions they answer."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from reliai._core.forking import renew_after_fork
+from reliai._core.hub import hub
+from reliai._core.stream import settle_abandoned
+from reliai.errors import ConfigurationError
+from reliai.records import _forking
+from reliai.records._changes import changes_of
+from reliai.records._databases import database_of
+from reliai.records._epochs import losses
+from reliai.records._queries import (
+    Where,
+    conditions,
+    latest,
+    newest,
+    seconds_of,
+    written_after,
+)
+from reliai.records._retention import delete_some, remaining_of
+from reliai.records._tables import calls
+from reliai.records._writer import Writer
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from reliai._core.record import CallRecord
+    from reliai.records.counts import Change, Counts, Loss
+    from reliai.records.stored import StoredCall
+
+__all__ = ["RecordStore"]
+
+DAY = 86_400.0
+
+
+class RecordStore:
+    """Keeps call records in a database; an observer, as `configure(records=store)` makes it one.
+
+    Records are written in batches by a thread of the store's own; no call waits for it. What the
+    database cannot take waits in a queue, and what does not fit there is dropped and counted.
+
+    Args:
+        url: "sqlite:///file.db", or "postgresql+psycopg://user@host/name".
+        keep: days after which records are deleted, in the background; None for never.
+        capacity: how many records wait for the database at most.
+
+    Raises:
+        ConfigurationError: for a URL that is none, a package that is not installed, a number out
+            of its range, or a database whose schema is newer than this reliai.
+    """
+
+    inline = False
+
+    def __init__(
+        self,
+        url: str = "sqlite:///reliai.db",
+        *,
+        keep: float | None = None,
+        capacity: int = 10_000,
+    ) -> None:
+        if keep is not None and not (isinstance(keep, int | float) and keep > 0):
+            message = f"RecordStore(keep={keep!r}): must be a number of days above 0, or None"
+            raise ConfigurationError(message)
+        if not isinstance(capacity, int) or capacity < 1:
+            message = f"RecordStore(capacity={capacity!r}): must be a whole number of at least 1"
+            raise ConfigurationError(message)
+        self._database = database_of(url)
+        self._writer = Writer(self._database, capacity, None if keep is None else keep * DAY)
+        self._open()
+        renew_after_fork(self)
+        _forking.watch(self._writer)
+        _close_at_exit(self)
+
+    def _open(self) -> None:
+        try:
+            self._writer.open()
+        except Exception as error:
+            if not self._database.transient(error):
+                raise
+            logging.getLogger("reliai").warning(
+                "record store %r cannot be opened now: %s; records wait for it",
+                self._database.url,
+                getattr(error, "orig", None) or error,
+            )
+
+    def _renew(self) -> None:
+        self._database.leave()
+        self._writer.renew()
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the records taken in by this process."""
+        return self._writer.counts
+
+    def on_end(self, record: CallRecord) -> None:
+        """Take a record in."""
+        self._writer.put(record)
+
+    def flush(self, timeout: float = 2.0) -> bool:
+        """Have all that was taken in written, within `timeout` seconds.
+
+        Returns:
+            Whether it is.
+        """
+        return self._writer.flush(timeout)
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Write out what waits and end this process's epoch. A later record begins another."""
+        self._writer.close(timeout)
+
+    def get(self, call_id: str | None) -> StoredCall | None:
+        """A call by its id, with its feedback; None when the store has no such call.
+
+        Calls of this process that have ended are written first.
+        """
+        found = [] if call_id is None else self._newest([calls.c.id == call_id], 1)
+        return found[0] if found else None
+
+    def calls(
+        self,
+        *,
+        name: str | None = None,
+        status: str | None = None,
+        subject: str | None = None,
+        since: float | datetime | None = None,
+        where: Where | None = None,
+        limit: int | None = 1000,
+    ) -> list[StoredCall]:
+        """The calls that are like that, those that started last first.
+
+        Args:
+            name: the guarded function's name.
+            status: "success", "degraded", "rejected", "error" or "cancelled".
+            subject: whom they were made for.
+            since: Unix seconds, or a datetime: when they started at the earliest.
+            where: further conditions by name of a column, `tag:NAME` or `value:NAME`: a value, a
+                list of values, or an operator and a value, as in `{"duration": (">", 5)}`; or an
+                expression of SQLAlchemy's.
+            limit: how many at most; None for all of them.
+
+        Raises:
+            ConfigurationError: for a condition on what calls do not have.
+        """
+        which = conditions(name=name, status=status, subject=subject, since=since, where=where)
+        return self._newest(which, limit)
+
+    def _newest(self, which: list[ColumnElement[bool]], limit: int | None) -> list[StoredCall]:
+        self._settle()
+        with self._reading() as connection:
+            return newest(connection, which, limit)
+
+    def find(self, beginning: str) -> list[StoredCall]:
+        """Up to three calls whose id begins so; the one with this very id comes alone."""
+        exact = self.get(beginning)
+        if exact is not None:
+            return [exact]
+        # Ids are digits up to "f", so a range says it; LIKE would not use the index.
+        return self._newest([calls.c.id >= beginning, calls.c.id < beginning + "g"], 3)
+
+    def latest(self, count: int, **which: Any) -> tuple[list[StoredCall], int]:
+        """The calls written last, in the order they were written, and the last call's `seq`.
+
+        Args:
+            count: how many at most.
+            **which: as of `calls`.
+        """
+        self._settle()
+        with self._reading() as connection:
+            return latest(connection, conditions(**which), count)
+
+    def after(self, seq: int, *, limit: int = 500, **which: Any) -> tuple[list[StoredCall], int]:
+        """The calls written after the one with that `seq`, and how far it looked.
+
+        Args:
+            seq: what `latest` or `after` gave.
+            limit: how many calls to look at.
+            **which: as of `calls`.
+        """
+        with self._reading() as connection:
+            return written_after(connection, seq, conditions(**which), limit)
+
+    def changes(self, *, since: float | datetime | None = None, limit: int = 1000) -> list[Change]:
+        """What changed: policies, models, prompts, releases, versions of SDKs; latest first."""
+        self._settle()
+        with self._reading() as connection:
+            moment = None if since is None else seconds_of(since)
+            return changes_of(connection, since=moment, limit=limit)
+
+    def losses(self) -> list[Loss]:
+        """Processes that ended without closing the store, with what they lost at most."""
+        with self._reading() as connection:
+            return losses(connection)
+
+    def forget(self, *, subject: str) -> int:
+        """Delete all calls made for a subject, with their parts, content and feedback.
+
+        Returns:
+            How many calls there were.
+
+        Raises:
+            RuntimeError: when calls of the subject are still there afterwards.
+        """
+        self._settle()
+        deleted = 0
+        with self._writer.busy:
+            self._writer.open()
+            while True:
+                with self._database.writing() as connection:
+                    some = delete_some(connection, calls.c.subject == subject)
+                deleted += some
+                if not some:
+                    break
+            self._database.forgotten()
+            with self._database.reading() as connection:
+                left = remaining_of(connection, subject)
+        if left:
+            message = f"{left} calls of the subject were written meanwhile; forget it again"
+            raise RuntimeError(message)
+        return deleted
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return self._writer.reading()
+
+    def _settle(self, timeout: float = 2.0) -> None:
+        """Have what this process recorded so far written."""
+        settle_abandoned()
+        if threading.current_thread() is not hub._worker:  # noqa: SLF001  it cannot wait for itself
+            hub.flush(timeout)
+        self._writer.flush(timeout)
+
+    def __repr__(self) -> str:
+        return f"<reliai.records.RecordStore {self._database.url!r}>"
+
+
+def _close_at_exit(store: RecordStore) -> None:
+    reference = weakref.ref(store)
+
+    def close() -> None:
+        open_one = reference()
+        if open_one is not None:
+            open_one._settle()  # noqa: SLF001  its own
+            open_one.close()
+
+    atexit.register(close)

@@ -1,0 +1,131 @@
+"""`reliai calls` and `show`: what a person sees of the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+import reliai
+from reliai.cli.app import app
+from reliai.records import RecordStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@reliai.reliable(
+    reliai.Validate(reliai.NotEmpty()),
+    reliai.Retry(3, wait=lambda state: 0.0),
+    name="answer",
+    tags={"team": "support"},
+)
+def answer(prompt: str, failures: list[Exception] | None = None) -> str:
+    reliai.usage(model="model-a", input_tokens=12, output_tokens=3, cost_usd=0.0125)
+    reliai.measure(confidence=0.83)
+    if failures:
+        raise failures.pop()
+    return prompt
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A store with a good and a failed call, named by the environment."""
+    store = RecordStore(f"sqlite:///{tmp_path}/records.db")
+    reliai.configure(observers=[], records=store)
+    with reliai.context(subject="u1", call_id="aa01"):
+        answer("hello", [ConnectionError("line down")])
+    with reliai.context(subject="u2", call_id="aa02"):
+        reliai.execute(answer, "hello", [ValueError("odd [bold]")] * 3)
+    reliai.flush()
+    store.close()
+    monkeypatch.setenv("RELIAI_RECORDS", f"sqlite:///{tmp_path}/records.db")
+    monkeypatch.setenv("COLUMNS", "160")
+    return f"{tmp_path}/records.db"
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, list(arguments))
+    return done.exit_code, done.output
+
+
+@pytest.mark.usefixtures("url")
+def test_calls_shows_a_row_for_each_call_with_what_happened() -> None:
+    code, said = run("calls")
+    assert code == 0
+    rows = [row.split() for row in said.splitlines()[1:]]
+    assert [(row[1], row[2], row[3]) for row in rows] == [
+        ("aa01", "answer", "success"),
+        ("aa02", "answer", "error"),
+    ]
+    assert "ValueError" not in rows[0]
+    assert "unknown: odd [bold]" in said
+
+
+@pytest.mark.usefixtures("url")
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--status", "error"), {"aa02"}),
+        (("--subject", "u1"), {"aa01"}),
+        (("--name", "other"), set()),
+        (("--since", "1h"), {"aa01", "aa02"}),
+        (("--since", "2999-01-01"), set()),
+        (("--where", "value:confidence<0.5"), set()),
+        (("--where", "tag:team=support", "--where", "status!=error"), {"aa01"}),
+        (("-n", "1"), {"aa02"}),
+    ],
+    ids=str,
+)
+def test_calls_can_be_chosen(arguments: tuple[str, ...], expected: set[str]) -> None:
+    code, said = run("calls", *arguments)
+    assert code == 0
+    assert {word for word in said.split() if word.startswith("aa0")} == expected
+
+
+def test_the_store_can_be_a_path(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RELIAI_RECORDS")
+    assert "aa01" in run("calls", "--store", url)[1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--store", "nowhere.db"), ("--since", "yesterday"), ("--where", "?"), ("--where", "no=1")],
+    ids=str,
+)
+@pytest.mark.usefixtures("url")
+def test_what_cannot_be_answered_is_2(arguments: tuple[str, ...]) -> None:
+    assert run("calls", *arguments)[0] == 2
+
+
+@pytest.mark.usefixtures("url")
+def test_show_explains_a_call() -> None:
+    code, said = run("show", "aa01")
+    assert code == 0
+    words = " ".join(said.split())
+    for part in (
+        "answer success aa01",
+        "subject u1",
+        "model model-a",
+        "cost $0.025",
+        "connection: line down",
+        "confidence 0.83",
+        "retry",
+    ):
+        assert part in words, said
+
+
+@pytest.mark.usefixtures("url")
+def test_show_takes_how_an_id_begins_and_says_when_several_do() -> None:
+    assert run("show", "aa02")[0] == 0
+    code, said = run("show", "aa")
+    assert code == 2
+    assert "aa01" in said
+
+
+@pytest.mark.usefixtures("url")
+def test_show_of_no_call_is_2() -> None:
+    code, said = run("show", "ff")
+    assert code == 2
+    assert "no call" in said
