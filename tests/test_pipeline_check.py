@@ -20,6 +20,25 @@ INVERTED: list[tuple[list[Any], str]] = [
     ([reliai.Retry(), reliai.Validate(reliai.NotEmpty())], "Validate outside Retry"),
     ([reliai.Validate(reliai.NotEmpty()), reliai.Fallback("x")], "delivered unvalidated"),
     ([reliai.Fallback("x"), reliai.Timeout(9), reliai.Retry()], "Timeout outside Fallback"),
+    ([reliai.Cache(), reliai.Guard(reliai.NotEmpty())], "not looked at or redacted"),
+    ([reliai.Budget(tokens=9), reliai.Cache()], "for answers at hand"),
+    ([reliai.Validate(output=int), reliai.Cache()], "kept before anybody has found it invalid"),
+    ([reliai.Fallback("x"), reliai.Cache()], "each target has a cache of its own"),
+    ([reliai.Retry(), reliai.Cache()], "each attempt asks the cache again"),
+    ([reliai.RateLimit(1), reliai.Cache()], "take something of the limit"),
+    ([reliai.Bulkhead(1), reliai.Cache()], "take places"),
+    ([reliai.Retry(), reliai.Budget(tokens=9)], "each attempt is a call of its own"),
+    ([reliai.Fallback("x"), reliai.Budget(tokens=9)], "each target is a call of its own"),
+    ([reliai.Validate(output=int), reliai.Budget(tokens=9)], "asked for again is a call"),
+    ([reliai.Validate(output=int), reliai.Guard(reliai.NotEmpty())], "looked at as an input"),
+    ([reliai.Once(key="arg:p"), reliai.Validate(output=int)], "leaves its key in doubt"),
+    ([reliai.Retry(), reliai.Once(key="arg:p")], "a call of its own to Once"),
+    ([reliai.Hedge(), reliai.Retry()], "is retried by itself"),
+    ([reliai.RateLimit(1), reliai.Retry()], "retries take nothing of the limit"),
+    ([reliai.Bulkhead(1), reliai.Retry()], "keeps its place while it waits"),
+    ([reliai.CircuitBreaker("c"), reliai.Hedge()], "one call for two attempts"),
+    ([reliai.RateLimit(1), reliai.CircuitBreaker("c")], "use up the limit of a target"),
+    ([reliai.Bulkhead(1), reliai.CircuitBreaker("c")], "wait in line for a target"),
 ]
 
 
@@ -29,6 +48,47 @@ def test_inverted_order_is_found(policies: list[Any], message: str) -> None:
     assert message in found
     right = list(reversed(policies)) if len(policies) == 2 else [policies[1], policies[0]]
     assert reliai.Pipeline(*right).check() == [], "the other way round all is well"
+
+
+def test_harm_is_told_of_policies_that_are_no_neighbours() -> None:
+    pipeline = reliai.Pipeline(
+        reliai.Validate(output=int), reliai.Budget(tokens=9), reliai.Cache(), reliai.Retry()
+    )
+    found = pipeline.check()
+    assert [each.partition(";")[0] for each in found] == [
+        "Validate stands outside Budget",
+        "Validate stands outside Cache",
+        "Budget stands outside Cache",
+    ]
+
+
+def test_the_canonical_order_of_all_policies_is_found_well() -> None:
+    pipeline = reliai.Pipeline(
+        reliai.Guard(reliai.NotEmpty()),
+        reliai.Cache(),
+        reliai.Budget(tokens=9),
+        reliai.Timeout(30),
+        reliai.Fallback("x"),
+        reliai.Validate(output=int, reask=1),
+        reliai.Once(key="arg:p"),
+        reliai.Retry(),
+        reliai.Hedge(),
+        reliai.CircuitBreaker("c"),
+        reliai.RateLimit(1),
+        reliai.Bulkhead(1),
+        reliai.Timeout(9),
+    )
+    assert pipeline.check() == []
+
+
+def test_policies_on_a_tool_stand_where_they_can() -> None:
+    @reliai.Timeout(9)
+    @reliai.Once(key="arg:order")
+    @reliai.tool
+    def refund(order: str) -> str:
+        return order
+
+    assert reliai.pipeline_of(refund).check() == []
 
 
 def test_nested_retries_are_found_also_in_stacked_decorators() -> None:

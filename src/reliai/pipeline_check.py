@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from reliai.policies.fallback import Fallback
@@ -33,17 +32,23 @@ def findings(policies: tuple[Policy, ...], options: Options, site: Site | None =
 
 
 def _inverted(policies: tuple[Policy, ...]) -> Iterator[str]:
+    """Each pair of neighbours in the wrong order, and others where it is known to do harm."""
     ranked = [
         (_rank(policies, index), policy)
         for index, policy in enumerate(policies)
         if getattr(policy, "rank", None) is not None
     ]
-    for (outer_rank, outer), (inner_rank, inner) in pairwise(ranked):
-        if outer_rank > inner_rank:
-            yield (
-                f"{_name(outer)} stands outside {_name(inner)}; the usual order is "
-                f"{_name(inner)} outside {_name(outer)}. {_why(inner, outer)}"
-            )
+    said: set[tuple[str, str]] = set()
+    for place, (outer_rank, outer) in enumerate(ranked):
+        for distance, (inner_rank, inner) in enumerate(ranked[place + 1 :]):
+            names = _name(inner), _name(outer)
+            known = names in _REASONS and names not in said
+            if outer_rank > inner_rank and (distance == 0 or known):
+                said.add(names)
+                yield (
+                    f"{_name(outer)} stands outside {_name(inner)}; the usual order is "
+                    f"{_name(inner)} outside {_name(outer)}. {_why(inner, outer)}"
+                )
 
 
 def _rank(policies: tuple[Policy, ...], index: int) -> int:
@@ -60,12 +65,31 @@ def _why(outer: Policy, inner: Policy) -> str:
 
 
 _REASONS = {
+    ("Guard", "Cache"): "As it stands the cache takes in what Guard has not looked at or redacted",
+    ("Guard", "Validate"): "As it stands a question that asks again is looked at as an input",
+    ("Guard", "Retry"): "As it stands a rejected input is looked at again for each attempt",
+    ("Cache", "Budget"): "As it stands room is held, and calls are refused, for answers at hand",
+    ("Cache", "Fallback"): "As it stands each target has a cache of its own",
+    ("Cache", "Validate"): "As it stands an answer is kept before anybody has found it invalid",
+    ("Cache", "Retry"): "As it stands each attempt asks the cache again",
+    ("Cache", "RateLimit"): "As it stands answers at hand take something of the limit",
+    ("Cache", "Bulkhead"): "As it stands answers at hand take places",
+    ("Budget", "Fallback"): "As it stands each target is a call of its own to the budget",
+    ("Budget", "Validate"): "As it stands an answer that is asked for again is a call of its own",
+    ("Budget", "Retry"): "As it stands each attempt is a call of its own to the budget",
     ("Fallback", "Retry"): "As it stands Fallback answers first and Retry never retries",
     ("Fallback", "CircuitBreaker"): "As it stands the circuit sees answers of the fallback",
-    ("Retry", "CircuitBreaker"): "As it stands the circuit sees one call for several attempts",
-    ("Guard", "Retry"): "As it stands a rejected input is looked at again for each attempt",
     ("Fallback", "Validate"): "As it stands an answer of the fallback is delivered unvalidated",
+    ("Validate", "Once"): "As it stands an answer that is found invalid leaves its key in doubt",
     ("Validate", "Retry"): "As it stands an invalid answer is repeated as if the provider failed",
+    ("Once", "Retry"): "As it stands each attempt is a call of its own to Once",
+    ("Retry", "Hedge"): "As it stands each of the attempts side by side is retried by itself",
+    ("Retry", "CircuitBreaker"): "As it stands the circuit sees one call for several attempts",
+    ("Retry", "RateLimit"): "As it stands retries take nothing of the limit",
+    ("Retry", "Bulkhead"): "As it stands a call keeps its place while it waits between attempts",
+    ("Hedge", "CircuitBreaker"): "As it stands the circuit sees one call for two attempts",
+    ("CircuitBreaker", "RateLimit"): "As it stands calls use up the limit of a target that is down",
+    ("CircuitBreaker", "Bulkhead"): "As it stands calls wait in line for a target that is down",
 }
 
 

@@ -41,7 +41,7 @@ class Arguments(Policy):
         repair: whether JSON that is not strict may be repaired.
     """
 
-    rank = 10
+    # It has no rank: a tool is decorated first, so whatever else is put on it stands outside.
 
     def __init__(
         self, function: Callable[..., Any], variables: Mapping[str, Any], *, repair: bool
