@@ -25,15 +25,15 @@ def attribute(value: object, name: str) -> object:
 
 
 _MOST: Final = 1024  # every Mock has a class of its own
-_known: dict[type, Callable[[Any, str], object]] = {}
+_known: dict[type, Callable[[Any, Any], object]] = {}
 
 
-def _getter(kind: type) -> Callable[[Any, str], object]:
+def _getter(kind: type) -> Callable[[Any, Any], object]:
     """How a field of an object of this type is read; found out once for each type."""
     if len(_known) >= _MOST:
         _known.clear()
     if issubclass(kind, Mapping):
-        get: Callable[[Any, str], object] = _item
+        get: Callable[[Any, Any], object] = _item
     elif getattr(getattr(kind, "__getattr__", None), "__module__", None) == "pydantic.main":
         get = _FieldsOfModel(kind)
     else:
@@ -78,18 +78,19 @@ class _FieldsOfModel:
         return getattr(value, name, None)
 
 
-def dig(value: object, *path: str | int) -> object:
+def dig(value: Any, *path: str | int) -> object:
     """What lies at `path`, through mappings, attributes and sequences alike; None where it ends."""
     for step in path:
-        if value is None:
-            return None
+        kind = type(value)
         try:
-            if isinstance(value, dict):  # before Mapping, which is ten times as slow to ask for
+            if kind is dict:
                 value = value.get(step)
-            elif isinstance(step, int):
+            elif value is None:
+                return None
+            elif type(step) is int:
                 value = value[step] if isinstance(value, (list, tuple)) else None
             else:
-                get = _known.get(type(value)) or _getter(type(value))
+                get = _known.get(kind) or _getter(kind)
                 value = get(value, step)
         except Exception:  # noqa: BLE001  as above
             return None
