@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @reliai.reliable(
     reliai.Validate(reliai.NotEmpty()),
-    reliai.Retry(3, wait=lambda state: 0.0),
+    reliai.Retry(3, wait=lambda state: 0.0, budget=None),
     name="answer",
     tags={"team": "support"},
 )

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from reliai.records import RecordStore
 
 
-@reliai.reliable(reliai.Retry(3, wait=lambda state: 0.0), name="answer", tags={"team": "support"})
+@reliai.reliable(
+    reliai.Retry(3, wait=lambda state: 0.0, budget=None), name="answer", tags={"team": "support"}
+)
 def answer(prompt: str, failures: list[Exception] | None = None) -> str:
     reliai.measure(confidence=0.83, mood="good", ages=[31, 45, 62])
     if failures:
