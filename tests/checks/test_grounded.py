@@ -198,7 +198,7 @@ def test_a_named_check_reads_the_arguments_too() -> None:
     "sources", [lambda _: 5, lambda arguments: arguments["nothing"]], ids=["number", "missing"]
 )
 def test_a_function_that_finds_no_sources_blocks_the_answer(sources: Any) -> None:
-    with pytest.raises(OutputInvalid, match="it could not be made"):
+    with pytest.raises(OutputInvalid, match="the check itself failed"):
         Validate(Grounded(sources))(lambda prompt: SUPPORTED["copied"])("hello")
 
 

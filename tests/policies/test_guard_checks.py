@@ -32,7 +32,7 @@ def test_a_check_that_crashes_blocks_and_is_named(kind: str) -> None:
     """21"""
     model = Guarded(kind, Guard(prompt=crash))
     with pytest.raises(
-        GuardRejected, match=r"crash: it could not be made \(LookupError\)"
+        GuardRejected, match=r"crash: the check itself failed \(LookupError\)"
     ) as caught:
         model("hello")
     assert isinstance(caught.value.__cause__, LookupError)
@@ -55,7 +55,7 @@ def test_a_check_that_crashes_lets_pass_where_it_is_told_to(kind: str) -> None:
         "error": "LookupError",
     }
     assert model.record.checks == (
-        CheckResult("crash", passed=False, reason="bypassed: it could not be made (LookupError)"),
+        CheckResult("crash", passed=False, reason="bypassed: the check itself failed (LookupError)"),
     )
     with pytest.raises(GuardRejected, match="MaxLength"):
         model("hello")
@@ -78,7 +78,7 @@ def test_a_check_that_hangs_is_left_behind_when_its_time_is_up(kind: str, on_err
             assert model.event("check_bypassed")["error"] == "timeout"
             assert model.record.duration == pytest.approx(0.2)
         else:
-            with pytest.raises(GuardRejected, match=r"slow: it did not finish in 0\.2 s"):
+            with pytest.raises(GuardRejected, match=r"slow: the check did not finish in 0\.2 s"):
                 model("hello")
             assert model.prompts == []
             assert clock.now == pytest.approx(0.2)

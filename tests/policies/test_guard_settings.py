@@ -140,6 +140,10 @@ def test_a_guard_that_makes_no_sense_cannot_be_made(make: Any, message: str) -> 
         (Guard(NotEmpty(), parameters=["promt"]), "no parameter 'promt'; its parameters are"),
         (anyhow(NotEmpty(), otherwise="sorry"), "must be a function"),
         (anyhow(NotEmpty(), otherwise=str), "must be a function"),
+        (
+            anyhow(NotEmpty(), otherwise=lambda error: "sorry"),
+            r"Guard\(otherwise=…\): <lambda> must take call, error",
+        ),
         (Guard(Schema(object())), "is no type that pydantic can build"),
     ],
 )

@@ -203,7 +203,7 @@ def test_a_check_that_hangs_is_left_behind_when_its_time_is_up(kind: str, on_err
         if on_error == "allow":
             model("hello")
         else:
-            with pytest.raises(OutputInvalid, match=r"slow: it did not finish in 0\.2 s"):
+            with pytest.raises(OutputInvalid, match=r"slow: the check did not finish in 0\.2 s"):
                 model("hello")
         assert model.record.duration == pytest.approx(0.2)
 

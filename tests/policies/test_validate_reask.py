@@ -31,7 +31,6 @@ from tests.policies._orders import (
     ORDER,
     Order,
     chat,
-    crash,
     made_of,
     validated,
 )
@@ -199,7 +198,7 @@ def test_the_function_that_asks_again_may_be_asynchronous() -> None:
 @every_one_value
 @pytest.mark.parametrize(
     ("function", "expected"),
-    [(lambda *_: "again", ConfigurationError), (crash, TypeError)],
+    [(lambda *_: "again", ConfigurationError), (lambda *_: 1 // 0, ZeroDivisionError)],
 )
 def test_a_function_that_makes_no_call_is_a_mistake(
     kind: str, function: Any, expected: type[Exception]

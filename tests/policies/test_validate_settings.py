@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import pydantic
 import pytest
 
 import reliai
@@ -14,6 +16,7 @@ from reliai import (
     OutputInvalid,
     Validate,
 )
+from reliai.testing import ScriptedModel
 from tests.policies._guarded import (
     ONE_VALUE,
     STREAMS,
@@ -88,6 +91,25 @@ def test_a_validate_that_makes_no_sense_cannot_be_made(make: Any, message: str) 
         make()
 
 
+def test_a_validate_with_settings_alone_gets_its_type_from_the_decorator_or_is_refused() -> None:
+    model = ScriptedModel([BAD, GOOD])
+
+    @reliai.reliable(Validate(reask=1), output=Order)
+    def order(prompt: str) -> str:
+        return str(model(prompt))
+
+    assert order("hello") == ORDER
+    assert len(model.calls) == 2
+    with pytest.raises(ConfigurationError, match="give it a check or output="):
+        reliai.reliable(Validate(reask=1))(model)
+
+
+def test_what_pydantic_misses_for_a_type_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "email_validator", None)
+    with pytest.raises(ConfigurationError, match=r"pip install .?pydantic\[email\]"):
+        Validate(output=pydantic.EmailStr)(two_texts)
+
+
 def two_texts(prompt: str, system: str) -> str:
     return prompt + system
 
@@ -109,6 +131,12 @@ async def moderated(value: str) -> bool:
         (Validate(NotEmpty(), reask=1), no_text, "0 parameters annotated as `str`"),
         (Validate(NotEmpty(), reask=1, reask_with=later), two_texts, "later is asynchronous"),
         (Validate(NotEmpty(), otherwise=later), two_texts, "later is asynchronous"),
+        (anyhow(NotEmpty(), otherwise=lambda: ""), two_texts, "must take call, error"),
+        (
+            anyhow(NotEmpty(), reask=1, reask_with=lambda call, error: call),
+            two_texts,
+            "must take call, error, raw",
+        ),
         (anyhow(NotEmpty(), otherwise=5), two_texts, "otherwise"),
         (Validate(moderated), two_texts, "check 'moderated' is asynchronous"),
     ],

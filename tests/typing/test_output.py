@@ -24,6 +24,11 @@ async def asynchronous(prompt: str) -> str:
     return f'{{"text": "{prompt}"}}'
 
 
+@reliai.reliable(reliai.Validate(reask=1), output=Answer)
+def asked_again(prompt: str) -> str:
+    return f'{{"text": "{prompt}"}}'
+
+
 @reliai.reliable(output=list[int])
 def built_in(count: int) -> str:
     return f"[{', '.join(map(str, range(count)))}]"
@@ -32,6 +37,11 @@ def built_in(count: int) -> str:
 def test_a_function_returns_the_output_type() -> None:
     assert_type(plain("ab"), Answer)
     assert plain("ab") == Answer(text="ab")
+
+
+def test_a_function_that_is_asked_again_returns_the_output_type() -> None:
+    assert_type(asked_again("ab"), Answer)
+    assert asked_again("ab") == Answer(text="ab")
 
 
 def test_an_async_function_returns_the_output_type() -> None:

@@ -55,21 +55,40 @@ def checked_mode(mode: str, what: str) -> str:
     return mode
 
 
-def checked_function(function: Any, site: Site, what: str) -> None:
+def checked_function(function: Any, site: Site, what: str, takes: str = "") -> None:
     """See that a function of the user's can be called in this pipeline.
 
+    Args:
+        function: the function, or None.
+        site: the place it will be called at.
+        what: the setting, such as "Guard(otherwise)".
+        takes: the arguments it will get, such as "call, error"; "" where that is not checked.
+
     Raises:
-        ConfigurationError: when it is none, or asynchronous where nothing awaits it.
+        ConfigurationError: when it is none, asynchronous where nothing awaits it, or takes others.
     """
     if function is None:
         return
+    of = f" of ({takes})" if takes else ""
     if not callable(function) or isinstance(function, type):
-        raise ConfigurationError(f"{what}={function!r} must be a function")
+        raise ConfigurationError(f"{what[:-1]}={function!r}): it must be a function{of}")
+    name = getattr(function, "__name__", repr(function))
     if inspect.iscoroutinefunction(function) and not site.asynchronous:
-        name = getattr(function, "__name__", repr(function))
         raise ConfigurationError(
-            f"{what}={name} is asynchronous and {site.name} is not; give a plain function"
+            f"{what[:-1]}=…): {name} is asynchronous and {site.name} is not; give a plain function"
         )
+    if takes and not _takes(function, takes.count(",") + 1):
+        raise ConfigurationError(f"{what[:-1]}=…): {name} must take {takes}")
+
+
+def _takes(function: Callable[..., Any], count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except ValueError:  # some functions written in C tell nothing
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 async def called(call: Call, function: Callable[..., Any], *args: Any) -> Any:

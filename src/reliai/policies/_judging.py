@@ -50,6 +50,10 @@ class CheckOverrun(Exception):
         self.deadline = deadline
 
 
+class NoVerdict(TypeError):
+    """A check returned what is no verdict. Its message names a type, never what was looked at."""
+
+
 async def judge(call: Call, check: Check, value: object) -> CheckVerdict:
     """What `check` says of `value`.
 
@@ -81,8 +85,8 @@ def verdict_of(check: Check, verdict: Any) -> CheckVerdict:
         return verdict
     if inspect.iscoroutine(verdict):
         verdict.close()
-        raise TypeError(f"check {check.name!r} gave a coroutine; declare it as `async def`")
-    raise TypeError(
+        raise NoVerdict(f"check {check.name!r} gave a coroutine; declare it as `async def`")
+    raise NoVerdict(
         f"check {check.name!r} returned {type(verdict).__name__}; "
         "a check returns None or True, False or a reason, Replace(value) or Score(number)"
     )
@@ -190,10 +194,12 @@ def broken(call: Call, check: Check, error: Exception, **where: str) -> str | No
         The reason to refuse the call; None when it goes on all the same.
     """
     if isinstance(error, CheckOverrun):
-        kind, reason = "timeout", f"it did not finish in {check.timeout:g} s"
+        kind, reason = "timeout", f"the check did not finish in {check.timeout:g} s"
+    elif isinstance(error, NoVerdict):
+        kind, reason = "TypeError", str(error)
     else:
         kind = type(error).__name__
-        reason = f"it could not be made ({kind})"
+        reason = f"the check itself failed ({kind})"
     if check.on_error == "allow":
         call.check(check.name, passed=False, reason=f"bypassed: {reason}")
         call.emit("check_bypassed", check=check.name, **where, error=kind)

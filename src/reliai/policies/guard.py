@@ -110,7 +110,7 @@ class Guard(Policy):
             check_sees(site, self.checks)
         used = dict.fromkeys((*(step.check for step in bound._steps), *self.checks))  # noqa: SLF001
         ready(used, site, "Guard")
-        checked_function(self.otherwise, site, "Guard(otherwise)")
+        checked_function(self.otherwise, site, "Guard(otherwise)", "call, error")
         plain_functions = all(
             not (c.asynchronous or c.reads_arguments) and c.timeout is None for c in used
         )

@@ -48,7 +48,8 @@ class Validate(Policy):
 
     Args:
         checks: checks of the answer.
-        output: a type pydantic can build: a model, a dataclass, `list[int]`, a `Literal`, ...
+        output: a type pydantic can build: a model, a dataclass, `list[int]`, a `Literal`, ... Said
+            as `reliable(Validate(reask=1), output=Answer)`, type checkers see it too.
         buffer: collect a stream, validate the whole of it, and deliver it then (with `output`, its
             value). Without it a stream is held back as far as its checks' windows say and let out
             as it is cleared; one that has a check without a window is collected all the same.
@@ -89,7 +90,7 @@ class Validate(Policy):
         self.reask_with = reask_with
         self.otherwise = otherwise
         self.mode = checked_mode(mode, "Validate")
-        if not self.checks and output is None:
+        if not (self.checks or buffer or reask or otherwise) and repair and output is None:
             raise ConfigurationError("Validate() checks nothing; give output= or a check")
         if reask_with is not None and not reask:
             raise ConfigurationError(
@@ -121,11 +122,16 @@ class Validate(Policy):
         return made
 
     def bind(self, site: Site) -> Validate:
+        if not self.checks and self.output is None:
+            raise ConfigurationError(
+                f"Validate checks nothing of what {site.name} gives; give it a check or output=, "
+                "or say the type there: reliable(Validate(reask=1), output=Answer)"
+            )
         if site.streaming and not self.buffer and self.output is not None:
             raise ConfigurationError(f"{site.name} {_NOT_PARSED}")
         ready(self.checks, site, "Validate")
-        checked_function(self.otherwise, site, "Validate(otherwise)")
-        checked_function(self.reask_with, site, "Validate(reask_with)")
+        checked_function(self.otherwise, site, "Validate(otherwise)", "call, error")
+        checked_function(self.reask_with, site, "Validate(reask_with)", "call, error, raw")
         bound = copy.copy(self)
         bound._bind_output()  # noqa: SLF001  the copy is ours
         if self.reask:
