@@ -95,11 +95,11 @@ def test_an_asynchronous_comparator_or_publish_needs_an_asynchronous_function() 
         return True
 
     wrong: Any = "print"
-    with pytest.raises(ConfigurationError, match=r"Shadow\(compare\)"):
+    with pytest.raises(ConfigurationError, match=r"Shadow\(compare"):
         reliai.Shadow(candidate, compare=later)(ask)
-    with pytest.raises(ConfigurationError, match=r"Shadow\(publish\)"):
+    with pytest.raises(ConfigurationError, match=r"Shadow\(publish"):
         reliai.Shadow(candidate, publish=later)(ask)
-    with pytest.raises(ConfigurationError, match=r"Shadow\(publish\)"):
+    with pytest.raises(ConfigurationError, match=r"Shadow\(publish"):
         reliai.Shadow(candidate, publish=wrong)(ask)
 
 
