@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import reliai
 from reliai.incidents.catalogue import incident
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from reliai.incidents.trial import Trial
+
+    _Ask: TypeAlias = Callable[[int], Awaitable[str]]
 
 IR_05 = incident(
     "IR-05",
@@ -46,10 +48,11 @@ class AsyncAPIClient:
 
     async def create(self, question: int) -> str:
         """Ask, and ask again."""
-        return await _insisting(self._provider.answer, self.max_retries + 1)(question)
+        ask = _insisting(self._provider.answer, self.max_retries + 1)
+        return await ask(question)
 
 
-def _insisting(ask: Callable[[int], Awaitable[str]], attempts: int) -> Any:
+def _insisting(ask: _Ask, attempts: int) -> _Ask:
     """What every layer does that has heard of retries."""
 
     async def again(question: int) -> str:

@@ -92,7 +92,12 @@ async def _once(  # noqa: PLR0917  a part of `detection`
 ) -> None:
     begin = trial.now + warm
     watch = Watch(trial)
-    provider = Provider(trial, **{ill: lambda now: shares[now >= begin]})
+
+    def share(now: float) -> float:
+        return shares[now >= begin]
+
+    quick = ill == "failing"
+    provider = Provider(trial, failing=share) if quick else Provider(trial, slow=share)
     ask = guard(provider, watch, name=f"onset at {begin!r}")
 
     def noticed() -> bool:
