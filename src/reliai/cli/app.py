@@ -100,6 +100,49 @@ def doctor(
     raise typer.Exit(1 if examined.problems else 0)
 
 
+@app.command()
+def replay(
+    incidents: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[IR-nn]...", help="Which incidents; none: all of them."),
+    ] = None,
+    *,
+    show: Annotated[bool, typer.Option("--list", help="Say what there is to replay.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer healthy calls.")] = False,
+    seed: Annotated[int, typer.Option(help="Of all chance; one seed gives one result.")] = 0,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes. [default: one for each core]")
+    ] = None,
+    facts: Annotated[
+        Path | None,
+        typer.Option("--json", help='Write every fact into a file, as JSON; "-" prints them.'),
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Write the page of documentation that tells of them.")
+    ] = None,
+) -> None:
+    """Incidents of production in virtual time: unguarded, guarded, and on a healthy day.
+
+    Exit code 0: each hurts unguarded, is contained, and a healthy day is quiet; 1: not so.
+    """
+    try:
+        from reliai.cli import replay as command  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        _leave(explain(error, "cli"))
+    from reliai.errors import ConfigurationError  # noqa: PLC0415
+
+    if show:
+        command.list_incidents()
+        return
+    try:
+        fine = command.replay(
+            incidents or [], quick=quick, seed=seed, jobs=jobs, facts=facts, write=write
+        )
+    except ConfigurationError as error:
+        _leave(str(error))
+    raise typer.Exit(0 if fine else 1)
+
+
 def _leave(message: str) -> NoReturn:
     print(message, file=sys.stderr)
     raise typer.Exit(USAGE)
