@@ -22,7 +22,8 @@ def ready(checks: Iterable[Check], site: Site, what: str) -> None:
     """Prepare checks for a function.
 
     Raises:
-        ConfigurationError: when one is asynchronous and the function is not, or cannot be built.
+        ConfigurationError: when one is asynchronous and the function is not, cannot be built, or
+            has nothing to look at there.
     """
     for check in checks:
         if check.asynchronous and not site.asynchronous:
@@ -34,6 +35,11 @@ def ready(checks: Iterable[Check], site: Site, what: str) -> None:
             raise ConfigurationError(
                 f'{what}: {check.name} with action="pseudonymize" belongs into a Guard, which '
                 'gives the answer back what stood there; here use action="redact"'
+            )
+        if what == "Guard" and check.fails_as == "truncated":
+            raise ConfigurationError(
+                f"Guard: {check.name} looks at how an answer ended, which an argument does not; "
+                "put it into Validate"
             )
         check.prepare()
 
