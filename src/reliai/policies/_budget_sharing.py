@@ -15,7 +15,7 @@ from reliai._core.forking import renew_after_fork
 from reliai.decisions.fleet_ledger import FleetLedger
 from reliai.policies._sharing import digest
 from reliai.state import Count, StateUnavailable
-from reliai.state.base import PATIENT, PROMPT
+from reliai.state.base import PATIENT, PROMPT, StateBusy
 from reliai.state.keeper import INTERVAL, keeper_of
 from reliai.state.presence import Presence
 
@@ -109,7 +109,10 @@ class BudgetSharing:
         bucket = int(self._keeper.now() // ledger.width)
         amounts = self._scaled(ledger.least(wanted))
         count = Count(self._at(key), bucket, ledger.width, ledger.keep, amounts)
-        fits, counted = state.reserve(count, self._caps, within=PROMPT)
+        try:
+            fits, counted = state.reserve(count, self._caps, within=PROMPT)
+        except StateBusy:  # nothing was reserved; once more, before it is spent unasked
+            fits, counted = state.reserve(count, self._caps, within=PROMPT)
         if not fits and ledger.owes(key):
             self._tell(PROMPT)
             fits, counted = state.reserve(count, self._caps, within=PROMPT)

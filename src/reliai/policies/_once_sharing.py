@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -35,6 +36,9 @@ LEASE: Final = 10.0
 
 POLL: Final = 0.05
 """Seconds between two looks for what another process is making."""
+
+AT_ONCE: Final = 20
+"""Keys whose end the keeper's thread tells at a time."""
 
 MOST_PENDING: Final = 10_000
 """Keys whose end waits to be told while the store is away; the oldest are dropped."""
@@ -116,19 +120,17 @@ class OnceSharing:
     def _ask(self, place: str) -> Held | Word | None:
         """Take the key, or see what became of it; None while another process makes the call."""
         state = self.state
-        word = self._read(state.get(place))
+        entry = state.get(place)
+        word = self._read(entry)
         if word is not None:
             return word
         if state.lease(place, self._owner, LEASE) is None:
             return None
-        entry = state.get(place)  # it may have ended in between
-        word = self._read(entry)
         if entry is None:
             running = self._written("running", owner=self._owner)
-            if state.put(place, running, ttl=self._ttl, expected=0) is None:
-                return None
-            return Held(place, confirmed=True)
-        if word is None:
+            if state.put(place, running, ttl=self._ttl, expected=0) is not None:
+                return Held(place, confirmed=True)
+        else:  # its process is gone, unless it has ended in between
             word = Word(self._keeper.now(), doubt="the end of the process that made the call")
             data = self._written("doubt", error=word.doubt)
             if state.put(place, data, ttl=self._ttl, expected=entry.version) is None:
@@ -175,21 +177,34 @@ class OnceSharing:
                 del self._pending[next(iter(self._pending))]
 
     def _tell(self, place: str, told: _Told) -> None:
-        state = self.state
-        if told.confirmed or self._may_write(state.get(place)):
-            if told.data is None:
-                state.delete(place)
-            else:
-                state.put(place, told.data, ttl=self._ttl)
+        state, data = self.state, told.data
+        if not told.confirmed:
+            self._tell_unasked(place, data)
+        elif data is None:
+            state.delete(place)
+        else:
+            state.put(place, data, ttl=self._ttl)
         with self._lock:
             self._held.pop(place, None)
-        state.release(place, self._owner)
+        if told.confirmed:
+            state.release(place, self._owner)
 
-    def _may_write(self, entry: Entry | None) -> bool:
-        """Whether a call made without the store's leave is the first that it hears of."""
-        said = _parsed(entry)
-        if said is None:
-            return True
+    def _tell_unasked(self, place: str, data: bytes | None) -> None:
+        """Write down what came of a call made without the store's leave, where it is the first."""
+        state = self.state
+        if data is not None and state.put(place, data, ttl=self._ttl, expected=0) is not None:
+            return
+        entry = state.get(place)
+        if entry is None or not self._may_write(entry):
+            return
+        if data is None:
+            state.delete(place)
+        else:
+            state.put(place, data, ttl=self._ttl, expected=entry.version)
+
+    def _may_write(self, entry: Entry) -> bool:
+        """Whether what stands there is no result of another process, nor a call that it makes."""
+        said = _parsed(entry) or {}
         return said.get("is") == "doubt" or said.get("owner") == self._owner
 
     # By the keeper's thread
@@ -198,19 +213,25 @@ class OnceSharing:
         return (), ()
 
     def learn(self, exchanged: Exchanged, state: State) -> None:
+        self._prolong(exchanged.now, state)
         with self._lock:
-            pending = dict(self._pending)
-            due = [place for place, at in self._held.items() if exchanged.now - at > LEASE / 4]
-        for place, told in pending.items():
+            pending = list(islice(self._pending.items(), AT_ONCE))
+        for place, told in pending:
             self._tell(place, told)
             with self._lock:
                 if self._pending.get(place) is told:
                     del self._pending[place]
+        if self._pending:
+            self._keeper.hurry()  # the others who share through the store have their turn first
+
+    def _prolong(self, now: float, state: State) -> None:
+        with self._lock:
+            due = [place for place, at in self._held.items() if now - at > LEASE / 4]
         for place in due:
             state.lease(place, self._owner, LEASE)
             with self._lock:
                 if place in self._held:
-                    self._held[place] = exchanged.now
+                    self._held[place] = now
 
     def keep(self, counts: Sequence[Count]) -> None:
         """Nothing is counted."""

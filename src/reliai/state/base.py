@@ -20,6 +20,7 @@ __all__ = [
     "Entry",
     "Exchanged",
     "State",
+    "StateBusy",
     "StateUnavailable",
     "Taken",
 ]
@@ -33,6 +34,10 @@ PATIENT = 2.0
 
 class StateUnavailable(Exception):
     """The store did not answer in time, or at all. Never reaches the caller of a guarded call."""
+
+
+class StateBusy(StateUnavailable):
+    """Others kept the store busy for too long; nothing was done, and it is not away."""
 
 
 class Entry(NamedTuple):

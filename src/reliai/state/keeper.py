@@ -21,7 +21,7 @@ from reliai import clock
 from reliai._core.complaints import warn_once
 from reliai._core.delivery import deliver
 from reliai._core.forking import renew_after_fork
-from reliai.state.base import PATIENT, StateUnavailable
+from reliai.state.base import PATIENT, StateBusy, StateUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -174,6 +174,8 @@ class Keeper:
             while self._later:
                 self._later[0](self.state)
                 self._later.popleft()
+        except StateBusy:
+            return
         except StateUnavailable as error:
             self._later.clear()
             self._lost(error)
@@ -181,6 +183,8 @@ class Keeper:
     def _teach(self, participant: Participant, exchanged: Exchanged) -> None:
         try:
             participant.learn(exchanged, self.state)
+        except StateBusy:
+            return  # it has another turn soon
         except StateUnavailable as error:
             self._lost(error)
 
@@ -188,7 +192,8 @@ class Keeper:
         """Ask the store on the path of a call: off the event loop, and not when it is away.
 
         Raises:
-            StateUnavailable: when it does not answer, or did not the last time.
+            StateUnavailable: when it does not answer, or did not the last time; `StateBusy` when
+                others kept it busy, so that it is not taken to be away.
         """
         if not self.available:
             message = "the store is away"
@@ -198,6 +203,8 @@ class Keeper:
                 answer: _T = await runtime.run(question, *given)
                 return answer
             return question(*given)
+        except StateBusy:
+            raise
         except StateUnavailable as error:
             self._lost(error)
             raise

@@ -7,7 +7,6 @@ they need not lie in one slot of a cluster, so a Redis Cluster is not supported.
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -139,8 +138,10 @@ class RedisState:
             client.close()
 
     def __del__(self) -> None:
-        with suppress(Exception):  # half made, or the interpreter ends
+        try:  # noqa: SIM105  contextlib is gone when the interpreter ends
             self.close()
+        except Exception:  # noqa: BLE001, S110  it was half made, or the interpreter ends
+            pass
 
     def _key(self, kind: str, key: str) -> str:
         return f"{self._prefix}{kind}:{key}"

@@ -23,6 +23,7 @@ from reliai.state.base import (
     Counted,
     Entry,
     Exchanged,
+    StateBusy,
     StateUnavailable,
     Taken,
 )
@@ -188,13 +189,14 @@ class SqliteState:
     def _transaction(self, within: float, *, write: bool = True) -> Iterator[sqlite3.Connection]:
         if not self._lock.acquire(timeout=within):
             message = f"{self._path} was busy for {within:g} s"
-            raise StateUnavailable(message)
+            raise StateBusy(message)
         try:
             connection = self._opened(within)
-            if write:
-                _begin_to_write(connection, within)
-            else:
+            if not write:
                 connection.execute("BEGIN")
+            elif not _begins_to_write(connection, within):
+                message = f"{self._path} was busy for {within:g} s"
+                raise StateBusy(message)
             try:
                 yield connection
                 if write:
@@ -243,8 +245,8 @@ class SqliteState:
             connection.execute(f"DELETE FROM {table} WHERE until <= ?", (now,))  # noqa: S608  our own names
 
 
-def _begin_to_write(connection: sqlite3.Connection, within: float) -> None:
-    """Wait for the other writers in small steps.
+def _begins_to_write(connection: sqlite3.Connection, within: float) -> bool:
+    """Wait for the other writers in small steps; False when they took too long.
 
     SQLite's own waiting grows to steps of 100 ms: with eight writers one of them regularly waits
     longer than a call may, while the others write many times.
@@ -256,12 +258,14 @@ def _begin_to_write(connection: sqlite3.Connection, within: float) -> None:
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                left = until - time.monotonic()
-                if left <= 0 or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     raise
-                time.sleep(min(left, 2 * _STEP * chance.random()))
             else:
-                return
+                return True
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(left, 2 * _STEP * chance.random()))
     finally:
         connection.execute(f"PRAGMA busy_timeout = {int(within * 1000)}")
 
