@@ -295,7 +295,8 @@ def test_execute_gives_wrong_arguments_as_the_functions_own_error() -> None:
     [
         ([5], {}, "is no policy"),
         ([reliai.Retry], {}, "Retry is a class; pass an object of it"),
-        ([lambda call: call], {}, "is no policy"),
+        ([lambda call: call], {}, r"is no policy.*above a function write @reliai.reliable\(\)"),
+        ([[reliai.Retry()]], {}, r"pass each by itself: reliable\(\*policies\)"),
         ([], {"retries": 3}, "reliable.. takes no retries; it takes: .*effects"),
     ],
 )
@@ -304,6 +305,12 @@ def test_what_is_no_policy_or_fact_is_refused(
 ) -> None:
     with pytest.raises(reliai.ConfigurationError, match=message):
         reliai.Pipeline(*policies, **facts)
+
+
+@pytest.mark.parametrize("policy", [reliai.Retry, reliai.Timeout, reliai.Cache])
+def test_policy_without_parentheses_above_a_function_says_so(policy: Any) -> None:
+    with pytest.raises(reliai.ConfigurationError, match=rf"write @reliai.{policy.__name__}\(…\)"):
+        policy(lambda prompt: prompt)
 
 
 def test_pipeline_shows_its_policies() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -177,3 +178,19 @@ def test_sdk_client_that_retries_is_found() -> None:
     with pytest.warns(reliai.ReliaiWarning, match="up to 9 requests"):
         (found,) = findings_with(SyncAPIClient(2, 5.0), reliai.Retry(3))
     assert "retries 2 times by itself: up to 9 requests for one call" in found
+
+
+@pytest.mark.parametrize(
+    ("timeout", "message"),
+    [
+        (reliai.Timeout(30_000), r"Timeout\(seconds=30000\) is 8.3 hours.*give 30"),
+        (reliai.Timeout(60, idle=5000), r"Timeout\(idle=5000\) is 1.4 hours.*give 5"),
+    ],
+)
+def test_limit_that_looks_like_milliseconds_is_found(timeout: Any, message: str) -> None:
+    (found,) = reliai.Pipeline(timeout).check()
+    assert re.search(message, found)
+
+
+def test_long_limit_of_a_batch_is_left_alone() -> None:
+    assert reliai.Pipeline(reliai.Timeout(3600, first_chunk=600, idle=600)).check() == []

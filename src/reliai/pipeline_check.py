@@ -24,6 +24,7 @@ def findings(policies: tuple[Policy, ...], options: Options, site: Site | None =
         *_inverted(policies),
         *_nested_retries(policies),
         *_unfitting_timeouts(policies),
+        *_milliseconds(policies),
         *_short_of_time(policies, options),
     ]
     if site is not None:
@@ -115,6 +116,21 @@ def _unfitting_timeouts(policies: tuple[Policy, ...]) -> Iterator[str]:
                 f"one attempt may take {policy.seconds:g} s, the whole call only {total:g} s; "
                 "give the attempt less, so that a second one fits"
             )
+
+
+_PATIENCE = {"seconds": 3600, "first_chunk": 600, "idle": 600}
+"""Seconds beyond which a limit was probably meant in milliseconds."""
+
+
+def _milliseconds(policies: tuple[Policy, ...]) -> Iterator[str]:
+    for policy in policies:
+        for name, longest in _PATIENCE.items() if isinstance(policy, Timeout) else ():
+            limit: float | None = getattr(policy, name)
+            if limit is not None and limit > longest:
+                yield (
+                    f"Timeout({name}={limit:g}) is {limit / 3600:.1f} hours: limits are seconds; "
+                    f"if milliseconds were meant, give {limit / 1000:g}"
+                )
 
 
 def _short_of_time(policies: tuple[Policy, ...], _options: Options) -> Iterator[str]:

@@ -70,6 +70,32 @@ def test_a_call_without_any_limit_is_found(tmp_path: Path) -> None:
     assert "'client' waits up to 5 s" in found
 
 
+@pytest.mark.parametrize(
+    ("wait", "found"),
+    [
+        ("client.responses.create(model='any', input=question)", True),
+        ("await asyncio.to_thread(client.responses.create, model='any', input=question)", False),
+        ("await later.responses.create(model='any', input=question)", False),
+    ],
+    ids=["blocks", "in a thread", "asynchronous"],
+)
+def test_a_client_that_stops_the_event_loop_is_found(
+    wait: str, found: bool, tmp_path: Path
+) -> None:
+    body = f"""
+import asyncio
+from openai import AsyncOpenAI
+
+later = AsyncOpenAI(api_key="none", max_retries=0, timeout=5.0)
+
+@reliai.reliable({{policies}})
+async def answer(question: str) -> str:
+    return ({wait}).output_text
+"""
+    told = problems(application(tmp_path, body))
+    assert ["stops the whole event loop" in each for each in told] == ([True] if found else [])
+
+
 def test_a_stream_without_an_idle_limit_is_found(tmp_path: Path) -> None:
     body = """
 @reliai.reliable(reliai.Timeout(30), reliai.Retry(3))

@@ -35,6 +35,15 @@ def test_on_retries_what_it_names(kind: str, on: Any) -> None:
     assert len(model.calls) == 2
 
 
+@pytest.mark.parametrize("several", [list, set, frozenset])
+def test_on_takes_exception_types_in_any_container(several: Any) -> None:
+    on = several([ValueError, KeyError])
+    model = ScriptedModel([ValueError("x"), KeyError("y"), DOWN])
+    with virtual_clock(), pytest.raises(ConnectionError):
+        reliai.Retry(5, on=on)(model)("x")
+    assert len(model.calls) == 3
+
+
 @pytest.mark.parametrize("on", ONS, ids=lambda on: type(on).__name__)
 def test_on_retries_nothing_else(on: Any) -> None:
     model = ScriptedModel([DOWN])

@@ -36,6 +36,16 @@ def test_a_mistake_in_the_function_propagates_at_once(kind: type[Exception]) -> 
     assert failure.verdict == NOWHERE
 
 
+@pytest.mark.parametrize(
+    "thing",
+    [{"error": {"type": "overloaded_error"}}, "timeout", None, ConnectionError],
+    ids=["json", "text", "none", "class"],
+)
+def test_what_is_no_exception_is_refused(thing: Any) -> None:
+    with pytest.raises(ConfigurationError, match="give the exception that was raised"):
+        classify(thing)
+
+
 def test_a_mistake_made_while_handling_an_error_of_the_model_is_a_mistake() -> None:
     """Case 7."""
     assert classify(raised_beside(TypeError(), ConnectionError())).programming

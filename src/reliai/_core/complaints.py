@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reliai.errors import ReliaiWarning
 
-__all__ = ["follow", "note", "warn", "warn_once"]
+__all__ = ["follow", "note", "parentheses", "warn", "warn_once"]
 
 _HERE = str(Path(__file__).parent.parent)
 
@@ -27,6 +27,11 @@ def follow(error: BaseException, earlier: BaseException | None) -> None:
     with suppress(Exception):
         if error.__context__ is None and error is not earlier:
             error.__context__ = earlier
+
+
+def parentheses(value: object, policy: str) -> str:
+    """The end of a message about a setting that is the very function to be decorated."""
+    return f"; above a function write @reliai.{policy}(…)" if callable(value) else ""
 
 
 def warn(message: str) -> None:

@@ -143,13 +143,20 @@ def as_policy(thing: object) -> Policy:
     function = cast("Callable[[Call, Proceed], Awaitable[object]]", thing)
     run = getattr(thing, "__call__", None)  # noqa: B004  of an object, its method
     if not inspect.iscoroutinefunction(thing) and not inspect.iscoroutinefunction(run):
-        message = (
-            f"{thing!r} is no policy; pass one of reliai's policies or an "
-            "`async def middleware(call, proceed)`"
-        )
-        raise ConfigurationError(message)
+        raise ConfigurationError(_no_policy(thing))
     _check_takes_two(function)
     return Middleware(function, getattr(thing, "__qualname__", type(thing).__qualname__))
+
+
+def _no_policy(thing: object) -> str:
+    name = getattr(thing, "__qualname__", None) or repr(thing)
+    message = (
+        f"{name} is no policy; pass one of reliai's policies or an "
+        "`async def middleware(call, proceed)`"
+    )
+    if isinstance(thing, list | tuple):
+        return f"{message}. Of several pass each by itself: reliable(*policies)"
+    return message + ("; above a function write @reliai.reliable()" if callable(thing) else "")
 
 
 def _check_takes_two(function: Callable[..., Any]) -> None:

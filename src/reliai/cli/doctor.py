@@ -7,6 +7,7 @@ or at functions without policies, is found here.
 from __future__ import annotations
 
 import functools
+import inspect
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
@@ -115,6 +116,7 @@ def _problems(function: FunctionType) -> Iterator[str]:
         if not (keeps_time and "reliai.remaining()" in sentence):
             yield sentence
     yield from _without_limit(function)
+    yield from _blocking(function)
     yield from _nested(function)
 
 
@@ -127,6 +129,24 @@ def _without_limit(function: FunctionType) -> Iterator[str]:
             f"there is no Timeout, and {client.description} waits {patience} for an answer; "
             "add reliai.Timeout(seconds)"
         )
+
+
+def _blocking(function: FunctionType) -> Iterator[str]:
+    inner = bare(function)
+    if not (inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner)):
+        return
+    if any(mentions(function, name) for name in _TO_THREADS):
+        return
+    for client in inner_retries(inner):
+        if client.blocks:
+            yield (
+                f"{client.description} stops the whole event loop while it waits; use the "
+                "asynchronous client and await it, or make this a plain `def`"
+            )
+
+
+_TO_THREADS = ("to_thread", "run_in_executor", "run_sync", "run_in_threadpool")
+"""What hands synchronous work to threads."""
 
 
 def _nested(function: FunctionType) -> Iterator[str]:

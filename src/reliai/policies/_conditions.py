@@ -40,7 +40,7 @@ def retry_condition(on: Any) -> Condition | None:
         return None
     if _is_tenacity(on, "retry_base"):
         return lambda call, outcome, _: bool(on(_retry_state(call, outcome, call.attempt)))
-    types = on if isinstance(on, tuple) else (on,)
+    types = tuple(on) if isinstance(on, tuple | list | set | frozenset) else (on,)
     if types and all(isinstance(kind, type) and issubclass(kind, Exception) for kind in types):
         return lambda _call, outcome, _failure: isinstance(outcome.error, types)
     if isinstance(on, set | frozenset | list | tuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
 
 from reliai import clock
+from reliai._core.complaints import parentheses
 from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
 from reliai.errors import ConfigurationError
@@ -235,7 +236,8 @@ def _seconds(name: str, value: Any, *, above: bool) -> float:
     if number and (0 < value < math.inf or (value == 0 and not above)):
         return float(value)
     least = "above 0" if above else "of at least 0"
-    raise ConfigurationError(f"Cache({name}={value!r}): must be a number of seconds {least}")
+    message = f"Cache({name}={value!r}): must be a number of seconds {least}"
+    raise ConfigurationError(message + parentheses(value, "Cache"))
 
 
 def _checked_size(value: Any) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from reliai import clock
 from reliai._core.chance import chance
-from reliai._core.complaints import follow, note, warn, warn_once
+from reliai._core.complaints import follow, note, parentheses, warn, warn_once
 from reliai._core.decorator import Policy
 from reliai._core.frames import empty_frames
 from reliai._core.outcome import Outcome
@@ -81,7 +81,7 @@ class Retry(Policy):
     ) -> None:
         if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
             message = f"Retry(attempts={attempts!r}): must be a whole number of at least 1"
-            raise ConfigurationError(message)
+            raise ConfigurationError(message + parentheses(attempts, "Retry"))
         if budget is not None and budget != "pipeline" and not isinstance(budget, RetryBudget):
             message = f"Retry(budget={budget!r}): use 'pipeline', a RetryBudget or None"
             raise ConfigurationError(message)

@@ -6,6 +6,7 @@ import copy
 import math
 from typing import TYPE_CHECKING, Any
 
+from reliai._core.complaints import parentheses
 from reliai._core.decorator import Policy
 from reliai.errors import ConfigurationError
 
@@ -159,4 +160,4 @@ def _check_seconds(name: str, value: Any) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 < value < math.inf:
         message = f"Timeout({name}={value!r}): must be a number of seconds above 0"
-        raise ConfigurationError(message)
+        raise ConfigurationError(message + parentheses(value, "Timeout"))

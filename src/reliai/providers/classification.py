@@ -1,7 +1,8 @@
 """Telling what went wrong, whichever library raised it, without importing any of them.
 
 Errors are known by the names in their type's resolution order, by their attributes and by the
-bodies they carry; when an error says nothing, its causes are asked. `classify` never raises.
+bodies they carry; when an error says nothing, its causes are asked. `classify` raises for no
+exception, whatever it is like.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from itertools import islice
 from typing import Final
 
 from reliai import clock
-from reliai.errors import ErrorKind, ReliaiError, Verdict, verdicts
+from reliai.errors import ConfigurationError, ErrorKind, ReliaiError, Verdict, verdicts
 from reliai.providers.evidence import Evidence, status_in
 from reliai.providers.failure import NOTHING, Failure
 from reliai.providers.judging import judge, was_in_stream, was_sent
@@ -36,10 +37,19 @@ def classify(error: BaseException, now: float | None = None) -> Failure:
         error: any exception; it is neither changed nor kept.
         now: Unix time in seconds, against which a date in a Retry-After header is held; by
             default the time of reliai's clock.
+
+    Raises:
+        ConfigurationError: when `error` is no exception.
     """
     known = settled.get(type(error))
     if known is not None and alone(error):
         return _with_verdict(known)
+    if not isinstance(error, BaseException):
+        message = (
+            f"classify(an object of {type(error).__name__}): give the exception that was raised; "
+            "its body is read from it"
+        )
+        raise ConfigurationError(message)
     try:
         found = _classify(error, now)
         if traits_of(type(error)).fixed and alone(error):

@@ -44,6 +44,8 @@ class InnerClient(NamedTuple):
     """Seconds it waits for an answer; None when it waits for ever or does not say."""
     wrapped: bool = False
     """Whether it waits no longer than `reliai.remaining()`, as wrapped clients do."""
+    blocks: bool = False
+    """Whether it is a synchronous client itself, and not an object that may hold one of each."""
 
 
 def inner_retries(function: object) -> list[InnerClient]:
@@ -64,7 +66,8 @@ def inner_retries(function: object) -> list[InnerClient]:
                 continue
             client = _client_behind(value)
             if client is not None and id(client) not in found:
-                found[id(client)] = _describe(name, client)
+                known = _describe(name, client)
+                found[id(client)] = known._replace(blocks=client is value and _blocks(client))
     except Exception:  # noqa: BLE001  a warning is not worth a failed import of the user's module
         return list(found.values())
     return list(found.values()) or module
@@ -199,6 +202,11 @@ def _client_behind(value: object) -> object:
 def _is_client(value: object) -> bool:
     names = {each.__name__ for each in type(value).__mro__}
     return not names.isdisjoint(_STAINLESS | _COHERE) or _is_boto(value)
+
+
+def _blocks(client: object) -> bool:
+    names = {each.__name__ for each in type(client).__mro__}
+    return _is_boto(client) or "SyncAPIClient" in names or "BaseCohere" in names
 
 
 def _is_boto(value: object) -> bool:
