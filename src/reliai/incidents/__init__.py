@@ -6,9 +6,9 @@ are evidence. Beside the house: it may import every floor below the command line
 command line and tests import it.
 """
 
-from reliai.incidents.catalogue import Incident, catalogue, find, incident
 from reliai.incidents.findings import PARTS, Finding, Part, PartName, Report
 from reliai.incidents.load import Reply, offer
+from reliai.incidents.registry import Incident, catalogue, find, incident
 from reliai.incidents.runner import run_incident, run_part
 from reliai.incidents.simulated import HttpError, Provider, Watch
 from reliai.incidents.trial import Trial, percentile

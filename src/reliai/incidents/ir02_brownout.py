@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import reliai
-from reliai.incidents.catalogue import incident
 from reliai.incidents.load import offer
 from reliai.incidents.onsets import detection
+from reliai.incidents.registry import incident
 from reliai.incidents.simulated import Provider, Watch
 
 if TYPE_CHECKING:

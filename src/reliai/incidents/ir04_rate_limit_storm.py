@@ -8,9 +8,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import reliai
-from reliai.incidents.catalogue import incident
 from reliai.incidents.fleet import Fleet
 from reliai.incidents.load import offer
+from reliai.incidents.registry import incident
 from reliai.incidents.simulated import HttpError, Quota, Watch
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import reliai
-from reliai.incidents.catalogue import incident
 from reliai.incidents.load import offer
+from reliai.incidents.registry import incident
 from reliai.incidents.simulated import HttpError, Provider, Watch
 
 if TYPE_CHECKING:

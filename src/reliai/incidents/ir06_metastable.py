@@ -7,8 +7,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import reliai
-from reliai.incidents.catalogue import incident
 from reliai.incidents.load import Reply, offer
+from reliai.incidents.registry import incident
 from reliai.incidents.simulated import Watch
 
 if TYPE_CHECKING:

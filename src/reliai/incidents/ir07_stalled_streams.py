@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import reliai
-from reliai.incidents.catalogue import incident
 from reliai.incidents.load import Reply, offer
+from reliai.incidents.registry import incident
 from reliai.incidents.simulated import Watch
 from reliai.incidents.trial import percentile
 

@@ -8,8 +8,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import reliai
-from reliai.incidents.catalogue import incident
 from reliai.incidents.load import offer
+from reliai.incidents.registry import incident
 from reliai.incidents.simulated import Watch
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import reliai
-from reliai.incidents.catalogue import incident
 from reliai.incidents.fleet import Fleet
 from reliai.incidents.load import Reply, offer
+from reliai.incidents.registry import incident
 from reliai.incidents.simulated import Provider, Watch
 from reliai.incidents.trial import percentile
 

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import reliai
-from reliai.incidents.catalogue import incident
 from reliai.incidents.load import offer
+from reliai.incidents.registry import incident
 from reliai.incidents.simulated import HttpError, Provider, Quota, Watch
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import reliai
-from reliai.incidents.catalogue import incident
+from reliai.incidents.registry import incident
 from reliai.incidents.simulated import Watch
 
 if TYPE_CHECKING:

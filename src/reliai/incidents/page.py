@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reliai.incidents.catalogue import Incident, find
+from reliai.incidents.registry import Incident, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

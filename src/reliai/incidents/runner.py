@@ -18,8 +18,8 @@ from reliai._core.ambient import mode
 from reliai._core.chance import chance
 from reliai._core.settings import settings
 from reliai.errors import ConfigurationError
-from reliai.incidents.catalogue import Incident, find
 from reliai.incidents.findings import PARTS, Part, PartName, Report
+from reliai.incidents.registry import Incident, find
 from reliai.incidents.trial import Trial
 from reliai.state.memory import MemoryState
 from reliai.testing import virtual_clock
