@@ -329,7 +329,7 @@ def test_undeclared_awaitable_is_a_configuration_error_that_names_the_fix(functi
     assert len(outcome.record.attempts if outcome.record else ()) == 1, "never repeated"
 
 
-@pytest.mark.parametrize("thing", [Caller, 3, "text", None])
+@pytest.mark.parametrize("thing", [Caller, 3, "text", None, property(str)])
 def test_what_is_no_function_cannot_be_guarded(thing: Any) -> None:
     with pytest.raises(reliai.ConfigurationError, match="cannot be guarded"):
         guarded(thing)

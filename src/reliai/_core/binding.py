@@ -100,11 +100,14 @@ def guard(function: Any, policies: tuple[Any, ...], options: Options | None = No
 
 def _cannot_guard(thing: object) -> str:
     """Why something is no function; not what is in it, for it may be somebody's prompt."""
-    kind = type(thing).__name__
-    what = f"the class {thing.__name__}" if isinstance(thing, type) else f"an object of {kind}"
+    what = "cannot be guarded; decorate a function, a method or a callable object"
+    if isinstance(thing, type):
+        return f"the class {thing.__name__} {what}: {thing.__name__}.method"
+    if isinstance(thing, property):
+        return f"a property {what}; write @property above the policies"
     return (
-        f"{what} cannot be guarded; decorate a function, a method or a callable object. A policy "
-        "above a function needs its parentheses: @reliai.Guard(…), not @reliai.Guard"
+        f"an object of {type(thing).__name__} {what}. A policy above a function needs its "
+        "parentheses: @reliai.Guard(…), not @reliai.Guard"
     )
 
 
