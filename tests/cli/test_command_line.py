@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -16,6 +17,16 @@ def test_help_names_the_commands() -> None:
     assert done.returncode == 0
     assert "demo" in done.stdout
     assert "doctor" in done.stdout
+
+
+def test_version_is_that_of_the_package() -> None:
+    assert command("--version").stdout.split() == ["reliai", version("reliai")]
+
+
+def test_help_of_demo_shows_what_its_options_are_by_default() -> None:
+    shown = " ".join(command("demo", "--help").stdout.replace("│", " ").split())
+    assert "default: 36; with" in shown
+    assert "default: 25; with" in shown
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -26,8 +26,22 @@ app = typer.Typer(
 )
 
 
+def _show_version(asked: bool) -> None:  # noqa: FBT001  typer calls it so
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415  rarely asked for
+
+        print(f"reliai {version('reliai')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _main() -> None:
+def _main(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
     """Keep `demo` and `doctor` as subcommands."""
 
 
@@ -36,11 +50,11 @@ def demo(
     *,
     seconds: Annotated[
         float | None,
-        typer.Option(min=4, help="Length of both runs together. [default: 36; with --model 60]"),
+        typer.Option(min=4, help="Length of both runs together (default: 36; with --model 60)."),
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.5, help="Calls a second. [default: 25; with --model 1.5]"),
+        typer.Option(min=0.5, help="Calls a second (default: 25; with --model 1.5)."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A shorter run of 16 s.")] = False,
     seed: Annotated[int, typer.Option(help="Draws the inputs and deals the faults.")] = 7,
