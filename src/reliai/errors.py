@@ -201,17 +201,17 @@ class CallTimeout(ReliaiError, TimeoutError):
 
     def __str__(self) -> str:
         what = f"{self.name}: " if self.name else ""
-        limit = f"limit of {self.seconds:g} s"
-        return f"{what}the {limit} {_LIMITS.get(self.layer, f'({self.layer})')} ran out"
+        limit = _LIMITS.get(self.layer, "the limit of {} s")
+        return f"{what}{limit.format(f'{self.seconds:g}')} ran out"
 
 
 _LIMITS = {
-    "total": "for the whole call",
-    "attempt": "for one attempt",
-    "first_chunk": "for the first chunk",
-    "idle": "between two chunks",
-    "inherited": "inherited from the enclosing call or deadline()",
-    "reserve": "that leaves the fallbacks their share of the time",
+    "total": "the limit of {} s for the whole call",
+    "attempt": "the limit of {} s for one attempt",
+    "first_chunk": "the limit of {} s for the first chunk",
+    "idle": "the limit of {} s between two chunks",
+    "inherited": "the time left ({} s) of an enclosing call, run or deadline()",
+    "reserve": "the limit of {} s that leaves the fallbacks their share of the time",
 }
 
 

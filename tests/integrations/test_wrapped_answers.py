@@ -308,3 +308,17 @@ def test_type_checkers_see_the_type_of_the_client() -> None:
         client: openai.OpenAI = wrap(openai.OpenAI(api_key="x", base_url=server.url))
         same: Any = plain_client(server, "chat")
         assert type(client) is type(same)
+
+
+@every_api
+def test_a_warning_that_comes_from_inside_the_sdk_points_at_the_users_line(api: str) -> None:
+    with asking(api, "sync", "I am fine") as it:
+        one = api_of(it.client, api)
+
+        @reliai.reliable(reliai.Budget(usd=1), name=f"warned-{api}")
+        def ask() -> str:
+            return one.text(one.create())
+
+        with pytest.warns(reliai.ReliaiWarning, match="knows no price of model") as caught:
+            ask()
+        assert "tests/integrations" in caught[0].filename

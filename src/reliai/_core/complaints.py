@@ -6,8 +6,12 @@ import sys
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reliai.errors import ReliaiWarning
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = ["follow", "note", "parentheses", "warn", "warn_once"]
 
@@ -35,9 +39,9 @@ def parentheses(value: object, policy: str) -> str:
 
 
 def warn(message: str) -> None:
-    """Warn at the nearest line outside reliai."""
+    """Warn at the nearest line outside reliai, and outside the SDKs that a client of ours is in."""
     frame = sys._getframe(1)  # noqa: SLF001  the only way to find the user's line
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+    while frame.f_back is not None and _is_inside(frame):
         frame = frame.f_back
     warnings.warn_explicit(
         message,
@@ -47,6 +51,15 @@ def warn(message: str) -> None:
         module=frame.f_globals.get("__name__"),
         registry=frame.f_globals.setdefault("__warningregistry__", {}),
     )
+
+
+def _is_inside(frame: FrameType) -> bool:
+    if frame.f_code.co_filename.startswith(_HERE):
+        return True
+    return str(frame.f_globals.get("__name__")).partition(".")[0] in _WRAPPED
+
+
+_WRAPPED = {"openai", "anthropic"}
 
 
 def warn_once(key: str, message: str) -> None:
