@@ -188,12 +188,40 @@ def use_all(tally: Tally) -> None:
     tally.report(unexpected=tally.unexpected[:3], spent=spent, available=keeper.available)
 
 
+def show_circuits(tally: Tally) -> None:
+    """Fail five times, and wait until the health page shows what all did."""
+    breaker = reliai.CircuitBreaker("provider", min_calls=1000)
+
+    @reliai.reliable(breaker)
+    def ask() -> str:
+        raise ConnectionError("down")
+
+    begin()
+    for _ in range(5):
+        tally.call(ask)
+    until = time.monotonic() + 20
+    while True:
+        (seen,) = reliai.circuits()
+        if seen.failures == 5 * SETTINGS["size"] or time.monotonic() > until:
+            break
+        time.sleep(0.01)
+    (FOLDER / f"done-{OWN}").touch()
+    tally.report(calls=seen.calls, failures=seen.failures, name=seen.name)
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     reliai.configure(state=URL)
     tally = Tally()
-    {"rate": limit_rate, "budget": spend, "once": pay, "all": use_all}[WHAT](tally)
-    if WHAT != "all":
+    works = {
+        "all": use_all,
+        "budget": spend,
+        "circuits": show_circuits,
+        "once": pay,
+        "rate": limit_rate,
+    }
+    works[WHAT](tally)
+    if WHAT not in {"all", "circuits"}:
         tally.report()
 
 

@@ -12,8 +12,9 @@ import pytest
 
 import reliai
 from reliai import clock
+from reliai._core.settings import settings
 from reliai.state import StateUnavailable, open_state
-from reliai.state.keeper import Keeper
+from reliai.state.keeper import Keeper, keeper_of
 from reliai.testing import virtual_clock
 
 if TYPE_CHECKING:
@@ -300,3 +301,77 @@ def test_without_a_state_nothing_is_shared(time: VirtualClock) -> None:
     budget = reliai.Budget(usd=1.0)
     reliai.reliable(budget)(lambda: None)
     assert budget._of(clock.active()).sharing is None
+
+
+def test_a_forked_child_tells_nothing_of_its_parents(pair: tuple[Process, Process]) -> None:
+    one, other = pair
+    one.spends(1)  # reserved 2, and 1 is to be given back
+    one.sharing.ledger._renew()  # as in a child
+    one.exchange()
+    other.exchange()
+    assert other.spent() == pytest.approx(2)
+
+
+def test_a_budget_in_observe_mode_tells_what_it_let_through(url: str) -> None:
+    one, other = (Process(url, 4.0, estimate=4.0, mode="observe") for _ in range(2))
+    assert one.spends(4) == 4
+    one.exchange()
+    other.exchange()
+    assert other.spent() == pytest.approx(16)
+
+
+def test_a_further_attempt_needs_room_in_what_all_have_left(url: str, time: VirtualClock) -> None:
+    state = open_state(url)
+    budget = reliai.Budget(usd=10.0, estimate=4.0, state=state)
+    other = Process(url, 5.0, estimate=5.0)
+    tries: list[int] = []
+
+    def flaky() -> str:
+        tries.append(1)
+        if len(tries) == 1:
+            reliai.usage(model="m", input_tokens=1, output_tokens=1, cost_usd=4.0)
+            assert other.spends(1) == 1
+            keeper_of(state).step()
+        raise ConnectionError("down")
+
+    ask = reliai.reliable(budget, reliai.Retry(3, wait=lambda _: 0.0), name="ask")(flaky)
+    assert isinstance(reliai.execute(ask).error, reliai.BudgetExceeded | ConnectionError)
+    assert len(tries) == 1
+
+
+def test_keys_that_hold_nothing_make_place_for_others(url: str) -> None:
+    one = Process(url, key="tenant")
+    one.sharing.ledger._max_keys = 3
+    for number in range(6):
+        with reliai.context(tenant=f"t{number}"):
+            assert one.spends(1) == 1
+        one.exchange()
+    assert len(one.sharing.ledger._accounts) <= 4
+
+
+def test_a_state_that_is_configured_later_is_shared_from_then_on(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Process(url)
+    one.spends()
+    one.exchange()
+    budget = reliai.Budget(usd=10.0, estimate=2.0, per=600.0)
+    ask = reliai.reliable(budget, name="ask")(lambda: None)
+    ask()
+    monkeypatch.setattr(settings, "state", open_state(url))
+    assert isinstance(reliai.execute(ask).error, reliai.BudgetExceeded)
+    monkeypatch.setattr(settings, "state", None)
+    assert reliai.execute(ask).ok
+
+
+def test_a_refusal_heard_a_moment_ago_is_given_without_asking(
+    pair: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = pair
+    one.spends()
+    one.exchange()
+    other.spends()
+    asked: list[int] = []
+    monkeypatch.setattr(other.state, "reserve", lambda *_, **__: asked.append(1))
+    assert isinstance(reliai.execute(other.ask).error, reliai.BudgetExceeded)
+    assert asked == []

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pytest
 
@@ -16,9 +16,6 @@ from reliai.state import open_state
 from reliai.state.keeper import INTERVAL
 from tests.programs import environment
 from tests.servers import redis_server
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = pytest.mark.slow
 WORKER = Path(__file__).parent / "crew.py"
@@ -75,6 +72,7 @@ def total(reports: list[dict[str, Any]], name: str) -> int:
 def test_sixteen_processes_keep_to_one_rate_limit(
     redis: Any, tmp_path: Path, record_property: Any
 ) -> None:
+    """IR-10"""
     check_rate(f"{redis.url}?prefix={tmp_path.name}", tmp_path, 16, record_property)
 
 
@@ -101,6 +99,7 @@ def check_rate(url: str, folder: Path, size: int, record_property: Any) -> None:
 def test_eight_processes_spend_one_budget(
     shared_url: str, tmp_path: Path, record_property: Any
 ) -> None:
+    """IR-28"""
     settings = {"usd": 1.0, "estimate": 0.012, "cost": 0.01}
     with Crew("budget", shared_url, tmp_path, 8, **settings) as crew:
         reports = crew.reports()
@@ -158,10 +157,19 @@ def test_eight_processes_run_each_key_once(
         assert all(len(values) == 1 for values in results.values())
 
 
+# --- CircuitBreaker -----------------------------------------------------------------------
+def test_a_health_page_shows_the_circuits_of_the_fleet(shared_url: str, tmp_path: Path) -> None:
+    with Crew("circuits", shared_url, tmp_path, 3) as crew:
+        reports = crew.reports()
+    assert [each["failures"] for each in reports] == [15] * 3
+    assert [each["name"] for each in reports] == ["provider"] * 3
+
+
 # --- all of them --------------------------------------------------------------------------
 def test_no_call_fails_because_the_store_freezes_dies_and_comes_back(
-    tmp_path: Path, until: Callable[..., None], record_property: Any
+    tmp_path: Path, record_property: Any
 ) -> None:
+    """A76"""
     (tmp_path / "redis").mkdir()
     with (
         redis_server(tmp_path / "redis") as server,

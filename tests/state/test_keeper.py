@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,10 @@ import pytest
 import reliai
 from reliai._core.runtime import ASYNCIO, BLOCKING
 from reliai.state import Count, Exchanged, State, StateUnavailable, open_state
+from reliai.state.base import StateBusy
 from reliai.state.keeper import Keeper, keeper_of
+from reliai.state.presence import Presence
+from tests.programs import run_program
 from tests.servers import redis_server
 
 if TYPE_CHECKING:
@@ -223,12 +227,105 @@ def test_a_file_that_another_process_locks_is_given_up_after_its_time(tmp_path: 
     state.put("k", b"one")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StateUnavailable):
+    with pytest.raises(StateBusy):
         state.put("k", b"two")
     other.execute("COMMIT")
     other.close()
     assert state.put("k", b"two") == 2
     state.close()
+
+
+def test_a_store_that_is_busy_is_asked_again(shared_url: str) -> None:
+    keeper, _ = joined(open_state(shared_url))
+
+    def busy() -> None:
+        message = "others write"
+        raise StateBusy(message)
+
+    assert asked(keeper, busy) is StateUnavailable
+    assert asked(keeper, lambda: "an answer") == "an answer"
+
+
+def test_one_that_finds_the_store_busy_has_another_turn(shared_url: str) -> None:
+    class Unlucky(Tally):
+        def learn(self, exchanged: Exchanged, state: State) -> None:
+            raise StateBusy
+
+    keeper, _ = joined(open_state(shared_url))
+    unlucky = Unlucky()
+    keeper._participants.add(unlucky)
+    assert keeper.step()
+
+
+def test_what_may_wait_is_written_soon(shared_url: str) -> None:
+    keeper = Keeper(open_state(shared_url))
+    keeper.later(lambda state: state.put("k", b"v"))
+    assert keeper.settled(20)
+    assert keeper.state.get("k") is not None
+    keeper.stop()
+
+
+def test_what_may_wait_is_dropped_while_the_store_is_away(shared_url: str) -> None:
+    keeper = Keeper(open_state(shared_url))
+    keeper.available = False
+    written: list[int] = []
+    keeper.later(lambda _: written.append(1))
+    assert keeper.settled(0)
+    keeper.step()
+    assert written == []
+
+
+@pytest.mark.parametrize("error", [StateUnavailable, StateBusy])
+def test_a_write_that_fails_takes_nothing_with_it(shared_url: str, error: type[Exception]) -> None:
+    keeper = Keeper(open_state(shared_url))
+
+    def fails(_: State) -> None:
+        raise error
+
+    keeper._later.append(fails)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        keeper._write()
+    assert keeper.settled(0) is (error is StateUnavailable)
+    assert keeper.available is (error is StateBusy)
+
+
+def test_what_was_counted_last_is_told_when_the_program_ends(shared_url: str) -> None:
+    done = run_program(
+        """
+        import sys, time
+        import reliai
+        from reliai.state import shared_state
+        from reliai.state.keeper import keeper_of
+
+        reliai.configure(state=sys.argv[1])
+
+        @reliai.reliable(reliai.Budget(usd=10, estimate=4), name="ask")
+        def ask():
+            reliai.usage(model="m", input_tokens=1, output_tokens=1, cost_usd=1.0)
+
+        keeper = keeper_of(shared_state(sys.argv[1]))
+        while not keeper.exchanges:
+            time.sleep(0.005)
+        ask()
+        """,
+        shared_url,
+    )
+    assert done.returncode == 0, done.stderr
+    width = 86400.0 / 60
+    count = Count("budget:ask:usd:86400", int(time.time() // width), width, 61, ())
+    counted = open_state(shared_url).exchange([count], []).counted[count.key]
+    assert sum(amounts[0] for amounts in counted.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_processes_that_share_something_are_counted(shared_url: str, size: int) -> None:
+    crew = [(open_state(shared_url), Presence("budget")) for _ in range(size)]
+    for _ in range(2):
+        for state, presence in crew:
+            now = state.exchange([], []).now
+            presence.hear(state.exchange([presence.count(now)], []))
+    assert [presence.processes for _, presence in crew] == [size] * size
 
 
 @pytest.mark.parametrize(

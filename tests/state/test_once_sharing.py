@@ -369,3 +369,74 @@ def test_a_dataclass_is_shared_by_its_annotation(shared_url: str) -> None:
 
     assert made()("k") == made()("k") == Plain(1)
     assert calls == ["k"]
+
+
+def test_a_key_forgotten_while_the_store_is_away_is_forgotten_when_it_is_back(
+    pair: tuple[Process, Process],
+) -> None:
+    one, other = pair
+    one.pay("k")
+    with pytest.MonkeyPatch.context() as patch:
+        cut_off(one, patch)
+        assert one.once.forget("k")
+    one.exchange()
+    other.pay("k")
+    assert other.keys == ["k"]
+
+
+def test_what_is_pending_is_bounded(
+    pair: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_once_sharing, "MOST_PENDING", 3)
+    one, other = pair
+    with pytest.MonkeyPatch.context() as patch:
+        cut_off(one, patch)
+        for key in "abcde":
+            one.pay(key)
+    one.exchange()
+    for key in "abcde":
+        other.pay(key)
+    assert other.keys == ["a", "b"]
+
+
+def test_much_that_is_pending_is_told_bit_by_bit(
+    pair: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_once_sharing, "AT_ONCE", 2)
+    one, other = pair
+    with pytest.MonkeyPatch.context() as patch:
+        cut_off(one, patch)
+        for key in "abcde":
+            one.pay(key)
+    for _ in range(3):
+        one.exchange()
+    for key in "abcde":
+        other.pay(key)
+    assert other.keys == []
+
+
+def test_a_failure_without_the_store_leaves_nothing_behind(shared_url: str) -> None:
+    def refused(_: str) -> str:
+        raise ConnectionRefusedError("nobody listens")
+
+    one, other = Process(shared_url, refused), Process(shared_url)
+    with pytest.MonkeyPatch.context() as patch:
+        cut_off(one, patch)
+        one.outcome("k")
+    one.exchange()
+    assert other.pay("k") == "k"
+
+
+def test_a_forked_child_holds_nothing_of_its_parents(shared_url: str) -> None:
+    one = Process(shared_url)
+    book = next(iter(one.once._bound))._books[-1]
+    assert book.sharing is not None
+    owner = book.sharing._owner
+    book.sharing._renew()  # as in a child
+    assert book.sharing._owner != owner
+
+
+def test_without_a_state_nothing_is_shared() -> None:
+    once = reliai.Once()
+    reliai.reliable(once, idempotency_key="key")(lambda key: key)
+    assert next(iter(once._bound))._books[-1].sharing is None

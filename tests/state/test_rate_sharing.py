@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import reliai
 from reliai import clock
+from reliai._core.settings import settings
 from reliai.decisions.bucket import Buckets
 from reliai.policies._rate_sharing import RateSharing
 from reliai.state import StateUnavailable, open_state
@@ -203,3 +207,125 @@ def test_a_store_that_lost_everything_is_no_reason_for_a_burst(tmp_path: Path) -
         assert passed <= 5
         assert one.level() == pytest.approx(5 - passed, abs=0.5)
         assert other.level() == pytest.approx(5 - passed, abs=0.5)
+
+
+def test_a_bucket_out_of_use_is_whole_again(
+    pair: tuple[Process, Process], time: VirtualClock
+) -> None:
+    one, other = pair
+    one.takes(10)
+    other.takes(10)
+    in_step(one, other)
+    time.advance(60)
+    in_step(one, other)
+    assert one.takes(100) == BURST
+
+
+def test_a_forked_child_does_not_tell_what_its_parent_took(url: str) -> None:
+    one, other = Process(url), Process(url)
+    one.takes(1)
+    other.takes(1)
+    in_step(one, other)
+    one.takes(5)
+    one.sharing._renew()  # as in a child
+    in_step(one, other)
+    assert other.level() == pytest.approx(8)
+
+
+# --- the policy ---------------------------------------------------------------------------
+def made(url: str, kind: str, **options: Any) -> tuple[Any, reliai.RateLimit]:
+    """A limited function, in a process of its own as far as a store can tell."""
+    limit = reliai.RateLimit(0.01, burst=4, state=open_state(url), **options)
+    if kind == "sync":
+        return reliai.reliable(limit, name="ask")(lambda: "answer"), limit
+
+    async def ask() -> str:
+        return "answer"
+
+    guarded = reliai.reliable(limit, name="ask")(ask)
+    return (lambda: asyncio.run(guarded())), limit
+
+
+def calls(ask: Any) -> int:
+    passed = 0
+    with suppress(reliai.RateLimited):
+        for _ in range(20):
+            ask()
+            passed += 1
+    return passed
+
+
+def step(limit: reliai.RateLimit) -> bool:
+    sharing = limit._buckets_by(clock.active()).sharing
+    return bool(sharing._keeper.step())
+
+
+@pytest.fixture
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Keeper, "start", lambda _: None)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.usefixtures("by_hand")
+def test_limits_on_functions_of_one_name_are_one(shared_url: str, kind: str) -> None:
+    one, limit = made(shared_url, kind)
+    other, _ = made(shared_url, kind)
+    assert calls(one) == 4
+    step(limit)
+    assert calls(other) == 0
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_limits_of_other_names_are_apart(shared_url: str) -> None:
+    one, limit = made(shared_url, "sync", name="one")
+    other, _ = made(shared_url, "sync", name="other")
+    assert calls(one) == 4
+    step(limit)
+    assert calls(other) == 4
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_second_limit_on_a_function_is_another_one(shared_url: str) -> None:
+    first = reliai.RateLimit(0.01, burst=4, state=shared_url)
+    second = reliai.RateLimit(0.01, burst=4, state=shared_url)
+    reliai.reliable(first, second, name="ask")(lambda: None)
+    assert (first._place, second._place) == ("ask", "ask#2")
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_store_that_is_away_at_the_first_call_is_passed_by(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    ask, _ = made(f"sqlite:///{tmp_path / 'file' / 'state.db'}", "sync")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert calls(ask) == 4
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_state_that_is_configured_later_is_shared_from_then_on(
+    shared_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = reliai.RateLimit(0.01, burst=4)
+    ask = reliai.reliable(limit, name="ask")(lambda: None)
+    ask()
+    other, theirs = made(shared_url, "sync")
+    assert calls(other) == 4
+    step(theirs)
+    monkeypatch.setattr(settings, "state", open_state(shared_url))
+    assert calls(ask) == 0
+    monkeypatch.setattr(settings, "state", None)
+    calls(ask)
+    assert limit._buckets_by(clock.active()).sharing is None
+
+
+@pytest.mark.parametrize("name", ["", 3], ids=repr)
+def test_a_name_is_text(name: Any) -> None:
+    with pytest.raises(reliai.ConfigurationError, match="name"):
+        reliai.RateLimit(1, name=name)
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_its_state_is_described_without_its_url(shared_url: str) -> None:
+    described = reliai.RateLimit(1, name="team", state=shared_url).describe()
+    assert described["name"] == "team"
+    assert described["state"] in {"SqliteState", "RedisState"}

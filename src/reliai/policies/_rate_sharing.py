@@ -58,6 +58,7 @@ class _Member:
         "gap",
         "heard",
         "here",
+        "idle",
         "key",
         "level",
         "present",
@@ -78,6 +79,8 @@ class _Member:
         """What is being told."""
         self.used_at = now
         """When somebody wanted something here, the last time."""
+        self.idle = False
+        """Whether nobody has wanted anything for as long as it takes to fill it."""
         self.present = -1
         """The bucket of the counter that this process has counted itself in."""
         self.heard: Mapping[int, _Sums] | None = None
@@ -141,26 +144,24 @@ class RateSharing:
         for key, bucket in self._buckets.items():
             member = known.get(key)
             if member is None or member.bucket is not bucket:
-                if not bucket.taken and not bucket.missed:
-                    continue
                 place = self._place if key == _ONE else f"{self._place}:{digest(key)}"
                 member = _Member(bucket, place, monotonic)
+            self._members[key] = member
             count = self._count(member, at, monotonic)
-            if count is None:
-                self._leave(member, monotonic)
-            else:
-                self._members[key] = member
+            if count is not None:
                 counts.append(count)
         return counts, ()
 
     def _count(self, member: _Member, at: int, now: float) -> Count | None:
-        """What was taken since the last time, to be sent; None when nobody wants any more."""
+        """What was taken since the last time, to be sent; None while nobody wants any."""
         bucket, taken = member.bucket, member.bucket.taken
         more, member.told = taken - member.told, taken
         member.sent = more
         if more or bucket.missed:
-            member.used_at = now
-        elif now - member.used_at > self._width * self._keep:
+            member.used_at, member.idle = now, False
+        elif not member.idle and now - member.used_at > self._width * self._keep:
+            self._leave(member, now)
+        if member.idle:
             return None
         in_use = now - member.used_at < self._width
         if more or (in_use and member.present != at):
@@ -172,6 +173,7 @@ class RateSharing:
     def _leave(self, member: _Member, now: float) -> None:
         """A bucket out of use is whole again: it has been filled long ago."""
         bucket, whole = member.bucket, self._buckets.capacity
+        member.idle, member.heard = True, None
         bucket.share(now, whole, told=member.told, inflow=bucket.rate, capacity=whole, ahead=0.0)
 
     def learn(self, exchanged: Exchanged, state: State) -> None:

@@ -45,10 +45,10 @@ class RateLimit(Policy):
     one bucket, however many functions it guards; each key, and each target of a `Fallback`, has one
     of its own. What a call takes is given back when it is cancelled before the model is called.
 
-    With a shared state the limit holds for all processes together. Each takes from a bucket of its
-    own, out of which flows what the others took, so a call waits for no store. What one process
-    takes the others know 0.2 s later: until then each may use what its own bucket holds. While the
-    store is away each goes on with the share of the rate that it had of late.
+    With a shared state the limit holds for all processes together. Each takes from its share of one
+    bucket, which is cut anew each 0.2 s, so a call waits for no store; processes that were all idle
+    may each use a whole burst before they hear of one another, and make up for it afterwards. While
+    the store is away each goes on with the share that it had of late.
 
     Args:
         rate: calls, or tokens of `cost`, that each `per` seconds allow (> 0).
