@@ -315,5 +315,11 @@ def test_policy_without_parentheses_above_a_function_says_so(policy: Any) -> Non
 
 def test_pipeline_shows_its_policies() -> None:
     shown = repr(reliai.Pipeline(reliai.Retry(3), reliai.Timeout(2)))
-    assert shown.startswith("reliai.Pipeline(")
-    assert shown.index("Retry") < shown.index("Timeout")
+    assert shown == "reliai.Pipeline(reliai.Retry(), reliai.Timeout(seconds=2))"
+
+
+def test_policy_shows_what_is_not_as_by_default() -> None:
+    assert repr(reliai.Retry(5, wait=0)) == "reliai.Retry(attempts=5, wait=0)"
+    assert repr(reliai.Fallback("a", reserve=0.5)) == "reliai.Fallback(targets=['a'], reserve=0.5)"
+    shown = repr(reliai.CircuitBreaker("shown", mode="observe"))
+    assert shown == "reliai.CircuitBreaker(name='shown', mode='observe')"

@@ -127,7 +127,7 @@ def test_it_describes_itself_as_plain_data() -> None:
         "publish": None,
         "stand_ins": {},
     }
-    assert "rate=0.05" in repr(reliai.Shadow(candidate))
+    assert "rate=0.1" in repr(reliai.Shadow(candidate, rate=0.1))
 
 
 def test_it_stands_just_inside_guard() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from math import isfinite
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from reliai._core.outcome import Outcome, StreamOutcome
 from reliai.errors import ConfigurationError
@@ -29,6 +29,8 @@ class Policy:
     """
 
     mode: str = "enforce"
+    _derived: ClassVar[tuple[str, ...]] = ()
+    """What `describe` tells beside the settings."""
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         """Decide, proceed zero or more times, and give the outcome."""
@@ -50,8 +52,22 @@ class Policy:
         return {name: plain(value) for name, value in vars(self).items() if name[0] != "_"}
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.describe().items())
+        """The settings that are not what they are by default; `describe` has all of them."""
+        usual = _defaults(type(self))
+        settings = ", ".join(
+            f"{name}={value!r}"
+            for name, value in self.describe().items()
+            if value != usual.get(name, []) and value != {} and name not in self._derived
+        )
         return f"reliai.{type(self).__name__}({settings})"
+
+
+def _defaults(kind: type[Policy]) -> dict[str, object]:
+    try:
+        parameters = inspect.signature(kind).parameters.values()
+    except (TypeError, ValueError):  # one of the user's own, made in an unusual way
+        return {}
+    return {each.name: plain(each.default) for each in parameters if each.default is not each.empty}
 
 
 def plain(value: object) -> object:

@@ -46,6 +46,8 @@ class Timeout(Policy):
         ConfigurationError: for a value out of range, or when nothing is limited.
     """
 
+    _derived = ("layer",)
+
     def __init__(
         self,
         seconds: float | None = None,
