@@ -98,7 +98,7 @@ async def nobody_waits_long(trial: Trial) -> None:
     seen = [max(0.0, wait - ATTEMPT) for wait in quick.waits]
     half, most = percentile(seen, 0.5), percentile(seen, 0.95)
     trial.at_most("seconds from the first overdue answer, median", half, 1.9, "s", give=0.2)
-    trial.at_most("seconds from the first overdue answer, 95 %", most, 3.4, "s", give=0.5)
+    trial.at_most("seconds from the first overdue answer, 95 %", most, 3.4, "s", give=0.8)
     trial.detected(f"{half:.1f} / {most:.1f} s after the first overdue answer")
     waits = [reply.took for reply in replies]
     trial.at_most("99 % of the calls end within", percentile(waits, 0.99), DEADLINE, "s")

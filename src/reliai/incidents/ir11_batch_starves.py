@@ -113,7 +113,7 @@ async def people_are_served(trial: Trial) -> None:
     await shared.day()
     away = 100 * shared.turned_away / shared.people
     trial.at_most("calls of people turned away", away, 0, "%")
-    trial.at_least("batch calls answered", shared.done / (END - BEGIN), 5.7, "a second")
+    trial.at_least("batch calls answered", shared.done / (END - BEGIN), 5.4, "a second")
     trial.detected("at admission")
 
 
