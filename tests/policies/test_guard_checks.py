@@ -55,7 +55,9 @@ def test_a_check_that_crashes_lets_pass_where_it_is_told_to(kind: str) -> None:
         "error": "LookupError",
     }
     assert model.record.checks == (
-        CheckResult("crash", passed=False, reason="bypassed: the check itself failed (LookupError)"),
+        CheckResult(
+            "crash", passed=False, reason="bypassed: the check itself failed (LookupError)"
+        ),
     )
     with pytest.raises(GuardRejected, match="MaxLength"):
         model("hello")
