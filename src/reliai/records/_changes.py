@@ -37,12 +37,21 @@ class Changes:
         self._seen: dict[_Key, list[str]] = {}
         self._new: list[tuple[_Key, str]] = []
         self._told = False
+        self._usual: set[tuple[object, ...]] = set()
 
     def note(self, connection: Connection, records: Iterable[CallRecord], epoch: str) -> None:
         """Write what is new in `records` into the transaction."""
         self._new = []
+        usual = self._usual
         for record in records:
             identity = record._identity  # noqa: SLF001  read once for both that it gives
+            # Nearly every call is like one before it: that is found out with one look.
+            like: tuple[object, ...] = (record._site, record._ambient.tags.get("prompt"), identity)  # noqa: SLF001
+            like = (*like, record.model_requested, record.model_served)
+            if like in usual and "prompt" not in record.values:
+                continue
+            if len(usual) < MOST_KEYS:
+                usual.add(like)
             service, environment = identity.service, identity.environment
             for kind, name, value in _values(record):
                 key = (kind, name, service, environment)
@@ -62,6 +71,7 @@ class Changes:
             self._seen.pop(key, None)
         self._new = []
         self._told = False
+        self._usual.clear()
 
     def _note_versions(
         self, connection: Connection, records: Iterable[CallRecord], epoch: str

@@ -87,6 +87,14 @@ class Database:
         return isinstance(cause, (module.Error, OSError)) and not isinstance(cause, lasting)
 
 
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",  # a crash of the process loses nothing; one of the machine the last
+    "secure_delete = ON",  # what is forgotten is overwritten
+    "wal_autocheckpoint = 4000",
+)
+
+
 class Sqlite(Database):
     """A file that all processes of a host write to in turn."""
 
@@ -110,7 +118,7 @@ class Sqlite(Database):
 
     def _connected(self, connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver's own idea of transactions knows no DDL
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         self._file = self._identity()
 

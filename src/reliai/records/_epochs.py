@@ -58,10 +58,10 @@ class Epoch:
             "written": written,
             "dropped": dropped,
         }
-        if self._known:
-            changed = connection.execute(update(epochs).where(epochs.c.id == self.id).values(row))
-            if changed.rowcount:
-                return
+        # Also when this process never saw it committed: the answer may have been lost on its way.
+        changed = connection.execute(update(epochs).where(epochs.c.id == self.id).values(row))
+        if changed.rowcount:
+            return
         connection.execute(insert(epochs).values(id=self.id, **row, **self._origin()))
 
     def committed(self) -> None:

@@ -74,7 +74,7 @@ def _call(record: CallRecord, identifier: str, epoch: str) -> tuple[Any, ...]:
         around.session,
         around.tenant,
         around.run_id,
-        dumped(record.tags),
+        _tagged(record.tags),
         record.parent_id,
         record.trace_id,
         record.span_id,
@@ -113,12 +113,33 @@ def _number(value: Any) -> float | None:
     return None
 
 
+_encode = json.JSONEncoder(default=str, allow_nan=False).encode
+
+_tags: dict[tuple[Any, ...], str | None] = {}
+"""The tags seen last, as JSON; most calls carry the same."""
+
+
+def _tagged(tags: Mapping[str, str]) -> str | None:
+    if not tags:
+        return None
+    key = tuple(tags.items())
+    try:
+        known = _tags.get(key)
+    except TypeError:  # a tag that is no text
+        return dumped(tags)
+    if known is None:
+        if len(_tags) >= 1000:
+            _tags.clear()
+        known = _tags[key] = dumped(tags)
+    return known
+
+
 def dumped(value: Any) -> str | None:
     """`value` as JSON; None for nothing at all, which most calls have."""
     if value is None or value == {}:
         return None
     try:
-        return json.dumps(value, default=str, allow_nan=False)
+        return _encode(value)
     except (ValueError, TypeError, RecursionError):
         return json.dumps(_plain(value, 20), default=str)
 
@@ -146,10 +167,3 @@ def _clean(value: Any) -> Any:
         text = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
         return text.encode(errors="replace").decode()
     return value
-
-
-def only(rows: Rows, identifiers: Mapping[str, Any] | set[str]) -> Rows:
-    """The rows of some calls."""
-    return {
-        table: [row for row in several if row[0] in identifiers] for table, several in rows.items()
-    }

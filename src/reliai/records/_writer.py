@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BATCH", "Writer"]
 
-BATCH = 1_000
+BATCH = 2_000
 """Records of one transaction at most."""
 LINGER = 0.1
 """Seconds that the first record of a batch waits for more."""
@@ -189,6 +189,8 @@ class Writer:
             self._ready = True
 
     def _work(self) -> None:
+        # The first step does not wait for more: from then on the database knows of this process.
+        self._hurry.set()
         while True:
             if self._wait:
                 self._hurry.wait(self._wait)
