@@ -1,7 +1,7 @@
 """The Anthropic SDK, guarded: a streamed answer, and a label that is always one of the topics.
 
-Python: pip install "reliai[anthropic,demo]"; then, with ANTHROPIC_API_KEY and MODEL in the
-environment, `python anthropic_sdk.py`.
+Needs reliai[anthropic,demo], installed from its repository; then, with ANTHROPIC_API_KEY
+and MODEL in the environment, `python anthropic_sdk.py`.
 Without a key it asks a server on this machine that fails as told.
 """
 

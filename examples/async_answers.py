@@ -1,6 +1,6 @@
 """Several streamed answers at once, each within its own limits, all within one deadline.
 
-Python: pip install "reliai[openai,demo]"; then `python async_answers.py`
+Needs reliai[openai,demo], installed from its repository: `python async_answers.py`
 """
 
 import asyncio

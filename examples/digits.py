@@ -1,6 +1,6 @@
 """A classifier behind HTTP. Whatever the server does, the caller gets a valid `Digit` in time.
 
-Python: pip install "reliai[demo]"; then `python digits.py`
+Needs reliai[demo], installed from its repository: `python digits.py`
 """
 
 import json

@@ -1,7 +1,7 @@
 """Streamed answers. What the reader sees is always the beginning of exactly one answer.
 
 A failure before the first chunk is retried, or the local index answers; after it nothing is
-replayed. Python: pip install "reliai[demo]"; then `python docs_answers.py`
+replayed. Needs reliai[demo], installed from its repository: `python docs_answers.py`
 """
 
 import re

@@ -1,6 +1,6 @@
 """Where an answer comes from when the model has none: by kind of failure, and in order.
 
-Python: pip install reliai; then `python fallbacks.py`
+Needs reliai, installed from its repository: `python fallbacks.py`
 """
 
 import os

@@ -1,6 +1,6 @@
 """A payment that must not happen twice, over a connection that breaks after the money has moved.
 
-Python: pip install reliai; then `python idempotent_tool.py`
+Needs reliai, installed from its repository: `python idempotent_tool.py`
 """
 
 import json

@@ -8,7 +8,7 @@ Both speak the OpenAI chat protocol, streamed or not, and `fault_server` lets th
     with serve(schedule=[(2, Status(503)), (4, None)]):
         ...
 
-Needs scikit-learn: pip install "reliai[demo]". `python local_models.py` asks each model once.
+Needs scikit-learn, which reliai[demo] brings. `python local_models.py` asks each model once.
 """
 
 import json

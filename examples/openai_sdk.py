@@ -1,7 +1,7 @@
 """The OpenAI SDK, guarded: a streamed answer, and a label that is always one of the topics.
 
-Python: pip install "reliai[openai,demo]"; then, with OPENAI_API_KEY and MODEL in the environment,
-`python openai_sdk.py`.
+Needs reliai[openai,demo], installed from its repository; then, with OPENAI_API_KEY and
+MODEL in the environment, `python openai_sdk.py`.
 Without a key it asks a server on this machine that fails as told.
 """
 

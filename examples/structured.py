@@ -1,6 +1,6 @@
 """Answers of one type: parsed strictly, repaired where that is safe, asked for again, or refused.
 
-Python: pip install reliai; then `python structured.py`
+Needs reliai, installed from its repository: `python structured.py`
 """
 
 import os

@@ -1,6 +1,7 @@
 """How to test a guarded function: scripted models, virtual time, a server that fails as told.
 
-Python: pip install reliai; then `pytest testing_with_faults.py`, or `python testing_with_faults.py`
+Needs reliai, installed from its repository: `pytest testing_with_faults.py`,
+or `python testing_with_faults.py`
 """
 
 import os
