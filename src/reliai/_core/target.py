@@ -6,6 +6,8 @@ import inspect
 import threading
 from typing import TYPE_CHECKING, Any
 
+from reliai._core.forking import renew_after_fork
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,9 +23,15 @@ MAX_STRAGGLERS = 32
 class Stragglers:
     """The threads that were left behind by timeouts and still run one function."""
 
-    __slots__ = ("_lock", "count")
+    __slots__ = ("__weakref__", "_lock", "count")
 
     def __init__(self) -> None:
+        self.count = 0
+        self._renew()
+        renew_after_fork(self)
+
+    def _renew(self) -> None:
+        # In a forked child its threads are not there, nor one that would release the lock.
         self._lock = threading.Lock()
         self.count = 0
 

@@ -17,6 +17,7 @@ from math import inf
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
+from reliai._core.forking import renew_after_fork
 from reliai.decisions.circuit_settings import CircuitSettings, Detector
 from reliai.decisions.circuit_values import Admission, Change, Snapshot, Standing, State
 from reliai.decisions.circuit_window import carried_over, window_for
@@ -55,6 +56,7 @@ class Circuit:
     """
 
     __slots__ = (
+        "__weakref__",
         "_break_ends",
         "_detector",
         "_failed_attempts",
@@ -101,7 +103,8 @@ class Circuit:
         self.permit = 1
         """The permit of a closed circuit, free to take without a lock; 0 unless closed: `admit`."""
         self._serial = 1
-        self._lock = Lock()
+        self._renew()
+        renew_after_fork(self)
         self._window: Window = window_for(self.settings)
         self._probes = Probes()
         self._detector = self.settings.fresh_detector()
@@ -111,6 +114,9 @@ class Circuit:
         self._opened_at: float | None = None
         self._break_ends = -inf
         self._only_paused = False
+
+    def _renew(self) -> None:
+        self._lock = Lock()  # in a forked child nobody is there to release it
 
     def admit(self, now: float) -> Admission:
         """Ask to let a call through; the first call after a break becomes a probe.

@@ -10,6 +10,8 @@ from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from reliai._core.forking import renew_after_fork
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,7 +41,7 @@ class Places:
         queue: how many may wait for one (>= 0).
     """
 
-    __slots__ = ("_lock", "_waiting", "limit", "queue", "taken")
+    __slots__ = ("__weakref__", "_lock", "_waiting", "limit", "queue", "taken")
 
     def __init__(self, limit: int, queue: int = 0) -> None:
         self.limit = limit
@@ -47,6 +49,7 @@ class Places:
         self.taken = 0
         self._waiting: deque[Ticket] = deque()
         self._renew()
+        renew_after_fork(self)
 
     def _renew(self) -> None:
         self._lock = Lock()

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+from reliai._core.forking import renew_after_fork
 from reliai.decisions.circuit import Circuit, CircuitSettings, Snapshot, State
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class CircuitGroup:
     """
 
     __slots__ = (
+        "__weakref__",
         "_by_key",
         "_lock",
         "default",
@@ -52,9 +54,13 @@ class CircuitGroup:
         self.default = Circuit(name, settings)
         """The circuit of calls without target and key; kept for good."""
         self._by_key: OrderedDict[tuple[str | None, Hashable], Circuit] = OrderedDict()
-        self._lock = Lock()
+        self._renew()
+        renew_after_fork(self)
         self.sharing: Any = None
         """What keeps them in step with other processes; the circuit breaker's affair."""
+
+    def _renew(self) -> None:
+        self._lock = Lock()  # in a forked child nobody is there to release it
 
     def circuit(self, now: float, target: str | None = None, key: Hashable = None) -> Circuit:
         """The circuit of this target and key: the same object every time, as long as it is kept."""
@@ -127,7 +133,11 @@ class Registry:
     def __init__(self, max_keys: int = _MAX_KEYS) -> None:
         self._max_keys = max_keys
         self._groups: dict[str, CircuitGroup] = {}
-        self._lock = Lock()
+        self._renew()
+        renew_after_fork(self)
+
+    def _renew(self) -> None:
+        self._lock = Lock()  # in a forked child nobody is there to release it
 
     def group(self, name: str, settings: CircuitSettings) -> CircuitGroup:
         """The circuits of this name; made with these settings when there are none."""

@@ -6,6 +6,7 @@ from math import inf
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+from reliai._core.forking import renew_after_fork
 from reliai.decisions.window import TimeWindow
 from reliai.errors import ConfigurationError
 
@@ -107,12 +108,16 @@ class RetryBudget:
         """What keeps it in step with other processes; None when there are none."""
         self.seen: object = self
         """The configured state that `sharing` was made for."""
-        self._lock = Lock()
+        self._renew()
+        renew_after_fork(self)
         # Its calls are first attempts, its failures the retries they paid for.
         self._window: TimeWindow | FleetWindow = TimeWindow(ttl)
         # First attempts of the present bucket wait here, so that paying in takes no lock.
         self._pending = 0
         self._pending_since = self._fold_at = -inf
+
+    def _renew(self) -> None:
+        self._lock = Lock()  # in a forked child nobody is there to release it
 
     def deposit(self, now: float) -> None:
         """Pay in for a first attempt made at `now` (seconds of the monotonic clock)."""

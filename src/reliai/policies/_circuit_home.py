@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -22,6 +23,15 @@ __all__ = ["CircuitHome", "registry", "replaced"]
 # thus begins with closed circuits, and leaves those of the process as they were.
 _registries: WeakKeyDictionary[Clock, Registry] = WeakKeyDictionary()
 _lock = Lock()
+
+
+def _renew() -> None:
+    """In a forked child: nobody is there to release the lock."""
+    global _lock  # noqa: PLW0603  the one of this process
+    _lock = Lock()
+
+
+os.register_at_fork(after_in_child=_renew)
 
 
 def registry(time: Clock) -> Registry:

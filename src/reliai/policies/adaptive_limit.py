@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from reliai._core.decorator import Policy
+from reliai._core.forking import renew_after_fork
 from reliai._core.outcome import Outcome
 from reliai.decisions.adaptive import AdaptiveLimiter
 from reliai.decisions.places import Places
@@ -77,10 +78,14 @@ class AdaptiveLimit(Policy):
         self.queue = _whole("queue", queue, 0)
         self.latency = bool(latency)
         self.mode = checked_mode(mode, "AdaptiveLimit")
-        self._lock = Lock()
+        self._renew()
+        renew_after_fork(self)
         # Times of two clocks cannot be compared, so what was learnt belongs to its clock.
         self._pools: WeakKeyDictionary[Clock, dict[str | None, _Pool]] = WeakKeyDictionary()
         self._quick: tuple[Clock | None, _Pool | None] = (None, None)
+
+    def _renew(self) -> None:
+        self._lock = Lock()  # in a forked child nobody is there to release it
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         return await self.link(proceed)(call)

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from reliai._core.chance import chance as _chance
 from reliai._core.decorator import Policy
+from reliai._core.forking import renew_after_fork
 from reliai._core.outcome import Outcome
 from reliai.decisions.throttle import Throttle
 from reliai.errors import ConfigurationError, ErrorKind, RateLimited
@@ -53,9 +54,13 @@ class AdaptiveThrottle(Policy):
         self.window = _number("window", window, 0.0, inf)
         self.most = _number("most", most, 0.0, 1.0)
         self.mode = checked_mode(mode, "AdaptiveThrottle")
-        self._lock = Lock()
+        self._renew()
+        renew_after_fork(self)
         # Times of two clocks cannot be compared, so what was counted belongs to its clock.
         self._throttles: WeakKeyDictionary[Clock, dict[str, Throttle]] = WeakKeyDictionary()
+
+    def _renew(self) -> None:
+        self._lock = Lock()  # in a forked child nobody is there to release it
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         return await self.link(proceed)(call)

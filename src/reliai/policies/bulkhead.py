@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.decorator import Policy
+from reliai._core.forking import renew_after_fork
 from reliai._core.outcome import Outcome
 from reliai.decisions.places import Places
 from reliai.errors import BulkheadFull, ConfigurationError
@@ -59,7 +60,11 @@ class Bulkhead(Policy):
         self.mode = checked_mode(mode, "Bulkhead")
         self._places = Places(limit, queue)
         self._of_targets: dict[str, Places] = {}
-        self._lock = Lock()
+        self._renew()
+        renew_after_fork(self)
+
+    def _renew(self) -> None:
+        self._lock = Lock()  # in a forked child nobody is there to release it
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         return await self.link(proceed)(call)
