@@ -249,22 +249,36 @@ class Stream:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in Stream.__slots__:
             raise AttributeError(name)
-        if name in _HELPERS and getattr(self._source, "_iterator", None) is not None:
-            self._take_over()
+        if name in _HELPERS and getattr(self._inmost()._source, "_iterator", None) is not None:  # noqa: SLF001  a stream's own
+            return getattr(self._take_over(), name)
         # A provider's stream object keeps its attributes: its response, its request id.
         return getattr(self._source, name)
 
-    def _take_over(self) -> None:
-        """Have what an SDK's stream offers besides its events pass through this one as well."""
+    def _inmost(self) -> Stream:
+        """The stream around what the function gave; others may be around that one."""
+        inner = self
+        while isinstance(inner._source, Stream):
+            inner = inner._source
+        return inner
+
+    def _take_over(self) -> Any:
+        """Have what an SDK's stream offers besides its events pass through this one as well.
+
+        Returns:
+            The SDK's stream.
+        """
+        source = self._inmost()._source  # noqa: SLF001  a stream's own
         if not self.ended:
             self._taken = True
-            self._source._iterator = self  # noqa: SLF001  there all its helpers look
+            source._iterator = self  # noqa: SLF001  there all its helpers look
+        return source
 
     def _let_go(self) -> None:
         """No cycle after the end."""
         self._taken = False
+        inmost = self._inmost()
         with suppress(AttributeError):
-            self._source._iterator = self._iterator  # noqa: SLF001  ended as well
+            inmost._source._iterator = inmost._iterator  # noqa: SLF001  ended as well
 
 
 class _Failing:
