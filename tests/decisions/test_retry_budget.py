@@ -91,7 +91,7 @@ def test_senseless_setting_is_refused_by_name(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "budget", [{"ttl": 0.0}, {"ratio": 0.0, "min_per_second": 0.0}, {"ratio": 0, "ttl": 0.5}]
 )
-def test_budget_that_never_allows_a_retry_is_refused(budget: dict[str, float]) -> None:
+def test_budget_that_never_allows_a_retry_is_refused(budget: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="would never allow a retry"):
         RetryBudget(**budget)
 
