@@ -267,6 +267,8 @@ class Run:
         if self._sums[0].cap is not None or self._sums[1].cap is not None:
             around = _around(call)
             running = sum(not each.ended and each not in around for each in self._running)
+            beside = call._record.written_attempts()  # noqa: SLF001  looked at; a hedge has one
+            running += sum(attempt.status is None for attempt in beside)
         return next((s for each in self._sums if (s := each.short(running)) is not None), None)
 
     def _refused(self, call: Call, numbers: dict[str, Any]) -> BudgetExceeded | None:

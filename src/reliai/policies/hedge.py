@@ -11,7 +11,7 @@ from reliai._core.decorator import Policy
 from reliai._core.policy import plain
 from reliai.decisions.quantile import MovingQuantile
 from reliai.decisions.retry_budget import RetryBudget
-from reliai.errors import ConfigurationError
+from reliai.errors import ConfigurationError, ErrorKind
 from reliai.policies._race import Race
 from reliai.policies._targets import made_target
 from reliai.policies.retry import Retry
@@ -152,7 +152,10 @@ class Hedge(Policy):
                 self._hedge(race, call, proceed, "slow")
                 continue
             failure = outcome.failure
-            if outcome.error is None or failure is None or not self._worth_another(failure):
+            if race.started > 1 and _was_refused(outcome):
+                # By a limit or a budget further inside, which says nothing about the others.
+                race.broke = race.broke or not self._ready
+            elif outcome.error is None or failure is None or not self._worth_another(failure):
                 if outcome.error is None and self.after is None:
                     # What was overtaken took at least as long: leaving it out would only ever
                     # count the quick ones.
@@ -202,7 +205,9 @@ class Hedge(Policy):
         return outcome
 
     async def _lost(self, race: Race, call: Call) -> Outcome:
-        first, *others = race.failed
+        failed = race.failed
+        first = next((each for each in failed if not _was_refused(each)), failed[0])
+        others = [each for each in failed if each is not first]
         await race.end(None)
         error = first.error
         if others and error is not None:
@@ -211,6 +216,12 @@ class Hedge(Policy):
                 error, f"reliai: {call.name}: Hedge asked {len(others)} more, which failed: {names}"
             )
         return first
+
+
+def _was_refused(outcome: Outcome) -> bool:
+    """Whether an attempt was never made, for lack of room here."""
+    failure = outcome.failure
+    return failure is not None and failure.kind is ErrorKind.REJECTED
 
 
 def _paid_by_retries(call: Call, now: float) -> bool:
