@@ -47,6 +47,14 @@ class Bill:
         reliai.usage(cost_usd=usd)
 
 
+def echo(prompt: str) -> str:
+    return prompt
+
+
+async def echo_later(prompt: str) -> str:
+    return prompt
+
+
 # --- budgets -------------------------------------------------------------------------------
 class Slow:
     """A model whose first answer takes five seconds, and whose others take one."""
@@ -120,6 +128,30 @@ def test_a_run_refuses_a_hedge_and_not_the_call(clock: VirtualClock) -> None:
         known()
         model = Slow(HEDGE)
         assert (model.ask().value, model.calls) == ("slow", 1)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_refusal_at_hand_within_a_hedge_is_that_refusal(kind: str) -> None:
+    breaker = reliai.CircuitBreaker(f"isolated for {kind}")
+    decorate = reliai.reliable(HEDGE, breaker)
+    ask = decorate(echo)
+    ask_later = decorate(echo_later)
+    breaker.isolate()
+    if kind == "sync":
+        outcome = reliai.execute(ask, "x")
+    else:
+        outcome = asyncio.run(reliai.aexecute(ask_later, "x"))
+    assert type(outcome.error) is reliai.CircuitOpen
+
+
+def test_a_policy_that_waits_for_a_loop_within_a_hedge_is_named() -> None:
+    async def sleepy(call: reliai.Call, proceed: Any) -> Any:
+        await asyncio.sleep(0)
+        return await proceed(call)
+
+    outcome = reliai.execute(reliai.reliable(HEDGE, sleepy)(echo), "x")
+    assert isinstance(outcome.error, reliai.ConfigurationError)
+    assert "sleepy" in str(outcome.error)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -48,13 +48,18 @@ class ThreadRun:
         self._worker.begin(self._context, self._run, (proceed,), told=told)
 
     def _run(self, proceed: Proceed) -> None:
-        driving: Any = proceed(self.call)
+        awaited: Any = proceed(self.call)
+        driving = awaited.__await__()  # an outcome at hand, such as a refusal, has no `send`
         try:
             driving.send(None)
         except StopIteration as stop:
             self.outcome = stop.value
         except BaseException as error:  # noqa: BLE001  raised in the caller's thread
             self.interrupt = error
+        else:
+            from reliai._core.engine import suspended  # noqa: PLC0415  for a mistake only
+
+            self.outcome = suspended(awaited)
         finally:
             if self._left:
                 self._discard()
