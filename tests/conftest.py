@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +44,19 @@ def _stay_here(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_stay_here)
+
+
+@pytest.fixture(autouse=True)
+def no_keeper_goes_on() -> Iterator[None]:
+    """Stop the threads that keep shared states in step: their store ends with the test."""
+    yield
+    threads = [each for each in threading.enumerate() if each.name == "reliai-state"]
+    for keeper in [getattr(vars(each).get("_target"), "__self__", None) for each in threads]:
+        if keeper is not None:
+            keeper._stopped = True
+            keeper._wake.set()
+    for each in threads:
+        each.join(timeout=0.5)  # what redis-py leaves of a failure would be another test's garbage
 
 
 @pytest.fixture(autouse=True)

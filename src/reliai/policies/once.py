@@ -248,7 +248,8 @@ class Once(Policy):
         except BaseException as error:
             with book.lock:
                 if _was_attempted(call):
-                    book.ledger.doubt(key, type(error).__name__, call.clock.monotonic())
+                    now, sent = call.clock.monotonic(), call.idempotency_key
+                    book.ledger.doubt(key, type(error).__name__, now, sent)
                 waiters = flight.close()
             if sharing is not None and held is not None:
                 sharing.settle_later(held, book.known(key))
