@@ -130,6 +130,52 @@ def test_a_run_refuses_a_hedge_and_not_the_call(clock: VirtualClock) -> None:
         assert (model.ask().value, model.calls) == ("slow", 1)
 
 
+@pytest.mark.parametrize("form", ["response", "text"])
+def test_the_answer_of_a_first_attempt_that_wins_is_judged_by_what_it_said(
+    form: str, clock: VirtualClock
+) -> None:
+    """27, 40: not by what the one beside it said."""
+    asked: list[str] = []
+
+    @reliai.reliable(reliai.Cache(), reliai.Validate(reliai.NotTruncated()), HEDGE)
+    async def ask(prompt: str) -> Any:
+        asked.append(prompt)
+        first = len(asked) == 1
+        await asyncio.sleep(3 if first else 0)
+        answer = sdk_answer("half an ans", api="chat").model_dump()
+        answer["choices"][0]["finish_reason"] = "length" if first else "stop"
+        reliai.read(answer)
+        await asyncio.sleep(0 if first else 50)
+        return answer if form == "response" else "half an ans"
+
+    outcome = asyncio.run(reliai.aexecute(ask, "x"))
+    assert isinstance(outcome.error, reliai.OutputTruncated)
+    assert outcome.record is not None
+    first, beside = outcome.record.attempts
+    assert (first.status, beside.status) == ("error", "cancelled")
+    assert first.error is not None
+    assert first.error.kind == "invalid_output"
+
+
+def test_an_attempt_left_behind_is_told_as_that_whatever_its_policies_changed(
+    clock: VirtualClock,
+) -> None:
+    """A guard inside a hedge makes another call of it; its attempt is the hedge's all the same."""
+    asked: list[str] = []
+
+    @reliai.reliable(HEDGE, reliai.Guard(reliai.Pii("redact")))
+    def ask(prompt: str) -> str:
+        asked.append(prompt)
+        time = reliai.clock.active()
+        time.sleep(50 if len(asked) == 1 else 1)
+        return prompt
+
+    outcome = reliai.execute(ask, "to bob@example.com")
+    assert outcome.value == "to [EMAIL]"
+    assert outcome.record is not None
+    assert [each.status for each in outcome.record.attempts] == ["cancelled", "success"]
+
+
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_a_refusal_at_hand_within_a_hedge_is_that_refusal(kind: str) -> None:
     breaker = reliai.CircuitBreaker(f"isolated for {kind}")

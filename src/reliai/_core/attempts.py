@@ -46,6 +46,9 @@ def begin_attempt(call: Call, now: float) -> Attempt:
         attempt.wait, call.waited = call.waited, 0.0
     attempts.append(attempt)
     call.own = attempt
+    beside = getattr(call, "rival", None)
+    if beside is not None:
+        beside.append(attempt)
     return attempt
 
 

@@ -76,8 +76,9 @@ class Call:
     limit: float
     own: Attempt
     """The attempt that this object began; unset before."""
-    rival: bool
-    """Set when others go to the function at the same time."""
+    rival: list[Attempt]
+    """The attempts that this object and copies of it began, set when others go to the function at
+    the same time; unset otherwise."""
     _arguments: Mapping[str, Any] | None
 
     def __init__(  # noqa: PLR0917  made in one place of the engine, for every call
@@ -144,8 +145,9 @@ class Call:
 
         Durations that judge a provider start here: waiting in our own queues is not charged to it.
         """
-        if hasattr(self, "rival") and hasattr(self, "own"):
-            return self.own.began
+        mine: list[Attempt] | None = getattr(self, "rival", None)
+        if mine:
+            return mine[-1].began
         attempts = self._record.written_attempts()
         return attempts[-1].began if attempts else self.started
 
@@ -159,14 +161,22 @@ class Call:
         self._record._exhausted = identity  # noqa: SLF001  the record is the call's own
 
     def current_attempt(self) -> Attempt:
-        """The record of the current attempt; of several at the same time, of this call's own."""
-        if hasattr(self, "rival") and hasattr(self, "own"):
-            return self.own
-        return self._record.written_attempts()[-1]
+        """The attempt under way, or the one that gave the answer; else the last one.
+
+        Of several at the same time this call's own, and afterwards the one that won.
+        """
+        mine: list[Attempt] | None = getattr(self, "rival", None)
+        if mine:
+            return mine[-1]
+        attempts = self._record.written_attempts()
+        last = attempts[-1]
+        if last.status is None or last.status == "success" or len(attempts) == 1:
+            return last
+        return next((each for each in reversed(attempts) if each.status == "success"), last)
 
     def rivalling(self) -> Call:
         """A copy to go to the function at the same time as others, with attempts of its own."""
-        copy = self._copy(rival=True, watched=True)
+        copy = self._copy(rival=[], watched=True)
         if hasattr(copy, "own"):
             del copy.own
         return copy
@@ -300,7 +310,7 @@ class Call:
         if own is not None:
             copy.own = own
         if hasattr(self, "rival"):
-            copy.rival = True
+            copy.rival = self.rival
         for name, value in changes.items():
             setattr(copy, name, value)
         return copy

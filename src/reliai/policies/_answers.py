@@ -122,10 +122,11 @@ def _read_before(call: Call, text: str) -> Response | None:
     attempts = record.written_attempts()
     if not attempts:
         return None
-    finish: str | None = getattr(attempts[-1], "finish_reason", None)
+    answering = call.current_attempt()
+    finish: str | None = answering.finish_reason
     if finish is None and len(attempts) == 1:
         finish = record.finish_reason
-    model = attempts[-1].model
+    model = answering.model
     if finish is None and model is None:
         return None
     return Response(provider=record.provider, model=model, text=text, finish_reason=finish)

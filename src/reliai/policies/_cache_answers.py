@@ -44,7 +44,7 @@ def is_complete(call: Call, value: Any) -> bool:
     """
     record = call._record  # noqa: SLF001  the call's own
     attempts = record._attempts  # noqa: SLF001
-    if attempts and attempts[-1].finish_reason in _INCOMPLETE:
+    if attempts and call.current_attempt().finish_reason in _INCOMPLETE:
         return False
     events = record._events  # noqa: SLF001
     if events is not None and any(event[0] == "output_would_reject" for event in events):

@@ -81,16 +81,15 @@ class Race:
         attempts = record.written_attempts()
         now = self._call.clock.monotonic()
         for run in self.going:
-            own = getattr(run.call, "own", None)
             await run.cancel()
-            if own is not None and own in attempts and own.status is None:
-                # Its thread goes on and will say so on its own copy; the record is done with it.
-                left = copy.copy(own)
-                left.status, left.duration = "cancelled", now - own.began
-                attempts[attempts.index(own)] = left
+            for own in run.call.rival:
+                if own in attempts and own.status is None:
+                    # Its thread goes on and says so on its own copy; the record is done with it.
+                    left = copy.copy(own)
+                    left.status, left.duration = "cancelled", now - own.began
+                    attempts[attempts.index(own)] = left
         self.going = []
         if winner is not None:
             winner.adopt_context()
-            own = getattr(winner.call, "own", None)
-            if own is not None:
-                self._call.own = own
+            if winner.call.rival:
+                self._call.own = winner.call.rival[-1]
