@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 import reliai
+from reliai import clock as time_source
 from reliai.testing import sdk_answer, virtual_clock
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def test_an_attempt_left_behind_is_told_as_that_whatever_its_policies_changed(
     @reliai.reliable(HEDGE, reliai.Guard(reliai.Pii("redact")))
     def ask(prompt: str) -> str:
         asked.append(prompt)
-        time = reliai.clock.active()
+        time = time_source.active()
         time.sleep(50 if len(asked) == 1 else 1)
         return prompt
 
