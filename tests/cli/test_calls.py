@@ -76,7 +76,7 @@ def test_calls_shows_a_row_for_each_call_with_what_happened() -> None:
         (("--where", "tag:team=support", "--where", "status!=error"), {"aa01"}),
         (("-n", "1"), {"aa02"}),
     ],
-    ids=str,
+    ids=lambda part: " ".join(sorted(part) if isinstance(part, set) else part) or "none",
 )
 def test_calls_can_be_chosen(arguments: tuple[str, ...], expected: set[str]) -> None:
     code, said = run("calls", *arguments)
