@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from reliai.records.counts import Change
@@ -17,8 +16,6 @@ Severity = Literal["page", "ticket", "info"]
 State = Literal["firing", "resolved"]
 
 SEVERITIES: Final = ("page", "ticket", "info")
-
-_NOTHING: Final[Mapping[str, float | str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +44,7 @@ class Alert:
     state: State
     at: float
     summary: str
-    evidence: Mapping[str, float | str] = field(default=_NOTHING)
+    evidence: Mapping[str, float | str] = field(default_factory=dict, hash=False)
     changes: tuple[Change, ...] = ()
     muted: bool = False
 
