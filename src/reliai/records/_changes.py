@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 
+from reliai._core.identity import identity_values
 from reliai.records._epochs import versions
 from reliai.records._tables import changes
 from reliai.records.counts import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from sqlalchemy import Connection
 
@@ -53,7 +54,7 @@ class Changes:
             if len(usual) < MOST_KEYS:
                 usual.add(like)
             service, environment = identity.service, identity.environment
-            for kind, name, value in _values(record):
+            for kind, name, value in identity_values(record):
                 key = (kind, name, service, environment)
                 seen = self._seen.get(key)
                 if seen is None or value not in seen:
@@ -107,23 +108,6 @@ class Changes:
         connection.execute(insert(changes).values(row))
         seen.append(value)
         self._new.append((key, value))
-
-
-def _values(record: CallRecord) -> Iterator[tuple[str, str, str]]:
-    name = record.name
-    yield "policies", name, record.fingerprint
-    release = record._identity.release  # noqa: SLF001  as above
-    if release is not None:
-        yield "release", "release", release
-    requested = record.model_requested
-    if requested is not None:
-        yield "model_requested", name, requested
-    served = record.model_served
-    if served is not None:
-        yield "model_served", f"{name} {requested}" if requested else name, served
-    prompt: Any = record.values.get("prompt") or record.tags.get("prompt")
-    if isinstance(prompt, str):
-        yield "prompt", name, prompt
 
 
 def _known(connection: Connection, key: _Key) -> list[str]:
