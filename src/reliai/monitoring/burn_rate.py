@@ -1,0 +1,233 @@
+"""How fast an error budget burns: counts in rings of buckets, and the pairs of windows that judge.
+
+A burn rate of 1 spends the whole budget in exactly the objective's window. An alarm takes two
+windows that burn too fast at once: the long one says that it matters, the short one that it still
+goes on. The pairs and their factors are those of the SRE workbook (chapter 5), which are reckoned
+for 30 days; for another window all spans scale with it. Pure: time is handed in.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+__all__ = ["MIN_BAD", "MIN_EVENTS", "PAIRS", "Counts", "History", "Judgement", "Pair", "span_text"]
+
+MONTH = 30 * 86_400.0
+"""Seconds for which the pairs are reckoned."""
+
+MIN_EVENTS = 10
+"""Events in the short window below which nothing is judged."""
+
+MIN_BAD = 3
+"""Bad events in the long window below which no alarm starts."""
+
+
+KEEPS = 0.8
+"""Of its factor what keeps a firing alarm on, so that one at the edge does not come and go."""
+
+
+class Counts(NamedTuple):
+    """Good and bad events of some span."""
+
+    good: int = 0
+    bad: int = 0
+
+    @property
+    def events(self) -> int:
+        """All of them."""
+        return self.good + self.bad
+
+    def share(self) -> float:
+        """Of all events the bad ones, in [0, 1]; 0 where there are none."""
+        return self.bad / self.events if self.events else 0.0
+
+
+class Pair(NamedTuple):
+    """Two windows that must both burn too fast.
+
+    Attributes:
+        severity: "page" or "ticket".
+        budget: share of the whole budget that is gone when the long window has burned so.
+        long: seconds.
+        short: seconds.
+    """
+
+    severity: Literal["page", "ticket"]
+    budget: float
+    long: float
+    short: float
+
+    @property
+    def factor(self) -> float:
+        """The burn rate above which it is too fast."""
+        return self.budget * MONTH / self.long
+
+
+PAIRS = (
+    Pair("page", 0.02, 3600, 300),
+    Pair("page", 0.05, 6 * 3600, 1800),
+    Pair("ticket", 0.10, 86_400, 2 * 3600),
+    Pair("ticket", 0.10, 3 * 86_400, 6 * 3600),
+)
+"""For an objective over 30 days: x14.4, x6, x3 and x1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a pair of windows says now.
+
+    Attributes:
+        pair: which.
+        state: "firing"; "ok"; "low_traffic": too few events to say; "no_data": none at all.
+        short, long: what was counted.
+        short_burn, long_burn: burn rates.
+    """
+
+    pair: Pair
+    state: str
+    short: Counts
+    long: Counts
+    short_burn: float
+    long_burn: float
+
+
+class Ring:
+    """Counts in buckets of one width, as many as fit; older ones give way to newer ones."""
+
+    def __init__(self, width: float, size: int) -> None:
+        self.width = width
+        self.size = size
+        self._stamps = array("q", [-1]) * size
+        self._good = array("q", [0]) * size
+        self._bad = array("q", [0]) * size
+        self._sums: dict[int, tuple[int, int, int]] = {}
+
+    def add(self, at: float, good: int, bad: int) -> bool:
+        """Count events of a moment; say whether it was not too long ago."""
+        index = int(at // self.width)
+        slot = index % self.size
+        stamp = self._stamps[slot]
+        if stamp > index:
+            return False
+        if stamp < index:
+            self._stamps[slot] = index
+            self._good[slot] = self._bad[slot] = 0
+        self._good[slot] += good
+        self._bad[slot] += bad
+        for last, _, _ in self._sums.values():
+            if index < last:  # it came late: what was summed up is no longer so
+                self._sums.clear()
+                break
+        return True
+
+    def total(self, now: float, buckets: int) -> Counts:
+        """What the last `buckets` buckets count, the one that `now` is in included."""
+        last = int(now // self.width)
+        kept = self._sums.get(buckets)
+        if kept is None or kept[0] != last:
+            kept = self._sums[buckets] = (last, *self._sum(last - buckets + 1, last))
+        slot = last % self.size
+        if self._stamps[slot] != last:
+            return Counts(kept[1], kept[2])
+        return Counts(kept[1] + self._good[slot], kept[2] + self._bad[slot])
+
+    def _sum(self, first: int, end: int) -> tuple[int, int]:
+        good = bad = 0
+        for index in range(first, end):
+            slot = index % self.size
+            if self._stamps[slot] == index:
+                good += self._good[slot]
+                bad += self._bad[slot]
+        return good, bad
+
+    def counted(self) -> list[list[int]]:
+        """The buckets that hold something, oldest first: number, good and bad events."""
+        rows = zip(self._stamps, self._good, self._bad, strict=True)
+        return sorted([stamp, good, bad] for stamp, good, bad in rows if good or bad)
+
+    def take(self, rows: list[list[int]]) -> None:
+        """Add buckets that another ring of the same width counted."""
+        for index, good, bad in rows:
+            self.add((index + 0.5) * self.width, good, bad)
+
+
+class History:
+    """The events of one objective: three rings, from the last minutes to the whole window.
+
+    Buckets of 30 s for an hour, of 5 min for three days and of a day for the window, for an
+    objective over 30 days; all of it scales with the window.
+
+    Args:
+        window: seconds of the objective.
+    """
+
+    def __init__(self, window: float) -> None:
+        self.scale = window / MONTH
+        self._fine = Ring(30 * self.scale, 120)
+        self._middle = Ring(300 * self.scale, 864)
+        self._whole = Ring(86_400 * self.scale, 31)
+
+    def add(self, at: float, *, good: bool) -> bool:
+        """Count an event; say whether it was not too long ago."""
+        yes, no = (1, 0) if good else (0, 1)
+        self._fine.add(at, yes, no)
+        self._middle.add(at, yes, no)
+        return self._whole.add(at, yes, no)
+
+    def last(self, now: float, seconds: float) -> Counts:
+        """What the last `seconds` count, reckoned for 30 days; at most three days."""
+        ring = self._fine if seconds <= 3600 else self._middle
+        return ring.total(now, round(seconds * self.scale / ring.width))
+
+    def whole(self, now: float) -> Counts:
+        """What the objective's window counts."""
+        return self._whole.total(now, 30)
+
+    def judge(self, now: float, target: float, pair: Pair, *, firing: bool) -> Judgement:
+        """Judge a pair of windows.
+
+        Args:
+            now: Unix seconds.
+            target: the share of good events that is wanted.
+            pair: which, reckoned for 30 days.
+            firing: whether it was firing before: few events start no alarm, but do not end one.
+        """
+        short, long = self.last(now, pair.short), self.last(now, pair.long)
+        allowed = 1 - target
+        short_burn, long_burn = short.share() / allowed, long.share() / allowed
+        limit = pair.factor * (KEEPS if firing else 1.0)
+        burning = short_burn > limit and long_burn > limit
+        enough = short.events >= MIN_EVENTS and long.bad >= MIN_BAD
+        if burning and (enough or firing):
+            state = "firing"
+        elif not long.events:
+            state = "no_data"
+        elif burning or short.events < MIN_EVENTS:
+            state = "low_traffic"
+        else:
+            state = "ok"
+        return Judgement(pair, state, short, long, short_burn, long_burn)
+
+    def counted(self) -> dict[str, list[list[int]]]:
+        """All that was counted, as plain data."""
+        return {name: ring.counted() for name, ring in self._rings()}
+
+    def take(self, counted: dict[str, list[list[int]]]) -> None:
+        """Add what another history of the same window counted."""
+        for name, ring in self._rings():
+            ring.take(counted[name])
+
+    def _rings(self) -> tuple[tuple[str, Ring], ...]:
+        return ("fine", self._fine), ("middle", self._middle), ("whole", self._whole)
+
+
+def span_text(seconds: float) -> str:
+    """A span as people write it: "5m", "1h", "3d"."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    if seconds >= 3600:
+        return f"{seconds / 3600:.1f}h"
+    return f"{seconds / 60:.1f}m" if seconds >= 60 else f"{seconds:.0f}s"
