@@ -121,7 +121,7 @@ def finish(call: Call, outcome: Outcome) -> None:
     settings.recent.append(record)
     hooks = call.hooks
     if hooks.queued or hooks.inline:
-        hooks.end(record)
+        hooks.end(record, outcome)
     if record._after is not None:  # noqa: SLF001
         _follow(record)
 

@@ -36,6 +36,8 @@ def deliver_stream(call: Call, outcome: Outcome) -> Outcome:
         end.degraded = degraded
         finish(call, end)
 
+    if call.hooks.reads_content:
+        stream.kept_by(call._record._content)  # noqa: SLF001
     stream.counted_by(call._record)  # noqa: SLF001
     stream.on_end(ended)
     return outcome

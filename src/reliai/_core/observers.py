@@ -11,6 +11,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from reliai._core.content import forget, keep_inputs, keep_output, reads_content
 from reliai._core.delivery import deliver
 from reliai.errors import ConfigurationError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from reliai._core.call import Call
+    from reliai._core.outcome import Outcome
     from reliai._core.record import Attempt, CallRecord, Event
 
 __all__ = ["Hooks", "Observer", "checked_observers"]
@@ -33,6 +35,9 @@ class EveryObserver(Protocol):
 
     inline: bool
     """Whether `on_event` and `on_end` run in the call path instead of on the worker."""
+
+    reads_content: bool
+    """Whether calls keep what went in and came out until `on_end` was told, for `content_of`."""
 
     def on_start(self, call: Call) -> None:
         """A call starts. Runs in the call path: keep it short."""
@@ -59,10 +64,12 @@ class Hooks:
     __slots__ = (
         "_event_inline",
         "_event_queued",
+        "_readers_queued",
         "activating",
         "eventing",
         "inline",
         "queued",
+        "reads_content",
         "starting",
         "watching",
     )
@@ -80,6 +87,10 @@ class Hooks:
         self.activating = having("activate")
         self.inline = having("on_end", inline=True)
         self.queued = having("on_end", inline=False)
+        self._readers_queued = sum(map(reads_content, self.queued))
+        self.reads_content = bool(self._readers_queued) or any(map(reads_content, self.inline))
+        if self.reads_content:
+            self.starting = (_KEEPER, *self.starting)
         self._event_inline = having("on_event", inline=True)
         self._event_queued = having("on_event", inline=False)
         self.eventing = bool(self._event_inline or self._event_queued)
@@ -122,15 +133,30 @@ class Hooks:
 
             hub.put(self._event_queued, "on_event", (call, event))
 
-    def end(self, record: CallRecord) -> None:
-        """Show the observers an ended call."""
+    def end(self, record: CallRecord, outcome: Outcome) -> None:
+        """Show the observers an ended call; those who read content, what it delivered."""
+        if self.reads_content:
+            keep_output(record, outcome, self._readers_queued)
         for observer in self.inline:
             deliver(observer, observer.on_end, record)
+        if self.reads_content and not self._readers_queued:
+            forget(record)
         if self.queued:
             from reliai._core.hub import hub  # noqa: PLC0415  loaded with the first observer
 
             hub.put(self.queued, "on_end", (record,))
 
+
+class _Keeper:
+    """Stands before the observers that read content, and has a call keep what it was given."""
+
+    @staticmethod
+    def on_start(call: Call) -> None:
+        """A call starts."""
+        keep_inputs(call)
+
+
+_KEEPER = _Keeper()
 
 _METHODS = ("on_start", "on_event", "on_end", "activate")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reliai._core.ambient import Ambient
+    from reliai._core.content import Capture
     from reliai._core.settings import Identity
     from reliai._core.site import Site
 
@@ -57,7 +58,8 @@ class CallRecord:
         cost_usd, wasted_usd: US dollars; None where unknown, never 0.
         time_to_first_chunk: seconds from the start to the first chunk.
         chunks: how many chunks were delivered; None for a call that is no stream.
-        inputs, output: None unless an observer asked for content.
+        inputs, output: None; observers that read content ask `content_of`, and a store that keeps
+            it gives it back on its calls.
     """
 
     __slots__ = (
@@ -67,6 +69,7 @@ class CallRecord:
         "_asked",
         "_attempts",
         "_began",
+        "_content",
         "_error",
         "_events",
         "_exhausted",
@@ -120,6 +123,7 @@ class CallRecord:
     _seen: deque[object] | None
     _aside: Attempt | None
     _told: bool
+    _content: Capture | None
 
     started_at: float
     duration: float | None
@@ -306,6 +310,7 @@ _DEFAULTS: dict[str, Any] = {
     "_after": None,
     "_seen": None,
     "_aside": None,
+    "_content": None,
     "_told": False,
 }
 for _name, _member in vars(CallRecord).items():

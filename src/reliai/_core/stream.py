@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from reliai._core.call import Call, Limit
+    from reliai._core.content import Capture
     from reliai._core.reading import Reading
     from reliai._core.record import CallRecord
 
@@ -60,6 +61,7 @@ class Stream:
         "_held_since",
         "_idle",
         "_iterator",
+        "_kept",
         "_partial",
         "_reading",
         "_source",
@@ -73,6 +75,7 @@ class Stream:
     ) -> None:
         self._end: Outcome | None = None
         self._counted: CallRecord | None = None
+        self._kept: Capture | None = None
         self._call = call
         self._context = context
         self._source = source
@@ -129,6 +132,12 @@ class Stream:
         if self._end is not None:
             record.chunks = self.chunks
 
+    def kept_by(self, capture: Capture | None) -> None:
+        """Have what keeps the call's content keep what is delivered."""
+        if capture is not None:
+            capture.follows()
+            self._kept = capture
+
     def end(self, error: BaseException | None = None) -> None:
         """End the stream, once: all that was taken for the call is given back."""
         if self._end is not None:
@@ -142,6 +151,8 @@ class Stream:
             self._let_go()
         if self._counted is not None:
             self._counted.chunks = self.chunks
+        if self._kept is not None:
+            self._keep()
         callbacks, self._done = self._done, []
         for done in callbacks:
             _tell(done, outcome)
@@ -150,9 +161,17 @@ class Stream:
         if isinstance(error, Exception) and not isinstance(error, StreamInterrupted):
             note(error, f"reliai: the stream failed after {self.chunks} delivered chunks")
 
+    def _keep(self) -> None:
+        """Hand over what a stream of events said; the text of any other was told on the way."""
+        kept, self._kept = self._kept, None
+        if kept is not None and self._reading is not None and self.chunks:
+            kept.read_by(self._reading.reader)
+
     def _deliver_first(self) -> Any:
         chunk, self._first = self._first, NOTHING
         self.chunks += 1
+        if self._kept is not None and self._reading is None:
+            self._kept.delivers(chunk)
         reading = self._reading
         if reading is not None:
             if reading.ahead:
@@ -166,6 +185,8 @@ class Stream:
         if self._reading is not None:
             return self._deliver_read(chunk, self._reading)
         self.chunks += 1
+        if self._kept is not None:
+            self._kept.delivers(chunk)
         if self._partial is not None:
             self._partial.append(chunk)
             self._held_since = self._call.clock.monotonic()
