@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from reliai._core.record_schema import RECORD_FIELDS
 from reliai.errors import ConfigurationError
@@ -141,8 +141,7 @@ def indicator_of(given: Any) -> Indicator:
         ConfigurationError: for another thing.
     """
     if callable(given):
-        own: Judge = given
-        return Indicator(lambda _: own, None, "were bad")
+        return Indicator(lambda _: cast("Judge", given), None, "were bad")
     if isinstance(given, str):
         kind, colon, score = given.partition(":")
         if kind == "score" and colon and score:
