@@ -45,6 +45,7 @@ def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     parent = current.get()
     if parent is not None:
         record._parent = parent._record  # noqa: SLF001
+        parent._record._inner = not site.is_tool or parent._record._inner  # noqa: SLF001
         call.parent = parent
         call.meters = parent.meters
         if parent.bound is not None and parent._record.duration is None:  # noqa: SLF001

@@ -75,6 +75,7 @@ class CallRecord:
         "_exhausted",
         "_id",
         "_identity",
+        "_inner",
         "_parent",
         "_seen",
         "_site",
@@ -123,6 +124,7 @@ class CallRecord:
     _seen: deque[object] | None
     _aside: Attempt | None
     _told: bool
+    _inner: bool
     _content: Capture | None
 
     started_at: float
@@ -312,6 +314,7 @@ _DEFAULTS: dict[str, Any] = {
     "_aside": None,
     "_content": None,
     "_told": False,
+    "_inner": False,
 }
 for _name, _member in vars(CallRecord).items():
     if isinstance(_member, property):

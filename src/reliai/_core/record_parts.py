@@ -90,10 +90,15 @@ class Attempt:
         failure: what kind of failure it ended in; None for none.
         unpriced: whether it was billed at a price that nobody knows.
         told: whether the meters were told of it.
+        provider, response_id: who answered, and the id of the (last) answer.
+        model_requested: the model that was asked for, where a wrapped client or an argument says.
+        cached_tokens, cache_write_tokens: those of `input_tokens` read from and put into a cache.
     """
 
     __slots__ = (
         "began",
+        "cache_write_tokens",
+        "cached_tokens",
         "cost_usd",
         "duration",
         "error",
@@ -101,8 +106,11 @@ class Attempt:
         "finish_reason",
         "input_tokens",
         "model",
+        "model_requested",
         "number",
         "output_tokens",
+        "provider",
+        "response_id",
         "started_at",
         "status",
         "target",
@@ -129,6 +137,11 @@ class Attempt:
     unpriced: bool
     told: bool
     wait: float
+    provider: str | None
+    response_id: str | None
+    model_requested: str | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
 
     def __getattr__(self, name: str) -> Any:
         if name in _ATTEMPT_DEFAULTS:
@@ -161,6 +174,11 @@ _ATTEMPT_FIELDS = (
 _ATTEMPT_DEFAULTS: dict[str, Any] = {
     **dict.fromkeys((*_ATTEMPT_FIELDS, "usage_state", "cost_usd", "failure")),
     "finish_reason": None,
+    "provider": None,
+    "response_id": None,
+    "model_requested": None,
+    "cached_tokens": None,
+    "cache_write_tokens": None,
     "unpriced": False,
     "told": False,
     "wait": 0.0,

@@ -100,8 +100,13 @@ def own_attempt(call: Call) -> Attempt:
 def note_request(call: Call, model: str | None) -> None:
     """Put the model that was asked for on the record; the first one stays."""
     record = call._record  # noqa: SLF001  the engine fills the record
-    if model is not None and record.model_requested is None and not record.ended:
+    if model is None or record.ended:
+        return
+    if record.model_requested is None:
         record.model_requested = model[:200]
+    attempt: Attempt | None = getattr(call, "own", None)
+    if attempt is not None:
+        attempt.model_requested = model[:200]
 
 
 def note_value(call: Call, attempt: Attempt, value: object) -> None:
@@ -266,6 +271,10 @@ def _fill(attempt: Attempt, response: Response, usd: float | None, state: str) -
     before = attempt.usage_state
     attempt.model = response.model or attempt.model
     attempt.finish_reason = response.finish_reason or attempt.finish_reason
+    attempt.provider = response.provider or attempt.provider
+    attempt.response_id = response.id or attempt.response_id
+    attempt.cached_tokens = _sum(attempt.cached_tokens, response.cached_tokens)
+    attempt.cache_write_tokens = _sum(attempt.cache_write_tokens, response.cache_write_tokens)
     attempt.input_tokens = _sum(attempt.input_tokens, response.input_tokens)
     attempt.output_tokens = _sum(attempt.output_tokens, response.output_tokens)
     attempt.usage_state = state if before in (None, state) else "estimated"
