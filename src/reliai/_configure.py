@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.observers import checked_observers
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from reliai._core.observers import Observer
 
 __all__ = ["configure", "flush", "report", "shutdown"]
+
+CLOSING = 0.5
+"""Seconds that `shutdown` gives observers to close, also where the flush took all its time."""
 
 
 def configure(
@@ -87,15 +91,13 @@ def shutdown(timeout: float = 2.0) -> bool:
     Returns:
         Whether all that was recorded was taken in time.
     """
-    from reliai._core.delivery import deliver  # noqa: PLC0415
+    from reliai._core.hub import close_all  # noqa: PLC0415  loads threads and queues
 
+    until = time.monotonic() + timeout
     emptied = flush(timeout)
     observers, settings.observers = settings.everyone(), ()
-    for observer in observers:
-        close = getattr(observer, "close", None)
-        if callable(close):
-            deliver(observer, close)
-    return emptied
+    closed = close_all(observers, max(CLOSING, until - time.monotonic()))
+    return emptied and closed
 
 
 def _flush_on_sigterm() -> None:

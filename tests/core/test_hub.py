@@ -1,4 +1,4 @@
-"""The queue between calls and observers: bounded, counted, emptied by one daemon thread."""
+"""The queues between calls and observers: bounded, counted, each emptied by a daemon thread."""
 
 from __future__ import annotations
 
@@ -106,6 +106,13 @@ def let_go(observer: object) -> None:
         observer.permits.release(10_000)
 
 
+def settled(ours: Hub, observer: object) -> None:
+    """Wait until one observer was shown all that waited for it, whatever the others do."""
+    done = ours.lane(observer).run(observer, lambda: None)
+    assert done is not None
+    assert done.wait(60)
+
+
 # --- produced = exported + dropped ----------------------------------------------------------------
 @pytest.mark.parametrize("make", [Taking, Gated, Slow, raising, dying])
 @pytest.mark.parametrize("capacity", [1, 7, 10_000])
@@ -126,7 +133,7 @@ def test_what_finds_the_queue_full_is_dropped_and_counted() -> None:
     observer.entered.wait()
     for n in range(1, 11):
         ours.put((observer,), "on_end", (n,))
-    assert (ours.pending, ours.exported, ours.dropped) == (3, 0, 7)
+    assert (ours.pending, ours.exported, ours.dropped) == (4, 0, 7), "three and the one in hand"
     observer.gate.set()
     assert ours.flush(60)
     assert observer.seen == [0, 1, 2, 3], "the oldest are kept, in order"
@@ -147,15 +154,28 @@ def test_what_an_observer_raised_over_is_dropped_and_the_others_get_theirs(
 
 
 def test_full_queue_drops_for_each_observer() -> None:
-    ours, gated, other = Hub(1), Gated(), Taking()
-    ours.put((gated,), "on_end", (0,))
+    ours, gated, another = Hub(1), Gated(), Gated()
+    ours.put((gated, another), "on_end", (0,))
     gated.entered.wait()
-    ours.put((gated, other), "on_end", (1,))
-    ours.put((gated, other), "on_end", (2,))
+    another.entered.wait()
+    for n in (1, 2):
+        ours.put((gated, another), "on_end", (n,))
     assert ours.dropped == 2
-    gated.gate.set()
+    let_go(gated)
+    let_go(another)
     assert ours.flush(60)
-    assert (ours.exported, other.seen) == (3, [1])
+    assert (ours.exported, gated.seen, another.seen) == (4, [0, 1], [0, 1])
+
+
+def test_hanging_observer_keeps_no_other_one_waiting() -> None:
+    ours, hanging, other = Hub(3), Gated(), Taking()
+    for n in range(100):
+        ours.put((hanging, other), "on_end", (n,))
+        settled(ours, other)
+    assert other.seen == list(range(100))
+    assert [ours.lane(one).counts.dropped for one in (hanging, other)] == [96, 0]
+    hanging.gate.set()
+    assert ours.flush(60)
 
 
 @pytest.mark.parametrize("make", [raising, dying])
@@ -203,9 +223,10 @@ def test_flush_of_a_hanging_observer_gives_up_and_says_so() -> None:
 
 
 def test_flush_without_anything_put_starts_no_thread() -> None:
-    ours = Hub()
+    ours, observer = Hub(), Taking()
+    assert ours.lane(observer).thread is None
     assert ours.flush(0) is True
-    assert ours._worker is None
+    assert ours.lane(observer).thread is None
 
 
 def test_flush_of_the_process_flushes_each_observer_whatever_another_does(
@@ -229,14 +250,37 @@ def test_flush_of_the_process_flushes_each_observer_whatever_another_does(
 
 
 # --- the worker -----------------------------------------------------------------------------------
-def test_worker_is_one_daemon_thread_started_with_the_first_entry() -> None:
+def test_worker_is_one_daemon_thread_an_observer_started_with_its_first_entry() -> None:
     ours, observer = Hub(), Taking()
-    assert ours._worker is None
     before = set(threading.enumerate())
     produce(ours, observer, 80, threads=8)
     (worker,) = set(threading.enumerate()) - before
-    assert worker is ours._worker
+    assert worker is ours.lane(observer).thread
     assert (worker.name, worker.daemon) == ("reliai-observers", True)
+
+
+def test_worker_ends_with_its_observer_and_the_counts_stay() -> None:
+    ours, observer = Hub(), Taking()
+    ours.put((observer,), "on_end", (1,))
+    assert ours.flush(60)
+    worker = ours.lane(observer).thread
+    assert worker is not None
+    del observer
+    gc.collect()
+    worker.join(60)
+    assert not worker.is_alive()
+    assert ours.lanes() == []
+    assert (ours.exported, ours.dropped) == (1, 0)
+
+
+def test_observers_of_one_class_are_told_apart_and_a_name_is_free_again() -> None:
+    ours, first = Hub(), Taking()
+    for _ in range(2):
+        second = Taking()
+        names = [ours.lane(one).counts.name for one in (first, second)]
+        assert names == ["Taking", "Taking#2"]
+        del second
+        gc.collect()
 
 
 def test_queue_is_emptied_by_flush_where_no_thread_can_start(
@@ -255,7 +299,7 @@ def test_queue_is_emptied_by_flush_where_no_thread_can_start(
     assert ours.exported == 2
 
 
-def test_calls_go_through_the_one_hub_and_never_wait_for_it() -> None:
+def test_calls_go_through_the_hub_and_never_wait_for_it() -> None:
     observer = Gated()
     ask = reliai.reliable(observers=[observer])(lambda: "a")
     before = hub.exported + hub.dropped
@@ -289,11 +333,11 @@ observer.entered.wait()
 read, write = os.pipe()
 pid = os.fork()
 if pid == 0:
-    fresh = hub.pending, hub.exported, hub.dropped, hub._worker
+    fresh = hub.pending, hub.exported, hub.dropped, hub.lane(observer).thread
     observer.gate.set()
     child_ask()
     flushed = reliai.flush(60)
-    own = hub._worker is not None and hub._worker.is_alive()
+    own = hub.lane(observer).thread.is_alive()
     os.write(write, repr((fresh, flushed, observer.seen, own)).encode())
     os._exit(0)
 os.waitpid(pid, 0)
@@ -308,5 +352,5 @@ print(reliai.flush(60), observer.seen == ["parent"] * 5, hub.exported, hub.dropp
 def test_forked_child_has_an_empty_queue_and_a_worker_of_its_own() -> None:
     child, hanging, parent = printed(FORKING)
     assert child == repr(((0, 0, 0, None), True, ["child"], True))
-    assert hanging == "[] 4"
+    assert hanging == "[] 5"
     assert parent == "True True 5 0"

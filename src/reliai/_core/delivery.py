@@ -17,14 +17,29 @@ _complained: set[int] = set()
 
 
 def deliver(observer: object, method: Callable[..., object], *args: Any) -> bool:
-    """Call an observer's method; say whether it went well. Complains once for each observer."""
+    """Call an observer's method; say whether it went well. Complains once for each observer.
+
+    What ends more than a call passes: interrupts, exits, cancellations.
+    """
     try:
         method(*args)
-    except Exception:  # noqa: BLE001  an observer never changes a call
+    except BaseException as error:
+        if not isinstance(error, Exception) and _passes(error):
+            raise
         where = getattr(method, "__name__", "a callback").lstrip("_")
         complain(observer, "raised in %s; calls go on, what it missed is counted", where)
         return False
     return True
+
+
+_ENDING = frozenset("builtins asyncio trio anyio gevent greenlet eventlet _pytest".split())
+"""Whose exceptions that are no `Exception` speak to the whole program, or task, or test."""
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether an observer did not raise it of its own accord."""
+    kinds = type(error).__mro__[:-2]  # without BaseException and object
+    return any(kind.__module__.partition(".")[0] in _ENDING for kind in kinds)
 
 
 def complain(observer: object, message: str, *args: object) -> None:

@@ -1,6 +1,6 @@
-"""The bounded queue between calls and observers, and the one daemon thread that empties it.
+"""The lanes between calls and observers, and what is done with them when a program ends.
 
-Nothing starts before the first observer gets its first call. What is put is exported or dropped,
+Nothing starts before the first observer gets its first entry. What is put is exported or dropped,
 and both are counted, so a loss is never silent.
 """
 
@@ -8,140 +8,212 @@ from __future__ import annotations
 
 import atexit
 import hashlib  # noqa: F401  # pyright: ignore[reportUnusedImport]  see below
+import logging
 import os
-import threading
+import sys
 import time
-from queue import SimpleQueue
+import weakref
+from contextlib import suppress
+from functools import partial
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from reliai._core.delivery import complain, deliver
+from reliai._core.delivery import deliver
+from reliai._core.lane import CAPACITY, Counts, Lane
 from reliai._core.settings import settings
 from reliai._core.stream import settle_abandoned
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from threading import Event
+
     from reliai._core.observers import Observer
 
-__all__ = ["CAPACITY", "Hub", "hub"]
+__all__ = ["AT_EXIT", "CAPACITY", "Hub", "close_all", "flush_all", "hub"]
 
-# The worker must not be the one who imports what a record needs to be read: a process that forks
+# A worker must not be the one who imports what a record needs to be read: a process that forks
 # just then leaves the import's lock to the child, held for ever.
 
-CAPACITY = 10_000
-"""Entries the queue holds; what comes on top is dropped and counted."""
-
-_Entry = tuple[tuple["Observer", ...], str, tuple[Any, ...]]
+AT_EXIT = 2.0
+"""Seconds that the end of a program waits for observers, all of them together."""
 
 
 class Hub:
-    """One queue, one worker.
+    """A lane for each observer.
 
-    Attributes:
-        capacity: entries held at most.
-        exported: entries that an observer took.
-        dropped: entries that found the queue full, or whose observer raised.
+    Args:
+        capacity: entries that wait for one observer at most.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self.capacity = capacity
-        self._at_exit = False
-        self._renew()
+        self._lanes: dict[int, Lane] = {}
+        self._counts: dict[str, Counts] = {}
+        self._used: set[str] = set()
+        self._arranged: int | None = None
+        self._lock = RLock()
 
     def _renew(self) -> None:
-        # SimpleQueue.put may be called from a destructor: it takes no lock of Python's.
-        self._queue: SimpleQueue[_Entry | threading.Event] = SimpleQueue()
-        self._lock = threading.RLock()  # a signal handler that flushes may find it held
-        self._worker: threading.Thread | None = None
-        self.exported = 0
-        self.dropped = 0
+        """In a forked child: counts begin at zero, and what waits is the parent's to export."""
+        self._lock = RLock()
+        for counts in list(self._counts.values()):
+            counts.renew()
+        for lane in list(self._lanes.values()):
+            lane.renew()
 
-    def put(self, observers: tuple[Observer, ...], method: str, args: tuple[Any, ...]) -> None:
-        """Hand an entry to the worker; never blocks."""
-        if self._queue.qsize() >= self.capacity:
-            with self._lock:
-                self.dropped += len(observers)
-            return
-        self._queue.put((observers, method, args))
-        if self._worker is None:
-            self._start()
+    def lane(self, observer: object) -> Lane:
+        """The lane of an observer, made when it is first asked for."""
+        lane = self._lanes.get(id(observer))
+        return self._new_lane(observer) if lane is None else lane
 
-    def _start(self) -> None:
+    def _new_lane(self, observer: object) -> Lane:
         with self._lock:
-            if self._worker is not None:
-                return
-            worker = threading.Thread(target=self._work, name="reliai-observers", daemon=True)
-            try:
-                worker.start()
-            except RuntimeError:
-                return  # the interpreter is shutting down; flush empties the queue
-            self._worker = worker
-            if not self._at_exit:
-                self._at_exit = True
-                atexit.register(_flush_at_exit)
+            lane = self._lanes.get(id(observer))
+            if lane is not None:
+                return lane
+            counts = self._free_counts(type(observer).__name__)
+            lane = Lane(observer, counts, self.capacity, self._arrange_exit)
+            self._lanes[id(observer)] = lane
+        with suppress(TypeError):  # it takes no weak reference, and stays
+            # Another object may get its id when it is gone.
+            gone = weakref.finalize(observer, self._forget, id(observer), counts.name)
+            gone.atexit = False
+        return lane
 
-    def _work(self) -> None:
-        queue = self._queue
-        while True:
-            self._handle(queue.get())
+    def _free_counts(self, kind: str) -> Counts:
+        number, name = 1, kind
+        while name in self._used:
+            number += 1
+            name = f"{kind}#{number}"
+        self._used.add(name)
+        return self._counts.setdefault(name, Counts(name))
 
-    def _handle(self, entry: _Entry | threading.Event) -> None:
-        if isinstance(entry, threading.Event):
-            entry.set()
-            return
-        observers, method, args = entry
+    def _forget(self, key: int, name: str) -> None:
+        """The observer is gone. Its counts stay, for the next one that gets its name."""
+        lane = self._lanes.pop(key, None)
+        self._used.discard(name)
+        if lane is not None:
+            lane.end()
+
+    def put(self, observers: Iterable[Observer], method: str, args: tuple[Any, ...]) -> None:
+        """Hand an entry to the workers of some observers; never blocks."""
         for observer in observers:
-            try:
-                taken = deliver(observer, getattr(observer, method), *args)
-            except BaseException:  # noqa: BLE001  an observer that exits must not take us along
-                complain(observer, f"tried to end the program in {method}")
-                taken = False
-            with self._lock:
-                if taken:
-                    self.exported += 1
-                else:
-                    self.dropped += 1
+            self.lane(observer).put(observer, method, args)
 
     def flush(self, timeout: float = 2.0) -> bool:
-        """Wait until all that was put has been taken, at most `timeout` seconds.
+        """Wait until all that was put has been shown, at most `timeout` seconds.
 
         Returns:
-            Whether the queue was emptied in time.
+            Whether it was, in time; the worker of an observer does not wait for its own queue.
         """
-        worker = self._worker
-        if worker is None or not worker.is_alive():
-            return self._drain()
-        done = threading.Event()
-        self._queue.put(done)
-        return done.wait(timeout)
+        until = time.monotonic() + timeout
+        # The marker comes after all that waits; a worker may hold an entry that is in no queue.
+        lanes = [lane for lane in self.lanes() if lane.thread is not None or lane.pending]
+        return _awaited([lane.run(lane.observer, _nothing) for lane in lanes], until)
 
-    def _drain(self) -> bool:
-        while not self._queue.empty():
-            self._handle(self._queue.get())
-        return True
+    def lanes(self) -> list[Lane]:
+        """The lanes there are."""
+        return list(self._lanes.values())
+
+    def counts(self) -> list[Counts]:
+        """The counts of all observers, those included that are gone."""
+        return list(self._counts.values())
 
     @property
     def pending(self) -> int:
-        """Entries that wait for the worker."""
-        return self._queue.qsize()
+        """Entries that wait."""
+        return sum(lane.pending for lane in self.lanes())
+
+    @property
+    def exported(self) -> int:
+        """Entries that observers took."""
+        return sum(counts.exported for counts in self.counts())
+
+    @property
+    def dropped(self) -> int:
+        """Entries that found a queue full, or whose observer raised."""
+        return sum(counts.dropped for counts in self.counts())
+
+    def _arrange_exit(self) -> None:
+        """See that what waits is flushed at the end of this process."""
+        if self._arranged == os.getpid():
+            return
+        if self._arranged is None:
+            atexit.register(_flush_at_exit)  # a forked child has it from its parent
+        self._arranged = os.getpid()
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            # A child of multiprocessing ends without what atexit knows, but asks its finalizers.
+            from multiprocessing.util import Finalize  # noqa: PLC0415
+
+            Finalize(None, _flush_at_exit, exitpriority=100)
 
 
 hub = Hub()
 
-# The worker does not live on in a forked child, and what waits is the parent's to export.
 os.register_at_fork(after_in_child=hub._renew)  # noqa: SLF001
 
 
+def _nothing() -> None:
+    """What a worker does to show that it got so far."""
+
+
+def _awaited(waiting: list[Event | None], until: float) -> bool:
+    """Whether all of that was done in time."""
+    done = [
+        event.wait(max(0.0, until - time.monotonic())) for event in waiting if event is not None
+    ]
+    return all(done)
+
+
 def _flush_at_exit() -> None:
-    flush_all(settings.observers, 2.0)
+    everyone = settings.everyone()
+    if flush_all(everyone, AT_EXIT):
+        return
+    for observer in everyone:
+        give_up = getattr(observer, "give_up", None)
+        if callable(give_up):
+            deliver(observer, give_up)
+    lost = {lane.counts.name: lane.pending for lane in hub.lanes() if lane.pending}
+    if lost:
+        logging.getLogger("reliai").warning(
+            "the program ends before observers took all that they were shown: %s",
+            ", ".join(f"{count} lost by {name}" for name, count in lost.items()),
+        )
 
 
 def flush_all(observers: tuple[Observer, ...], timeout: float) -> bool:
-    """Empty the queue, then have each observer write out what it holds back."""
+    """Have all that waits shown, and each observer write out what it holds back.
+
+    Each observer does so on its own worker, so that none waits for another, and the whole takes
+    `timeout` seconds at most.
+
+    Returns:
+        Whether all of it was done in time.
+    """
     settle_abandoned()
     until = time.monotonic() + timeout
+    waiting = [_flushing(observer, until) for observer in observers]
     emptied = hub.flush(timeout)
-    for observer in observers:
-        flush = getattr(observer, "flush", None)
-        left = max(0.0, until - time.monotonic())
-        if callable(flush) and not deliver(observer, flush, left):
-            complain(observer, "could not be flushed")
-    return emptied
+    return _awaited(waiting, until) and emptied
+
+
+def _flushing(observer: Any, until: float) -> Event | None:
+    flush = getattr(observer, "flush", None)
+    if not callable(flush):
+        return None
+
+    def flush_in_time() -> None:
+        flush(max(0.0, until - time.monotonic()))
+
+    flush_in_time.__name__ = "flush"
+    return hub.lane(observer).run(observer, flush_in_time)
+
+
+def close_all(observers: tuple[Observer, ...], timeout: float) -> bool:
+    """Close the observers, each on its own worker; say whether all were in time."""
+    until = time.monotonic() + timeout
+    closing = [(one, getattr(one, "close", None)) for one in observers]
+    return _awaited(
+        [hub.lane(one).run(one, partial(close)) for one, close in closing if callable(close)], until
+    )

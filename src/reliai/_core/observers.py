@@ -1,8 +1,8 @@
-"""How observers see calls: some in the call path, all else through one queue to one worker.
+"""How observers see calls: some in the call path, all else through a queue and a worker each.
 
 An observer is any object with some of `on_start(call)`, `on_event(call, event)`, `on_end(record)`,
-`activate(call, attempt)`, `flush(timeout)`, `close()`, and `inline`. One that raises, hangs or dies
-never changes a call; what it missed is counted and said once.
+`activate(call, attempt)`, `on_idle()`, `flush(timeout)`, `close()`, and `inline`. One that raises,
+hangs or dies never changes a call, nor what others see; what it missed is counted and said once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from reliai._core.call import Call
+    from reliai._core.lane import Lane
     from reliai._core.outcome import Outcome
     from reliai._core.record import Attempt, CallRecord, Event
 
@@ -51,11 +52,17 @@ class EveryObserver(Protocol):
     def activate(self, call: Call, attempt: Attempt) -> AbstractContextManager[object] | None:
         """A context manager entered around each step of the function; makes a span current."""
 
+    def on_idle(self) -> None:
+        """Nothing came for a second or so. Runs on the worker, once it was shown something."""
+
     def flush(self, timeout: float) -> None:
-        """Write out what is held back, within `timeout` seconds."""
+        """Write out what is held back, within `timeout` seconds. Runs on the worker."""
 
     def close(self) -> None:
-        """No more calls will come."""
+        """No more calls will come. Runs on the worker."""
+
+    def give_up(self) -> None:
+        """The program ends, and there was no time for `flush`. Runs in the main thread."""
 
 
 class Hooks:
@@ -85,21 +92,22 @@ class Hooks:
 
         self.starting = having("on_start")
         self.activating = having("activate")
-        self.inline = having("on_end", inline=True)
-        self.queued = having("on_end", inline=False)
-        self._readers_queued = sum(map(reads_content, self.queued))
-        self.reads_content = bool(self._readers_queued) or any(map(reads_content, self.inline))
+        self.inline = _seated(having("on_end", inline=True))
+        self.queued = _seated(having("on_end", inline=False))
+        self._readers_queued = sum(reads_content(one) for one, _ in self.queued)
+        self.reads_content = any(reads_content(one) for one, _ in (*self.queued, *self.inline))
         if self.reads_content:
             self.starting = (_KEEPER, *self.starting)
-        self._event_inline = having("on_event", inline=True)
-        self._event_queued = having("on_event", inline=False)
+        self._event_inline = _seated(having("on_event", inline=True))
+        self._event_queued = _seated(having("on_event", inline=False))
         self.eventing = bool(self._event_inline or self._event_queued)
         self.watching = bool(self.activating)
 
     def start(self, call: Call) -> None:
         """Tell the observers that a call starts."""
         for observer in self.starting:
-            deliver(observer, observer.on_start, call)
+            if not deliver(observer, observer.on_start, call):
+                _count_trouble(observer)
 
     def activated(self, call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function`, run inside what the observers make current around a step of the leaf."""
@@ -110,7 +118,7 @@ class Hooks:
         attempt = call.current_attempt()
         stack = ExitStack()
         for observer in self.activating:
-            deliver(observer, _activate, stack, observer, call, attempt)
+            _activate(stack, observer, call, attempt)
         return stack
 
     @contextmanager
@@ -126,25 +134,25 @@ class Hooks:
 
     def event(self, call: Call, event: Event) -> None:
         """Show the observers an event."""
-        for observer in self._event_inline:
-            deliver(observer, observer.on_event, call, event)
-        if self._event_queued:
-            from reliai._core.hub import hub  # noqa: PLC0415  loaded with the first observer
-
-            hub.put(self._event_queued, "on_event", (call, event))
+        for observer, lane in self._event_inline:
+            lane.counts.show()
+            if not deliver(observer, observer.on_event, call, event):
+                lane.counts.shown_in_vain()
+        for observer, lane in self._event_queued:
+            lane.put(observer, "on_event", (call, event))
 
     def end(self, record: CallRecord, outcome: Outcome) -> None:
         """Show the observers an ended call; those who read content, what it delivered."""
         if self.reads_content:
             keep_output(record, outcome, self._readers_queued)
-        for observer in self.inline:
-            deliver(observer, observer.on_end, record)
+        for observer, lane in self.inline:
+            lane.counts.show()
+            if not deliver(observer, observer.on_end, record):
+                lane.counts.shown_in_vain()
         if self.reads_content and not self._readers_queued:
             forget(record)
-        if self.queued:
-            from reliai._core.hub import hub  # noqa: PLC0415  loaded with the first observer
-
-            hub.put(self.queued, "on_end", (record,))
+        for observer, lane in self.queued:
+            lane.put(observer, "on_end", (record,))
 
 
 class _Keeper:
@@ -157,6 +165,22 @@ class _Keeper:
 
 
 _KEEPER = _Keeper()
+
+
+def _seated(observers: tuple[Any, ...]) -> tuple[tuple[Any, Lane], ...]:
+    """Observers, each with its lane."""
+    if not observers:
+        return ()
+    from reliai._core.hub import hub  # noqa: PLC0415  loads threads, queues: with the first observer
+
+    return tuple((observer, hub.lane(observer)) for observer in observers)
+
+
+def _count_trouble(observer: Observer) -> None:
+    from reliai._core.hub import hub  # noqa: PLC0415  loaded with the first observer that fails
+
+    hub.lane(observer).counts.trouble()
+
 
 _METHODS = ("on_start", "on_event", "on_end", "activate")
 
@@ -193,13 +217,18 @@ def _activated(
     def step(*args: Any, **kwargs: Any) -> Any:
         with ExitStack() as stack:
             for observer in activating:
-                deliver(observer, _activate, stack, observer, call, attempt)
+                _activate(stack, observer, call, attempt)
             return function(*args, **kwargs)
 
     return step
 
 
-def _activate(stack: ExitStack, observer: EveryObserver, call: Call, attempt: Attempt) -> None:
+def _activate(stack: ExitStack, observer: Any, call: Call, attempt: Attempt) -> None:
+    if not deliver(observer, _enter, stack, observer, call, attempt):
+        _count_trouble(observer)
+
+
+def _enter(stack: ExitStack, observer: EveryObserver, call: Call, attempt: Attempt) -> None:
     manager = observer.activate(call, attempt)
     if manager is not None:
         manager.__enter__()
@@ -208,7 +237,8 @@ def _activate(stack: ExitStack, observer: EveryObserver, call: Call, attempt: At
 
 def _leaving(observer: Observer, manager: AbstractContextManager[object]) -> Callable[..., bool]:
     def leave(*details: Any) -> bool:
-        deliver(observer, manager.__exit__, *details)
+        if not deliver(observer, manager.__exit__, *details):
+            _count_trouble(observer)
         return False
 
     return leave

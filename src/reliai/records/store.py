@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -234,8 +233,7 @@ class RecordStore:
     def _settle(self, timeout: float = 2.0) -> None:
         """Have what this process recorded so far written."""
         settle_abandoned()
-        if threading.current_thread() is not hub._worker:  # noqa: SLF001  it cannot wait for itself
-            hub.flush(timeout)
+        hub.flush(timeout)
         self._writer.flush(timeout)
 
     def __repr__(self) -> str:
