@@ -2,27 +2,27 @@
 
 A burn rate of 1 spends the whole budget in exactly the objective's window. An alarm takes two
 windows that burn too fast at once: the long one says that it matters, the short one that it still
-goes on. The pairs and their factors are those of the SRE workbook (chapter 5), which are reckoned
-for 30 days; for another window all spans scale with it. Pure: time is handed in.
+goes on. The pairs are those of `decisions.burn_windows`. Pure: time is handed in.
 """
 
 from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-__all__ = ["MIN_BAD", "MIN_EVENTS", "PAIRS", "Counts", "History", "Judgement", "Pair", "span_text"]
+from reliai.decisions.burn_windows import MIN_BAD, MIN_EVENTS, MONTH, PAIRS, Pair, span_text
 
-MONTH = 30 * 86_400.0
-"""Seconds for which the pairs are reckoned."""
-
-MIN_EVENTS = 10
-"""Events in the short window below which nothing is judged."""
-
-MIN_BAD = 3
-"""Bad events in the long window below which no alarm starts."""
-
+__all__ = [
+    "MIN_BAD",
+    "MIN_EVENTS",
+    "PAIRS",
+    "Counts",
+    "History",
+    "Judgement",
+    "Pair",
+    "span_text",
+]
 
 KEEPS = 0.8
 """Of its factor what keeps a firing alarm on, so that one at the edge does not come and go."""
@@ -42,36 +42,6 @@ class Counts(NamedTuple):
     def share(self) -> float:
         """Of all events the bad ones, in [0, 1]; 0 where there are none."""
         return self.bad / self.events if self.events else 0.0
-
-
-class Pair(NamedTuple):
-    """Two windows that must both burn too fast.
-
-    Attributes:
-        severity: "page" or "ticket".
-        budget: share of the whole budget that is gone when the long window has burned so.
-        long: seconds.
-        short: seconds.
-    """
-
-    severity: Literal["page", "ticket"]
-    budget: float
-    long: float
-    short: float
-
-    @property
-    def factor(self) -> float:
-        """The burn rate above which it is too fast."""
-        return self.budget * MONTH / self.long
-
-
-PAIRS = (
-    Pair("page", 0.02, 3600, 300),
-    Pair("page", 0.05, 6 * 3600, 1800),
-    Pair("ticket", 0.10, 86_400, 2 * 3600),
-    Pair("ticket", 0.10, 3 * 86_400, 6 * 3600),
-)
-"""For an objective over 30 days: x14.4, x6, x3 and x1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +191,3 @@ class History:
 
     def _rings(self) -> tuple[tuple[str, Ring], ...]:
         return ("fine", self._fine), ("middle", self._middle), ("whole", self._whole)
-
-
-def span_text(seconds: float) -> str:
-    """A span as people write it: "5m", "1h", "3d"."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:.0f}{unit}"
-    if seconds >= 3600:
-        return f"{seconds / 3600:.1f}h"
-    return f"{seconds / 60:.1f}m" if seconds >= 60 else f"{seconds:.0f}s"
