@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Path",
     "Rewriting",
+    "fields_of",
+    "free_key",
+    "is_media",
     "is_opaque",
     "marks",
     "placed_texts",
@@ -97,7 +100,7 @@ class Rewriting:
     def of(self, value: Any, path: Path = ()) -> Any:
         """The value with its texts changed; the value itself where none did."""
         if isinstance(value, str):
-            changed = value if _is_media(value) else self._change(value, path)
+            changed = value if is_media(value) else self._change(value, path)
             return value if changed == value else changed
         kind = type(value)
         if kind in _PLAIN or id(value) in self._within:
@@ -127,7 +130,7 @@ class Rewriting:
             new_key = self.of(key, (*path, _KEY, key)) if isinstance(key, str) else key
             new = item if media and key == "data" else self.of(item, (*path, str(key)))
             same = same and new is item and new_key is key
-            made[_free_key(made, new_key)] = new
+            made[free_key(made, new_key)] = new
         if same:
             return value
         return made if type(value) is dict else self._copied(value, made.items(), _put_items)
@@ -145,7 +148,7 @@ class Rewriting:
 
     def _of_object(self, value: Any, path: Path) -> Any:
         changed = {}
-        for name, item in _fields(value).items():
+        for name, item in fields_of(value).items():
             new = self.of(item, (*path, name))
             if new is not item:
                 changed[name] = new
@@ -177,7 +180,7 @@ def _is_known(kind: Any) -> bool:
     return any(hasattr(kind, mark) for mark in marks) or issubclass(kind, SimpleNamespace)
 
 
-def _fields(value: Any) -> dict[str, Any]:
+def fields_of(value: Any) -> dict[str, Any]:
     """What an object of a kind that holds data holds; nothing of any other."""
     kind = type(value)
     if isinstance(value, type) or not _is_known(kind):
@@ -224,7 +227,7 @@ def _places(value: Any) -> Iterable[int]:
     return own if len(set(own)) == len(numbers) else range(len(numbers))
 
 
-def _free_key(made: dict[Any, Any], key: Any) -> Any:
+def free_key(made: dict[Any, Any], key: Any) -> Any:
     """A key of its own, where redaction has made two alike."""
     if key not in made or not isinstance(key, str):
         return key
@@ -234,5 +237,5 @@ def _free_key(made: dict[Any, Any], key: Any) -> Any:
     return f"{key} ({number})"
 
 
-def _is_media(text: str) -> bool:
+def is_media(text: str) -> bool:
     return text.startswith("data:") and _ENCODED in text[:120]
