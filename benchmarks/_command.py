@@ -10,7 +10,7 @@ import platform
 import re
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks._harness import Lab, Row, Timing, per_round
 from benchmarks._load import Crowd, Load
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from benchmarks._harness import Kind
+    from benchmarks._paced import PacedRow, Pacing
     from benchmarks._targets import Verdict
+
+_Named = TypeVar("_Named", "Row", "PacedRow")
 
 __all__ = ["Bench", "names", "parser", "run"]
 
@@ -30,7 +33,7 @@ class Bench:
 
     Attributes:
         needed: names of rows that `--only` does not leave out, for others are compared with them.
-        timings, loads: what was measured.
+        timings, loads, pacings: what was measured.
         figures: other numbers, by section.
     """
 
@@ -41,9 +44,10 @@ class Bench:
         self.needed = frozenset(needed)
         self.timings: dict[str, Timing] = {}
         self.loads: dict[str, Load] = {}
+        self.pacings: dict[str, Pacing] = {}
         self.figures: dict[str, Any] = {}
 
-    def chosen(self, rows: Iterable[Row]) -> list[Row]:
+    def chosen(self, rows: Iterable[_Named]) -> list[_Named]:
         """The rows that `--only` leaves."""
         pattern = re.compile(self.options.only, re.IGNORECASE)
         return [row for row in rows if row.name in self.needed or pattern.search(row.key)]
