@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reliai.incidents import Incident, incident
@@ -9,7 +10,10 @@ from reliai.incidents import Incident, incident
 if TYPE_CHECKING:
     from reliai.incidents import Trial
 
-__all__ = ["made"]
+__all__ = ["PAGE", "made"]
+
+PAGE = Path(__file__).parents[2] / "docs" / "incidents.md"
+"""What `reliai replay --write` wrote."""
 
 
 def made(id: str, title: str = "made for a test") -> Incident:  # noqa: A002  what it is called

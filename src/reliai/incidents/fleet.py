@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from reliai.state import StateUnavailable, keeper
@@ -164,6 +165,7 @@ class _View:
         """There is no connection."""
 
 
+@cache
 def _common(key: str) -> str:
     """A key without the number of the worker."""
     return re.sub(r"@\d+", "", key)

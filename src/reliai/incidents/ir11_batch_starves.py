@@ -27,7 +27,7 @@ IR_11 = incident(
 QUOTA, PEOPLE = 10.0, 4.0
 BATCH_WORKERS = 50
 BEGIN, END = 300.0, 330.0
-AGAIN = 0.02
+AGAIN = 0.1
 """Seconds after which a batch worker that was turned away asks again."""
 
 

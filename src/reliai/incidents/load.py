@@ -58,31 +58,84 @@ async def offer(
     Returns:
         The replies, in the order in which the calls ended.
     """
-    replies: list[Reply] = []
-    running: set[asyncio.Future[None]] = set()
-    begun, number, gap = trial.now, 0, trial.random.expovariate
+    over = until or (lambda: False)
+    last = None if seconds is None else trial.now + seconds
+    crowd = _Crowd(trial, ask, rate=rate, last=last, calls=calls or 0, over=over, keep=keep)
+    await crowd.come_and_go()
+    trial.made += crowd.begun
+    return crowd.replies
 
-    async def one(number: int) -> None:
-        at = trial.now
+
+class _Crowd:
+    """Calls that come by a timer of the loop, without a task that waits between two of them."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        ask: Callable[[int], Awaitable[Any]],
+        *,
+        rate: float,
+        last: float | None,
+        calls: int,
+        over: Callable[[], bool],
+        keep: bool,
+    ) -> None:
+        self._trial = trial
+        self._ask = ask
+        self._rate = rate
+        self._last = last
+        self._calls = calls
+        self._over = over
+        self._keep = keep
+        self._loop = asyncio.get_running_loop()
+        self._all_gone = self._loop.create_future()
+        self._running: set[asyncio.Task[None] | None] = set()
+        self._closed = False
+        self.begun = 0
+        self.replies: list[Reply] = []
+
+    async def come_and_go(self) -> None:
+        """Make all calls, and wait for the last one."""
+        self._next_after(self._trial.now)
+        await self._all_gone
+
+    def _next_after(self, due: float) -> None:
+        due += self._trial.random.expovariate(self._rate)
+        more = self.begun < self._calls if self._last is None else due < self._last
+        if more:
+            self._loop.call_later(max(0.0, due - self._trial.now), self._come, due)
+        else:
+            self._close()
+
+    def _come(self, due: float) -> None:
         try:
-            value, error = await ask(number), None
+            over = self._over()
+        except Exception as error:  # noqa: BLE001  the scenario's own; nobody else would see it
+            self._all_gone.set_exception(error)
+            return
+        if over:
+            self._close()
+            return
+        self._running.add(self._loop.create_task(self._one(self.begun)))
+        self.begun += 1
+        self._next_after(due)
+
+    async def _one(self, number: int) -> None:
+        at = self._trial.now
+        try:
+            value, error = await self._ask(number), None
         except Exception as raised:  # noqa: BLE001  what became of a call, whatever it is
             value, error = None, raised.with_traceback(None)
-        if keep or error is not None:
-            replies.append(Reply(at, trial.now - at, value, error))
+        finally:
+            self._running.discard(asyncio.current_task())
+            self._see_whether_all_are_gone()
+        if self._keep or error is not None:
+            self.replies.append(Reply(at, self._trial.now - at, value, error))
 
-    due = begun + gap(rate)
-    while (due - begun < seconds) if seconds is not None else (number < (calls or 0)):
-        if due > trial.now:
-            await asyncio.sleep(due - trial.now)
-        if until is not None and until():
-            break
-        task = asyncio.ensure_future(one(number))
-        running.add(task)
-        task.add_done_callback(running.discard)
-        number += 1
-        due += gap(rate)
-    if running:
-        await asyncio.wait(running)
-    trial.made += number
-    return replies
+    def _close(self) -> None:
+        self._closed = True
+        self._see_whether_all_are_gone()
+
+    def _see_whether_all_are_gone(self) -> None:
+        if self._closed and not self._running and not self._all_gone.done():
+            self._all_gone.set_result(None)
