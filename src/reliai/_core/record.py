@@ -76,7 +76,9 @@ class CallRecord:
         "_id",
         "_identity",
         "_inner",
+        "_notes",
         "_parent",
+        "_sampled",
         "_seen",
         "_site",
         "_spent",
@@ -124,7 +126,10 @@ class CallRecord:
     _seen: deque[object] | None
     _aside: Attempt | None
     _told: bool
+    _sampled: bool
     _inner: bool
+    _notes: dict[object, Any] | None
+    """What observers keep with the record, each under a key of its own, while it runs."""
     _content: Capture | None
 
     started_at: float
@@ -314,7 +319,9 @@ _DEFAULTS: dict[str, Any] = {
     "_aside": None,
     "_content": None,
     "_told": False,
+    "_sampled": False,
     "_inner": False,
+    "_notes": None,
 }
 for _name, _member in vars(CallRecord).items():
     if isinstance(_member, property):

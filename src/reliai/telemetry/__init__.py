@@ -5,13 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reliai._core.content import Content, content_of
+    from reliai.telemetry._health import Health, health
     from reliai.telemetry.jsonlines import JsonLines
     from reliai.telemetry.memory import Memory
+    from reliai.telemetry.prometheus import Prometheus
     from reliai.telemetry.structlog import Structlog
 
-__all__ = ["JsonLines", "Memory", "Structlog"]
+__all__ = [
+    "Content",
+    "Health",
+    "JsonLines",
+    "Memory",
+    "Prometheus",
+    "Structlog",
+    "content_of",
+    "health",
+]
 
-_MODULES = {"JsonLines": "jsonlines", "Memory": "memory", "Structlog": "structlog"}
+_MODULES = {
+    "Content": "reliai._core.content",
+    "Health": "reliai.telemetry._health",
+    "JsonLines": "reliai.telemetry.jsonlines",
+    "Memory": "reliai.telemetry.memory",
+    "Prometheus": "reliai.telemetry.prometheus",
+    "Structlog": "reliai.telemetry.structlog",
+    "content_of": "reliai._core.content",
+    "health": "reliai.telemetry._health",
+}
 
 if not TYPE_CHECKING:
 
@@ -21,4 +42,4 @@ if not TYPE_CHECKING:
             raise AttributeError(message)
         from importlib import import_module  # noqa: PLC0415
 
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        return getattr(import_module(_MODULES[name]), name)

@@ -170,7 +170,9 @@ _OWN_METRICS = _table(
         "Entries that were lost before an exporter took them.",
         "observer reason",
     ),
-    _own("telemetry.queue.size", "gauge", "{event}", "Entries that wait for the exporters."),
+    _own(
+        "telemetry.queue.size", "gauge", "{event}", "Entries that wait for an exporter.", "observer"
+    ),
     _own(
         "telemetry.export.duration",
         "histogram",
@@ -190,6 +192,12 @@ _OWN_METRICS = _table(
     _host("process.cpu", "process.cpu.utilization", "1", "Share of all processors in use."),
     _host("process.memory", "process.memory.usage", "By", "Memory of the process in use."),
     _host("process.threads", "process.thread.count", "{thread}", "Threads of the process."),
+    _host(
+        "process.files",
+        "process.open_file_descriptor.count",
+        "{file_descriptor}",
+        "Open files of the process.",
+    ),
     _host("gpu.utilization", "hw.gpu.utilization", "1", "Share of time a GPU is busy.", "device"),
     _host("gpu.memory", "hw.gpu.memory.usage", "By", "Memory of a GPU in use.", "device"),
 )
