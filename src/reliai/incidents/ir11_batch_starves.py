@@ -28,7 +28,7 @@ QUOTA, PEOPLE = 10.0, 4.0
 BATCH_WORKERS = 50
 BEGIN, END = 300.0, 330.0
 AGAIN = 0.1
-"""Seconds after which a batch worker that was turned away asks again."""
+"""Seconds after which a batch worker that was turned away asks again, at most."""
 
 
 class _Shared:
@@ -62,7 +62,7 @@ class _Shared:
             try:
                 await self.ask(number, kind="batch")
             except (reliai.RateLimited, HttpError):
-                await asyncio.sleep(AGAIN)
+                await asyncio.sleep(self._trial.random.uniform(0, AGAIN))
             else:
                 self.done += 1
 
