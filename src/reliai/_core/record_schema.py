@@ -60,7 +60,11 @@ _MAYBE_COUNT = {"type": ["integer", "null"], "minimum": 0}
 
 _ERROR: dict[str, Any] = {
     "type": ["object", "null"],
-    "properties": {"kind": _TEXT, "type": _TEXT, "message": _TEXT},
+    "properties": {
+        "kind": _TEXT,
+        "type": _TEXT,
+        "message": {**_MAYBE_TEXT, "description": "null where it may be content"},
+    },
     "required": ["kind", "type", "message"],
 }
 
@@ -124,6 +128,11 @@ _FIELDS: dict[str, Any] = {
     "fingerprint": _TEXT,
 }
 
+_CUT = {
+    "type": "integer",
+    "description": "bytes of all texts that there were; present when not all are recorded",
+}
+
 RECORD_SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "CallRecord",
@@ -132,6 +141,7 @@ RECORD_SCHEMA: dict[str, Any] = {
     "properties": {
         "schema_version": _FIELDS["schema_version"],
         **{name: _FIELDS.get(name, _MAYBE_TEXT) for name in RECORD_FIELDS},
+        **dict.fromkeys(("inputs_bytes", "output_bytes"), _CUT),
     },
     "required": ["schema_version", *RECORD_FIELDS],
     "additionalProperties": False,

@@ -109,7 +109,7 @@ class Recording:
     def _of_container(self, value: Any) -> Any:
         if isinstance(value, dict):
             return self._of_pairs(list(dict.items(value)))
-        if isinstance(value, Mapping) and type(value).__module__ in {"types", "collections"}:
+        if isinstance(value, Mapping) and type(value).__module__ in {"builtins", "collections"}:
             return self._of_pairs(list(value.items()))
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return self._of_pairs(zip(_names_of(value), value, strict=False))

@@ -88,6 +88,10 @@ class Redaction:
         redact: with "redacted", a function of a text that gives the text to record, in place of
             the rules of `Pii` and `Secrets`. What it raises drops the value.
 
+    Attributes:
+        replaced: pieces of personal data and secrets that it has replaced.
+        failed: values that it has dropped, because their redaction failed.
+
     Raises:
         ConfigurationError: for another mode or limit, or a function that cannot be it.
     """
@@ -108,6 +112,7 @@ class Redaction:
         self.mode = mode
         self.limit = limit
         self._redact = _checked(redact, mode, "Redaction")
+        self.replaced = self.failed = 0
 
     def apply(self, value: Any) -> Redacted:
         """What may be recorded of a value; nothing of one whose redaction fails."""
@@ -115,11 +120,19 @@ class Redaction:
         try:
             made = recording.of(value)
         except (Exception, SystemExit):  # noqa: BLE001  whatever it raises, the content must not pass
-            _count(0, 1)
+            self._count(0, 1)
             return Redacted(None, dropped=True)
         if recording.replaced:
-            _count(recording.replaced, 0)
+            self._count(recording.replaced, 0)
         return Redacted(made, recording.replaced, recording.original if recording.cut else None)
+
+    def _count(self, replaced: int, failed: int) -> None:
+        global _replaced, _failed  # noqa: PLW0603  one count a process
+        with _counting:
+            self.replaced += replaced
+            self.failed += failed
+            _replaced += replaced
+            _failed += failed
 
     def _change(self) -> Callable[[str, int], tuple[str, int]]:
         if self.mode == "full":
@@ -151,18 +164,22 @@ def redaction_of(
 def message_of(error: ErrorInfo | None, redaction: Redaction | None) -> str | None:
     """What may be recorded of an error's message, which may quote what the call was about.
 
-    Messages of reliai's own are made of names and numbers. Those of others are content: they are
-    withheld where no content is recorded, and redacted where it is.
+    Messages of reliai's own are made of names and numbers. Those of others are content, and so are
+    those of ours that quote them or an argument: they are withheld where no content is recorded,
+    and redacted where it is.
     """
     if error is None:
         return None
     if redaction is None:
-        return error.message if error.type.startswith(_OWN) else None
+        own = error.type.startswith(_OWN) and error.type not in _QUOTING
+        return error.message if own else None
     made: str | None = redaction.apply(error.message).value
     return made
 
 
 _OWN: Final = "reliai.errors."
+_QUOTING: Final = frozenset({f"{_OWN}AmbiguousOutcome", f"{_OWN}StreamInterrupted"})
+"""Ours that quote an idempotency key, which may be an argument, or the error behind them."""
 
 
 def _checked(redact: Any, mode: str, where: str) -> Callable[[str], str] | None:
@@ -284,15 +301,8 @@ def totals() -> Totals:
         return Totals(_replaced, _failed)
 
 
-def _count(replaced: int, failed: int) -> None:
-    global _replaced, _failed  # noqa: PLW0603  one count a process
-    with _counting:
-        _replaced += replaced
-        _failed += failed
-
-
 def _renew() -> None:
-    """In a forked child: it counts for itself, and nobody else is there to release the lock."""
+    """In a forked child: nobody is there who would release the lock."""
     global _counting, _replaced, _failed  # noqa: PLW0603  as above
     _counting = threading.Lock()
     _replaced = _failed = 0
