@@ -11,7 +11,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from reliai._core.content import forget, keep_inputs, keep_output, reads_content
+from reliai._core.content import crowded, forget, keep_inputs, keep_output, reads_content
 from reliai._core.delivery import deliver
 from reliai.errors import ConfigurationError
 
@@ -71,7 +71,7 @@ class Hooks:
     __slots__ = (
         "_event_inline",
         "_event_queued",
-        "_readers_queued",
+        "_reading",
         "activating",
         "eventing",
         "inline",
@@ -94,7 +94,7 @@ class Hooks:
         self.activating = having("activate")
         self.inline = _seated(having("on_end", inline=True))
         self.queued = _seated(having("on_end", inline=False))
-        self._readers_queued = sum(reads_content(one) for one, _ in self.queued)
+        self._reading = tuple(lane for one, lane in self.queued if reads_content(one))
         self.reads_content = any(reads_content(one) for one, _ in (*self.queued, *self.inline))
         if self.reads_content:
             self.starting = (_KEEPER, *self.starting)
@@ -144,12 +144,12 @@ class Hooks:
     def end(self, record: CallRecord, outcome: Outcome) -> None:
         """Show the observers an ended call; those who read content, what it delivered."""
         if self.reads_content:
-            keep_output(record, outcome, self._readers_queued)
+            keep_output(record, outcome, len(self._reading))
         for observer, lane in self.inline:
             lane.counts.show()
             if not deliver(observer, observer.on_end, record):
                 lane.counts.shown_in_vain()
-        if self.reads_content and not self._readers_queued:
+        if self.reads_content and (not self._reading or crowded(self._reading)):
             forget(record)
         for observer, lane in self.queued:
             lane.put(observer, "on_end", (record,))
@@ -202,7 +202,19 @@ def checked_observers(where: str, given: Iterable[Observer]) -> tuple[Observer, 
         if not _observes(observer):
             message = f"observer {observer!r} has none of {', '.join(_METHODS)}"
             raise ConfigurationError(message)
+    _check_together(where, observers)
     return observers
+
+
+def _check_together(where: str, observers: tuple[Any, ...]) -> None:
+    """Ask each observer that knows whether it can be there beside those that come after it."""
+    for place, observer in enumerate(observers):
+        conflict = getattr(observer, "conflict", None)
+        problems = map(conflict, observers[place + 1 :]) if callable(conflict) else ()
+        for problem in problems:
+            if isinstance(problem, str):
+                message = f"{where}(observers=…): {problem}"
+                raise ConfigurationError(message)
 
 
 def _observes(thing: object) -> bool:

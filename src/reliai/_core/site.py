@@ -83,6 +83,7 @@ class Site:
         self.index = 0
         self.threaded = False
         self.is_tool = False
+        self._spreads: bool | None = None
         self.spared = False
         self.target = Target(function, kind, target_name(function), primary=True)
         self.chain: Proceed
@@ -93,6 +94,13 @@ class Site:
     def streaming(self) -> bool:
         """Whether the function is a generator of either kind."""
         return self.kind.endswith("generator")
+
+    @property
+    def spreads(self) -> bool:
+        """Whether its calls may go to functions of others, such as those of a Fallback."""
+        if self._spreads is None:
+            self._spreads = any(getattr(policy, "elsewhere", False) for policy in self.policies)
+        return self._spreads
 
     @property
     def asynchronous(self) -> bool:

@@ -97,6 +97,12 @@ class Fallback(Policy):
         bound._keeps = any(not isinstance(target, PlainValue) for target in asked)  # noqa: SLF001
         return bound
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether calls may go to another function, and not only to a value at hand."""
+        every = (*self._ready, *(each for some in self._ready_on.values() for each in some))
+        return any(not isinstance(target, PlainValue) for target in every)
+
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         kept = _kept(call) if self._keeps else None
         if call.deadline is None or not self.reserve:

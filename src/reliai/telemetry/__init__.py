@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reliai._core.content import Content, content_of
+    from reliai._core.scores import Score, score
     from reliai.telemetry._health import Health, health
     from reliai.telemetry.jsonlines import JsonLines
     from reliai.telemetry.memory import Memory
+    from reliai.telemetry.opentelemetry import OpenTelemetry
     from reliai.telemetry.prometheus import Prometheus
     from reliai.telemetry.structlog import Structlog
 
@@ -17,10 +19,13 @@ __all__ = [
     "Health",
     "JsonLines",
     "Memory",
+    "OpenTelemetry",
     "Prometheus",
+    "Score",
     "Structlog",
     "content_of",
     "health",
+    "score",
 ]
 
 _MODULES = {
@@ -28,10 +33,13 @@ _MODULES = {
     "Health": "reliai.telemetry._health",
     "JsonLines": "reliai.telemetry.jsonlines",
     "Memory": "reliai.telemetry.memory",
+    "OpenTelemetry": "reliai.telemetry.opentelemetry",
     "Prometheus": "reliai.telemetry.prometheus",
+    "Score": "reliai._core.scores",
     "Structlog": "reliai.telemetry.structlog",
     "content_of": "reliai._core.content",
     "health": "reliai.telemetry._health",
+    "score": "reliai._core.scores",
 }
 
 if not TYPE_CHECKING:

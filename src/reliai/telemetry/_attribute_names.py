@@ -13,6 +13,7 @@ __all__ = ["ATTRIBUTES", "EVENTS", "PROVIDERS", "SPANS"]
 SPANS = {
     "call": "reliai.call {name}",
     "inference": "{operation} {model}",
+    "target": "reliai.target {target}",
     "attempt": "reliai.attempt",
 }
 
@@ -20,6 +21,7 @@ EVENTS = {
     "retry": "reliai.retry",
     "policy": "reliai.{kind}",
     "exception": "gen_ai.client.operation.exception",
+    "call_exception": "reliai.call.exception",
     "evaluation": "gen_ai.evaluation.result",
     "variant": "feature_flag.evaluation",
 }

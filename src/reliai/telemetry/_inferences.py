@@ -49,7 +49,7 @@ class Inference:
     Attributes:
         target: how records name it.
         attempts: in the order they started.
-        alone: whether the call went to no other target.
+        alone: whether the call could go to no other target: then it is this inference.
         request_model: the model asked for; None where nobody knows.
         started_at, duration: from the start of its first attempt to the end of its last one.
         error: one word for how it failed; None when an attempt succeeded.
@@ -125,15 +125,20 @@ def inferences(record: CallRecord) -> list[Inference]:
     by_target: dict[str, list[Attempt]] = {}
     for attempt in record.attempts:
         by_target.setdefault(attempt.target, []).append(attempt)
-    alone = len(by_target) == 1
+    alone = len(by_target) == 1 and not _spreads(record)
     found = []
     for target, attempts in by_target.items():
         model = _last(attempt.model_requested for attempt in attempts)
-        if model is None and (alone or attempts[0].number == 1):
+        if model is None and attempts[0].number == 1:
             model = record.model_requested
         if _is_model(record, attempts, model):
             found.append(_inference(record, target, attempts, model, alone=alone))
     return found
+
+
+def _spreads(record: CallRecord) -> bool:
+    site = getattr(record, "_site", None)
+    return bool(site is not None and site.spreads)
 
 
 def _is_model(record: CallRecord, attempts: list[Attempt], model: str | None) -> bool:

@@ -7,6 +7,7 @@ those the name table allows, and of each only so many values: ids, subjects and 
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -278,6 +279,12 @@ class Labels:
             }
         )
         """The labels of each metric, in the order of `values`."""
+
+    def again(self) -> Labels:
+        """The same rules, with no value seen yet: for another thread."""
+        made: Labels = copy(self)
+        made._seen = {}
+        return made
 
     def values(self, measurement: Measurement) -> tuple[str, ...]:
         """The values of a metric's labels, in their order: "" for one that is not known."""

@@ -1,0 +1,220 @@
+"""The spans of a call while it runs: started in the call path, so that what is inside finds them.
+
+A span is current only around a step of the function itself, in whatever thread, task or context it
+runs; never across a `yield`. All that takes time, attributes and ends, waits for the worker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.context import Context, attach, detach, get_current, set_value
+from opentelemetry.trace import SpanKind, set_span_in_context
+
+from reliai.telemetry._inferences import OPERATION
+from reliai.telemetry._otel_suppression import CONTEXT_KEY, note_data, shared_data
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span, Tracer
+
+    from reliai._core.call import Call
+    from reliai._core.record import Attempt
+    from reliai._core.site import Site
+    from reliai.telemetry.names import Profile
+
+__all__ = ["Learned", "Spans", "Step", "Trace", "nanoseconds"]
+
+MOST_GAPS: Final = 4096
+"""Chunks of one stream whose times are kept."""
+
+MOST_LEARNED: Final = 1024
+"""Functions of which it is remembered what they ask."""
+
+
+def nanoseconds(seconds: float) -> int:
+    """A time in Unix seconds as OpenTelemetry has it."""
+    return int(seconds * 1e9)
+
+
+@dataclass(slots=True)
+class Started:
+    """A span that was started, and the context in which it is current."""
+
+    span: Span
+    context: Context
+
+
+@dataclass(slots=True)
+class AttemptSpan(Started):
+    """The span of one attempt.
+
+    Attributes:
+        attempt: whose it is.
+        data: what inner instrumentations write into; None when there are none.
+        arrivals: when its steps gave something, by the monotonic clock.
+        generator: whether each step gives a chunk.
+    """
+
+    attempt: Attempt
+    data: Any
+    generator: bool
+    arrivals: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Trace:
+    """The spans of one call.
+
+    Attributes:
+        top: the call's own span; what its attempts are children of when it has one target.
+        parent: the context it was made in.
+        spread: whether each target has a span of its own below it.
+        recording: whether anybody wants to know; else no more than the context is handed on.
+    """
+
+    top: Started
+    parent: Context
+    spread: bool
+    recording: bool
+    targets: dict[str, Started] = field(default_factory=dict)
+    attempts: dict[int, AttemptSpan] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Learned:
+    """What is known of the requests of one function to one target from those before."""
+
+    model: bool
+    provider: str | None = None
+
+
+class Step:
+    """What is entered around one step of a function: makes a context current, and no more."""
+
+    __slots__ = ("_call", "_context", "_entry", "_token")
+
+    def __init__(self, context: Context, entry: AttemptSpan, call: Call) -> None:
+        self._context = context
+        self._entry = entry
+        self._call = call
+
+    def __enter__(self) -> None:
+        self._token = attach(self._context)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        detach(self._token)
+        entry = self._entry
+        if kind is None and len(entry.arrivals) <= MOST_GAPS:
+            entry.arrivals.append(self._call.clock.monotonic())
+        if entry.data is not None:
+            note_data(self._call, entry.attempt, entry.data)
+
+
+class Spans:
+    """Starts the spans of calls.
+
+    Args:
+        profile: what things are called.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self._names = profile.attributes
+        self._patterns = profile.spans
+        self._learned: dict[tuple[str, str], Learned] = {}
+
+    def start(self, tracer: Tracer, call: Call) -> Trace:
+        """The span of a call that starts."""
+        parent, site, record = get_current(), call._site, call._record  # noqa: SLF001  the engine's own
+        spread = site.spreads
+        attributes: dict[str, Any] = {self._names["name"]: site.name}
+        kind = SpanKind.INTERNAL
+        if not spread and self._adds(attributes, call):
+            kind = SpanKind.CLIENT
+        span = tracer.start_span(
+            self._patterns["call"].format(name=site.name),
+            parent,
+            kind,
+            attributes,
+            start_time=nanoseconds(record.started_at),
+        )
+        top = Started(span, set_span_in_context(span, parent))
+        return Trace(top, parent, spread, span.is_recording())
+
+    def step(self, tracer: Tracer, trace: Trace, call: Call, attempt: Attempt) -> Step:
+        """What is entered around a step of an attempt."""
+        entry = trace.attempts.get(attempt.number)
+        if entry is None:
+            entry = self._attempt(tracer, trace, call, attempt)
+            trace.attempts[attempt.number] = entry
+        return Step(entry.context, entry, call)
+
+    def _attempt(self, tracer: Tracer, trace: Trace, call: Call, attempt: Attempt) -> AttemptSpan:
+        data = shared_data()
+        _note_model(call, attempt)
+        generator = call._target.kind.endswith("generator")  # noqa: SLF001  the engine's own
+        above = trace.top
+        if trace.recording:
+            if trace.spread:
+                above = self._target(tracer, trace, call, attempt)
+            span = tracer.start_span(
+                self._patterns["attempt"],
+                above.context,
+                SpanKind.INTERNAL,
+                {self._names["attempt_number"]: attempt.number},
+                start_time=nanoseconds(attempt.started_at),
+            )
+            context = set_span_in_context(span, above.context)
+        else:
+            span, context = above.span, above.context
+        if data is not None:
+            context = set_value(CONTEXT_KEY, data, context)
+        return AttemptSpan(span, context, attempt, data, generator)
+
+    def _target(self, tracer: Tracer, trace: Trace, call: Call, attempt: Attempt) -> Started:
+        known = trace.targets.get(attempt.target)
+        if known is not None:
+            return known
+        attributes: dict[str, Any] = {self._names["target"]: attempt.target}
+        model = self._adds(attributes, call)
+        span = tracer.start_span(
+            self._patterns["target"].format(target=attempt.target),
+            trace.top.context,
+            SpanKind.CLIENT if model else SpanKind.INTERNAL,
+            attributes,
+            start_time=nanoseconds(attempt.started_at),
+        )
+        started = Started(span, set_span_in_context(span, trace.top.context))
+        # Rivals of a hedge may come here at the same time, but only after the first one has.
+        return trace.targets.setdefault(attempt.target, started)
+
+    def _adds(self, attributes: dict[str, Any], call: Call) -> bool:
+        """Add what samplers look at, where it is known that a model will be asked; say whether."""
+        site, names = call._site, self._names  # noqa: SLF001  the engine's own
+        learned = self._learned.get((site.name, call.target))
+        if not (site.spared if learned is None else learned.model):
+            return False
+        if "operation" in names:
+            attributes[names["operation"]] = OPERATION
+        if learned is not None and learned.provider is not None:
+            attributes[names["provider"]] = learned.provider
+        if site.names_model:
+            model = site.model_of(call.args, call.kwargs)
+            key = names.get("request_model")
+            if isinstance(model, str) and key is not None:
+                attributes[key] = model[:200]
+        return True
+
+    def learn(self, site: Site, target: str, learned: Learned) -> None:
+        """Remember what a call asked, for the start of the next one."""
+        if len(self._learned) < MOST_LEARNED or (site.name, target) in self._learned:
+            self._learned[site.name, target] = learned
+
+
+def _note_model(call: Call, attempt: Attempt) -> None:
+    """Keep which model this attempt is to ask: another target gets other arguments."""
+    site = call._site  # noqa: SLF001  the engine's own
+    if site.names_model and attempt.model_requested is None:
+        model = site.model_of(call.args, call.kwargs)
+        if isinstance(model, str):
+            attempt.model_requested = model[:200]

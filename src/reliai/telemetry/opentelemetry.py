@@ -1,0 +1,232 @@
+"""Calls as traces, metrics and events in OpenTelemetry, through the providers of the application.
+
+Spans start in the call path, where what is inside them must find them; they get their attributes
+and end on the worker, and metrics and events are made there. See docs/telemetry.md.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
+from reliai.checks.redaction import redaction_of
+from reliai.telemetry._inferences import inferences
+from reliai.telemetry._measurements import Labels, of_gaps, of_record, of_score
+from reliai.telemetry._otel_content import content_attributes
+from reliai.telemetry._otel_ending import end_spans, gaps
+from reliai.telemetry._otel_logs import Logs
+from reliai.telemetry._otel_metrics import Metrics
+from reliai.telemetry._otel_spans import Spans
+from reliai.telemetry.names import DEFAULT_PROFILE, profile_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import Tracer, TracerProvider
+
+    from reliai._core.call import Call
+    from reliai._core.record import Attempt, CallRecord
+    from reliai._core.scores import Score
+    from reliai.telemetry._otel_spans import Step, Trace
+
+__all__ = ["OpenTelemetry"]
+
+_SCOPE = "reliai"
+
+
+class OpenTelemetry:
+    """An observer that tells OpenTelemetry of each call: spans, metrics and events.
+
+    It uses the providers that the application has set up; with none of them it does nothing.
+
+    Args:
+        semconv: what things are called: "v1_41" (the conventions that most backends read), "latest"
+            (GenAI conventions 0.1.0), "langfuse", "sentry" or "openinference". One at a time.
+        content: whether spans carry what went in and came out: "none", "redacted" (personal data
+            and secrets replaced) or "full".
+        redact: with "redacted", a function of a text in place of the rules of `Pii` and `Secrets`.
+        content_limit: bytes of each attribute of content at most, from 64.
+        tracer_provider: by default the global one, also when it is set later; so the other two.
+        meter_provider: as above.
+        logger_provider: as above.
+        metric_labels: labels that metrics keep, of `reliai.telemetry.names.LABELS`; all by default.
+        label_limit: values of one label at most; later ones are counted as "_other".
+
+    Raises:
+        ConfigurationError: for an unknown profile, several at once, a label that may be none, or
+            a value out of range.
+    """
+
+    inline = False
+
+    def __init__(
+        self,
+        semconv: str = DEFAULT_PROFILE,
+        content: str = "none",
+        *,
+        redact: Callable[[str], str] | None = None,
+        content_limit: int = 8192,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+        metric_labels: Iterable[str] | None = None,
+        label_limit: int = 100,
+    ) -> None:
+        self._profile = profile_of(semconv)
+        self._redaction = redaction_of("OpenTelemetry", content, redact, limit=content_limit)
+        self.reads_content = self._redaction is not None
+        self._labels = Labels(self._profile, metric_labels, label_limit, "OpenTelemetry")
+        self._providers: tuple[Any, Any, Any] = (tracer_provider, meter_provider, logger_provider)
+        self._spans = Spans(self._profile)
+        self._tracer: Tracer | None = None
+        self._metrics: Metrics | None = None
+        self._logs: Logs | None = None
+        self.redactions = 0
+        self.redaction_failures = 0
+
+    @property
+    def semconv(self) -> str:
+        """The profile's name."""
+        return self._profile.name
+
+    def conflict(self, other: object) -> str | None:
+        """Why another observer cannot be there beside this one; None when it can."""
+        if not isinstance(other, OpenTelemetry) or other._providers != self._providers:  # noqa: SLF001  its own
+            return None
+        if other.semconv == self.semconv:
+            return "OpenTelemetry is there twice for the same providers: all would be told twice"
+        return (
+            f"OpenTelemetry(semconv={self.semconv!r}) and (semconv={other.semconv!r}) tell the "
+            "same providers: all would be counted twice, in two dialects. Use one, or give each "
+            "providers of its own"
+        )
+
+    def on_start(self, call: Call) -> None:
+        """Start the span of a call, when somebody collects spans."""
+        tracer = self._tracer or self._new_tracer()
+        if tracer is None:
+            return
+        started = self._spans.start(tracer, call)
+        record = call._record  # noqa: SLF001  the record is being filled
+        notes = record._notes  # noqa: SLF001
+        if notes is None:
+            record._notes = {self: started}  # noqa: SLF001
+        else:
+            notes[self] = started
+        context = started.top.span.get_span_context()
+        if context.is_valid:
+            record.trace_id = f"{context.trace_id:032x}"
+            record.span_id = f"{context.span_id:016x}"
+            record._sampled = context.trace_flags.sampled  # noqa: SLF001
+
+    def activate(self, call: Call, attempt: Attempt) -> Step | None:
+        """What makes the span of an attempt current around one step of the function."""
+        notes = call._record._notes  # noqa: SLF001  as above
+        started: Trace | None = None if notes is None else notes.get(self)
+        if started is None or self._tracer is None:
+            return None
+        return self._spans.step(self._tracer, started, call, attempt)
+
+    def on_end(self, record: CallRecord) -> None:
+        """End the spans of a call, and tell metrics and events of it."""
+        notes = record._notes  # noqa: SLF001  as above
+        started: Trace | None = None if notes is None else notes.pop(self, None)
+        context = None if started is None else started.top.context
+        if started is not None:
+            content = self._content(record) if started.recording else {}
+            end_spans(self._spans, self._profile, record, started, content)
+        counted = self._metrics or self._new_metrics()
+        if counted is not None:
+            counted.record(of_record(record), context)
+            if started is not None:
+                counted.record(of_gaps(record, gaps(record, started)), context)
+        logs = self._logs or self._new_logs()
+        if logs is not None:
+            logs.failure(record, context, self._redaction, model=bool(inferences(record)))
+            logs.variant(record, context)
+
+    def on_score(self, call_id: str | None, record: CallRecord | None, score: Score) -> None:
+        """Tell of a score that an evaluator gave a call."""
+        context = _context_of(record)
+        logs = self._logs or self._new_logs()
+        if logs is not None:
+            logs.score(call_id, record, score, context, self._redaction)
+        counted = self._metrics or self._new_metrics()
+        if counted is not None and score.value is not None:
+            name = None if record is None else record.name
+            counted.record([of_score(name, score.name, score.value)], context)
+
+    def flush(self, timeout: float) -> None:
+        """Have the providers export what they hold back."""
+        milliseconds = max(1, int(timeout * 1000))
+        for provider in self._now():
+            force = getattr(provider, "force_flush", None)
+            if callable(force):
+                force(milliseconds)
+
+    def _content(self, record: CallRecord) -> dict[str, Any]:
+        found, failures = content_attributes(record, self._redaction)
+        self.redactions += found.get("content_redactions", 0)
+        self.redaction_failures += failures
+        return found
+
+    def _now(self) -> tuple[Any, Any, Any]:
+        """The providers, those of the application where none was given."""
+        tracers, meters, loggers = self._providers
+        return (
+            tracers or trace.get_tracer_provider(),
+            meters or metrics.get_meter_provider(),
+            loggers or _logs.get_logger_provider(),
+        )
+
+    def _new_tracer(self) -> Tracer | None:
+        provider = self._providers[0] or trace.get_tracer_provider()
+        if _idle(provider):
+            return None
+        self._tracer = provider.get_tracer(_SCOPE, _version(), self._profile.schema_url)
+        return self._tracer
+
+    def _new_metrics(self) -> Metrics | None:
+        provider = self._now()[1]
+        if not _idle(provider):
+            meter = provider.get_meter(_SCOPE, _version(), self._profile.schema_url)
+            self._metrics = Metrics(meter, self._profile, self._labels)
+        return self._metrics
+
+    def _new_logs(self) -> Logs | None:
+        provider = self._now()[2]
+        if not _idle(provider):
+            logger = provider.get_logger(_SCOPE, _version(), self._profile.schema_url)
+            self._logs = Logs(logger, self._profile)
+        return self._logs
+
+    def __repr__(self) -> str:
+        return f"<reliai.telemetry.OpenTelemetry {self.semconv}>"
+
+
+def _idle(provider: object) -> bool:
+    """Whether a provider is one of the API's own, which do nothing."""
+    module = type(provider).__module__
+    return module.startswith("opentelemetry.") and not module.startswith("opentelemetry.sdk")
+
+
+def _version() -> str:
+    with suppress(PackageNotFoundError):
+        return version("reliai")
+    return ""
+
+
+def _context_of(record: CallRecord | None) -> Context | None:
+    """A context in which the span of an ended call is current."""
+    if record is None or record.trace_id is None or record.span_id is None:
+        return None
+    flags = TraceFlags(TraceFlags.SAMPLED)
+    span = SpanContext(int(record.trace_id, 16), int(record.span_id, 16), False, flags)  # noqa: FBT003
+    return set_span_in_context(NonRecordingSpan(span), Context())
