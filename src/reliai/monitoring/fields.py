@@ -1,0 +1,260 @@
+"""One signal in one slice of one version of a function: its charts, its windows, how it stands."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from reliai.monitoring.charts import NumberChart, ShareChart
+from reliai.monitoring.drift import Drift
+from reliai.monitoring.findings import Finding
+from reliai.monitoring.windows import new_window
+
+if TYPE_CHECKING:
+    from reliai.monitoring.references import Reference
+    from reliai.monitoring.signals import Signal
+
+__all__ = ["Field", "Tuning"]
+
+MINUTES: Final = 60
+"""Minutes of which the level is kept, to be drawn and for spikes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What holds for all fields of a monitor.
+
+    Attributes:
+        arl: records between two false alarms of a quick chart.
+        warm_up: records from which a quick chart learns what is normal.
+        learn: seconds from which the windows learn what is normal.
+        hours_of_week: whether each hour of the week has a reference of its own.
+        alpha: of the tests of windows, before it is divided among the fields.
+    """
+
+    arl: float = 1e6
+    warm_up: int = 200
+    learn: float = 86_400.0
+    hours_of_week: bool = False
+    alpha: float = 1e-3
+
+
+class Field:
+    """What is known of one signal in one slice.
+
+    Attributes:
+        signal: which one.
+        total: the window since the start.
+        firing: what each detector that fires found, by its name.
+        minutes: the last minutes: [minute, records, sum of what is drawn].
+        seen_at: when the last record came; Unix seconds.
+    """
+
+    __slots__ = (
+        "_chart",
+        "_edge",
+        "_tail",
+        "_tuning",
+        "drift",
+        "firing",
+        "minutes",
+        "seen_at",
+        "signal",
+        "total",
+    )
+
+    def __init__(self, signal: Signal, tuning: Tuning, reference: Reference | None) -> None:
+        self.signal = signal
+        self._tuning = tuning
+        self.total: Any = new_window(signal.kind)
+        self.firing: dict[str, Finding] = {}
+        self.minutes: deque[list[float]] = deque(maxlen=MINUTES)
+        self.seen_at = float("-inf")
+        self._chart = _chart(signal, tuning, reference)
+        self._edge = 0.0
+        self._tail: ShareChart | None = None
+        if reference is not None and signal.quantile is not None:
+            self._watch_tail(reference.quantile(signal.quantile), reference.n)
+        self.drift = Drift(signal, tuning, reference)
+
+    @property
+    def ready(self) -> bool:
+        """Whether enough is known to judge."""
+        return self._chart.ready if self._chart is not None else self.drift.ready
+
+    @property
+    def normal(self) -> float | None:
+        """What is normal, in the unit of the signal; None while it is not known."""
+        chart = self._chart
+        if chart is None or not chart.ready:
+            return None
+        return chart.share if isinstance(chart, ShareChart) else chart.value_at(chart.level)
+
+    def described(self) -> dict[str, Any]:
+        """How it stands, as plain data."""
+        total = self.total
+        return {
+            "kind": self.signal.kind,
+            "n": total.n,
+            "null": total.null,
+            "value": total.value,
+            "reference": self.normal,
+            "minutes": [
+                [minute * 60.0, n, amount / n if n else None] for minute, n, amount in self.minutes
+            ],
+            "windows": self.drift.described(),
+        }
+
+    def absorb(self, window: Any, now: float) -> list[Finding] | None:
+        """Add a window that another process counted; what was found, if anything."""
+        self.total.merge(window)
+        self.seen_at = max(self.seen_at, now)
+        found: list[Finding] | None = None
+        for each in self.drift.absorb(window, now) or ():
+            found = self._note(found, each)
+        return found
+
+    def take(self, value: Any, now: float) -> list[Finding] | None:
+        """Take a value in; what was found, if anything."""
+        total = self.total
+        if value is None:
+            total.null += 1
+            return None
+        found: list[Finding] | None = None
+        self.seen_at = max(self.seen_at, now)
+        total.add(value)
+        minute = now // 60.0
+        minutes = self.minutes
+        if not minutes or minutes[-1][0] < minute:
+            found = self._end_minute(minute, found)
+        last = minutes[-1]
+        last[1] += 1
+        kind = self.signal.kind
+        if kind == "number":
+            last[2] += value
+            found = self._number(value, now, found)
+        elif kind == "share":
+            last[2] += bool(value)
+            chart: Any = self._chart
+            was = chart.firing
+            if chart.add(value, now) or chart.firing != was:
+                found = self._sudden_share(chart, found)
+        return self._windows(value, now, found)
+
+    def _number(
+        self, value: float, now: float, found: list[Finding] | None
+    ) -> list[Finding] | None:
+        chart: Any = self._chart
+        was = chart.firing
+        if chart.add(value, now) or chart.firing != was:
+            found = self._sudden_number(chart, found)
+        quantile = self.signal.quantile
+        if quantile is None:
+            return found
+        tail = self._tail
+        if tail is None:
+            if chart.ready:
+                self._watch_tail(self.total.quantile(quantile), self.total.n)
+            return found
+        was = tail.firing
+        if tail.add(value > self._edge, now) or tail.firing != was:
+            found = self._far_out(tail, found)
+        return found
+
+    def _watch_tail(self, edge: float, records: int) -> None:
+        quantile = self.signal.quantile
+        if quantile is not None:
+            self._edge = edge
+            share = 1.0 - quantile
+            self._tail = ShareChart(arl=self._tuning.arl, reference=share, records=records)
+
+    def _windows(self, value: Any, now: float, found: list[Finding] | None) -> list[Finding] | None:
+        more = self.drift.take(value, now)
+        for each in more or ():
+            found = self._note(found, each)
+        return found
+
+    def _end_minute(self, minute: float, found: list[Finding] | None) -> list[Finding] | None:
+        if self.minutes:
+            for each in self.drift.minute_ended(self.minutes) or ():
+                found = self._note(found, each)
+        self.minutes.append([minute, 0, 0.0])
+        return found
+
+    def _note(self, found: list[Finding] | None, new: Finding) -> list[Finding]:
+        if new.firing:
+            self.firing[new.detector] = new
+        else:
+            self.firing.pop(new.detector, None)
+        return [*(found or ()), new]
+
+    def _sudden_share(self, chart: ShareChart, found: list[Finding] | None) -> list[Finding] | None:
+        if not chart.firing:
+            return self._note(found, Finding("sudden", firing=False))
+        now = chart.recent
+        text = f"{now:.3g} of the last {chart.recent_records} records, {chart.share:.3g} before"
+        evidence = {
+            "share": now,
+            "records": chart.recent_records,
+            "share_before": chart.share,
+            "likely_share": chart.alarmed or 0.0,
+            "likelihood_ratio": self._tuning.arl,
+        }
+        return self._note(found, Finding("sudden", firing=True, text=text, evidence=evidence))
+
+    def _sudden_number(
+        self, chart: NumberChart, found: list[Finding] | None
+    ) -> list[Finding] | None:
+        if not chart.firing:
+            return self._note(found, Finding("sudden", firing=False))
+        before, now = chart.value_at(chart.level), chart.value_at(chart.recent)
+        shift = (chart.recent - chart.level) / chart.deviation
+        text = f"about {now:.3g} in the last {chart.recent_records} records, {before:.3g} before"
+        evidence = {
+            "level": now,
+            "records": chart.recent_records,
+            "level_before": before,
+            "shift_in_standard_deviations": shift,
+            "likelihood_ratio": 2 * self._tuning.arl,
+        }
+        return self._note(found, Finding("sudden", firing=True, text=text, evidence=evidence))
+
+    def _far_out(self, tail: ShareChart, found: list[Finding] | None) -> list[Finding] | None:
+        if not tail.firing:
+            return self._note(found, Finding("tail", firing=False))
+        text = (
+            f"{tail.recent:.3g} of the last {tail.recent_records} records are above "
+            f"{self._edge:.3g}, {tail.share:.3g} before"
+        )
+        evidence = {
+            "above": self._edge,
+            "share": tail.recent,
+            "records": tail.recent_records,
+            "share_before": tail.share,
+            "likelihood_ratio": self._tuning.arl,
+        }
+        return self._note(found, Finding("tail", firing=True, text=text, evidence=evidence))
+
+
+def _chart(
+    signal: Signal, tuning: Tuning, reference: Reference | None
+) -> ShareChart | NumberChart | None:
+    if signal.kind == "share":
+        return ShareChart(
+            arl=tuning.arl,
+            warm_up=tuning.warm_up,
+            reference=None if reference is None else reference.share,
+            records=None if reference is None else reference.records,
+            shift=signal.shift,
+            both=signal.both,
+        )
+    if signal.kind == "number":
+        return NumberChart(
+            scale=signal.scale,
+            arl=tuning.arl,
+            warm_up=tuning.warm_up,
+            reference=None if reference is None else reference.values,
+            shift=signal.shift,
+        )
+    return None
