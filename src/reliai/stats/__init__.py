@@ -9,15 +9,139 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reliai.stats.agreement import Agreement, cohen_kappa, fleiss_kappa
+    from reliai.stats.arms import sample_ratio_e_value
+    from reliai.stats.bootstrap import bootstrap_interval
+    from reliai.stats.calibration import (
+        Calibration,
+        CalibrationBin,
+        Discrimination,
+        calibration_error,
+        discrimination,
+    )
     from reliai.stats.cusum import Cusum
+    from reliai.stats.differences import Comparison, paired_difference
+    from reliai.stats.events import event_e_value
+    from reliai.stats.interval import Interval
+    from reliai.stats.judges import (
+        SwapVerdicts,
+        corrected_share,
+        prediction_powered_mean,
+        swap_verdicts,
+    )
+    from reliai.stats.mcnemar import mcnemar_exact
+    from reliai.stats.means import mean_interval
+    from reliai.stats.multiplicity import Adjusted, adjust, false_alarm_chance
+    from reliai.stats.passes import pass_at_k, pass_hat_k, runs_to_see
+    from reliai.stats.power import (
+        detectable_effect,
+        discordant_sample_size,
+        sample_size,
+        t_sample_size,
+    )
+    from reliai.stats.production import ProductionEstimate, production_estimate
+    from reliai.stats.proportions import missing_bounds, proportion_interval
+    from reliai.stats.reliability import krippendorff_alpha
+    from reliai.stats.repeats import VarianceComponents, variance_components
+    from reliai.stats.sequences import (
+        MeanSequence,
+        StratifiedDifference,
+        mean_sequence,
+        stratified_difference,
+    )
     from reliai.stats.sign import sign_e_value
 
-__all__ = ["Cusum", "sign_e_value"]
+__all__ = [
+    "Adjusted",
+    "Agreement",
+    "Calibration",
+    "CalibrationBin",
+    "Comparison",
+    "Cusum",
+    "Discrimination",
+    "Interval",
+    "MeanSequence",
+    "ProductionEstimate",
+    "StratifiedDifference",
+    "SwapVerdicts",
+    "VarianceComponents",
+    "adjust",
+    "bootstrap_interval",
+    "calibration_error",
+    "cohen_kappa",
+    "corrected_share",
+    "detectable_effect",
+    "discordant_sample_size",
+    "discrimination",
+    "event_e_value",
+    "false_alarm_chance",
+    "fleiss_kappa",
+    "krippendorff_alpha",
+    "mcnemar_exact",
+    "mean_interval",
+    "mean_sequence",
+    "missing_bounds",
+    "paired_difference",
+    "pass_at_k",
+    "pass_hat_k",
+    "prediction_powered_mean",
+    "production_estimate",
+    "proportion_interval",
+    "runs_to_see",
+    "sample_ratio_e_value",
+    "sample_size",
+    "sign_e_value",
+    "stratified_difference",
+    "swap_verdicts",
+    "t_sample_size",
+    "variance_components",
+]
 
 # A module never has the name of what it offers: once loaded, it would stand in its way.
 _MODULES = {
+    "Adjusted": "multiplicity",
+    "Agreement": "agreement",
+    "Calibration": "calibration",
+    "CalibrationBin": "calibration",
+    "Comparison": "differences",
     "Cusum": "cusum",
+    "Discrimination": "calibration",
+    "Interval": "interval",
+    "MeanSequence": "sequences",
+    "ProductionEstimate": "production",
+    "StratifiedDifference": "sequences",
+    "SwapVerdicts": "judges",
+    "VarianceComponents": "repeats",
+    "adjust": "multiplicity",
+    "bootstrap_interval": "bootstrap",
+    "calibration_error": "calibration",
+    "cohen_kappa": "agreement",
+    "corrected_share": "judges",
+    "detectable_effect": "power",
+    "discordant_sample_size": "power",
+    "discrimination": "calibration",
+    "event_e_value": "events",
+    "false_alarm_chance": "multiplicity",
+    "fleiss_kappa": "agreement",
+    "krippendorff_alpha": "reliability",
+    "mcnemar_exact": "mcnemar",
+    "mean_interval": "means",
+    "mean_sequence": "sequences",
+    "missing_bounds": "proportions",
+    "paired_difference": "differences",
+    "pass_at_k": "passes",
+    "pass_hat_k": "passes",
+    "prediction_powered_mean": "judges",
+    "production_estimate": "production",
+    "proportion_interval": "proportions",
+    "runs_to_see": "passes",
+    "sample_ratio_e_value": "arms",
+    "sample_size": "power",
     "sign_e_value": "sign",
+    "stratified_difference": "sequences",
+    "swap_verdicts": "judges",
+    "t_sample_size": "power",
+    "variance_components": "repeats",
 }
 
 if not TYPE_CHECKING:
