@@ -8,13 +8,14 @@ import gc
 import json
 import os
 import pickle
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import reliai
-from reliai._core.content import MOST_ITEMS, MOST_TEXT, Content, content_of
+from reliai._core.content import MOST_ITEMS, MOST_TEXT, MOST_WAITING, Content, content_of
 from reliai._core.hub import hub
 from reliai.checks import Replace
 from reliai.testing import sdk_answer, sdk_stream
@@ -319,6 +320,25 @@ class TestLettingGo:
         assert guarded("sync", reader)("a") == "to a"
         assert reader.last.text == "to a"
         assert content_of(reader.records[-1]) is None
+
+    def test_of_calls_that_pile_up_only_the_records_wait(self) -> None:
+        gate = threading.Event()
+
+        class Slow(Reader):
+            def on_end(self, record: reliai.CallRecord) -> None:
+                gate.wait()
+                super().on_end(record)
+
+        reader = Slow()
+        call = guarded("sync", reader)
+        for _ in range(MOST_WAITING + 20):
+            call("a")
+        gate.set()
+        hub.flush(30)
+        assert len(reader.seen) == MOST_WAITING + 20
+        assert reader.seen.count(None) in {19, 20}
+        call("b")
+        assert reader.last.text == "to b"
 
     def test_a_forked_child_has_none(self) -> None:
         released = SimpleNamespace(at=False)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from reliai._core.settings import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from reliai._core.call import Call
+    from reliai._core.lane import Lane
     from reliai._core.outcome import Outcome
     from reliai._core.record import CallRecord
     from reliai._core.site import Site
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_ITEMS",
     "MOST_TEXT",
+    "MOST_WAITING",
     "Capture",
     "Content",
     "content_of",
+    "crowded",
     "forget",
     "keep_inputs",
     "keep_output",
@@ -42,6 +45,9 @@ MOST_TEXT: Final = 65_536
 
 MOST_ITEMS: Final = 1000
 """Items kept of a list or a dictionary that is an argument, and chunks that are no text."""
+
+MOST_WAITING: Final = 512
+"""Calls whose content waits for an observer at most; those that come on top are shown without."""
 
 _OWNERS: Final = frozenset({"self", "cls"})
 """Names of a first parameter that is no input but whose method it is."""
@@ -198,8 +204,9 @@ class Capture:
 def content_of(record: CallRecord) -> Content | None:
     """What went into an ended call and came out, while its observers look at the record.
 
-    None when no observer of the function has a true `reads_content`, and once all of them have seen
-    the record. Observers keep what they need of it, redacted, and never the content itself.
+    None when no observer of the function has a true `reads_content`, once all of them have seen
+    the record, and when one of them is so far behind that content would pile up. Observers keep
+    what they need of it, redacted, and never the content itself.
     """
     capture = record._content  # noqa: SLF001  the engine's own
     return capture.content() if capture is not None and record.ended else None
@@ -221,6 +228,14 @@ def keep_output(record: CallRecord, outcome: Outcome, waiting: int) -> None:
 def reads_content(observer: object) -> bool:
     """Whether an observer asks for the content of the calls that it sees."""
     return bool(getattr(observer, "reads_content", False))
+
+
+def crowded(lanes: Iterable[Lane]) -> bool:
+    """Whether an observer is so far behind that no more content should wait for it.
+
+    Records are small and content is not: one call may have been given megabytes.
+    """
+    return any(lane.pending >= MOST_WAITING for lane in lanes)
 
 
 def seen_by(observer: object, method: str, args: tuple[Any, ...]) -> None:
