@@ -32,7 +32,7 @@ def answer(prompt: str, failures: list[Exception] | None = None) -> str:
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A store with a good and a failed call, named by the environment."""
-    store = RecordStore(f"sqlite:///{tmp_path}/records.db")
+    store = RecordStore(f"sqlite:///{tmp_path}/records.db", content="full")
     reliai.configure(observers=[], records=store)
     with reliai.context(subject="u1", call_id="aa01"):
         answer("hello", [ConnectionError("line down")])

@@ -31,7 +31,9 @@ def test_a_call_comes_back_as_it_was(store: RecordStore) -> None:
     assert outcome.record is not None
     found = store.get(outcome.call_id)
     assert found is not None
-    assert found.to_dict() == outcome.record.to_dict()
+    expected = outcome.record.to_dict()
+    expected["attempts"][0]["error"]["message"] = ""  # it may quote content
+    assert found.to_dict() == expected
     assert [attempt.status for attempt in found.attempts] == ["error", "success"]
 
 
@@ -43,12 +45,12 @@ def test_what_comes_back_is_of_the_records_schema(store: RecordStore) -> None:
     jsonschema.validate(found.to_dict(), reliai.CallRecord.json_schema())
 
 
-def test_an_error_comes_back_with_its_kind_type_and_message(store: RecordStore) -> None:
+def test_an_error_comes_back_with_its_kind_and_type(store: RecordStore) -> None:
     outcome = reliai.execute(answer, "hello", [ValueError("odd")] * 3)
     found = store.get(outcome.call_id)
     assert found is not None
     assert found.status == "error"
-    assert found.error == ("unknown", "ValueError", "odd")
+    assert found.error == ("unknown", "ValueError", "")
 
 
 def test_content_is_not_kept(store: RecordStore) -> None:
@@ -109,7 +111,7 @@ def test_every_record_is_written_dropped_or_pending(store: RecordStore) -> None:
     for _ in range(10):
         answer("hello")
     reliai.flush()
-    assert store.counts == (10, 10, 0, 0)
+    assert store.counts[:4] == (10, 10, 0, 0)
 
 
 def test_a_subject_is_forgotten_with_all_parts(store: RecordStore) -> None:

@@ -25,6 +25,8 @@ _COLOURS = {
     "cancelled": "bright_black",
 }
 
+_WITHHELD = "(its message may quote content, and the store keeps none)"
+
 
 def print_table(calls: Sequence[StoredCall], console: Console | None = None) -> None:
     """A row for each call."""
@@ -74,7 +76,7 @@ def print_call(call: StoredCall, console: Console | None = None) -> None:
     console.print(_facts(call))
     if call.error is not None:
         error = Text.assemble((f"{call.error.kind}  {call.error.type}", "red"))
-        console.print(error, Text(f"  {call.error.message}"), sep="\n")
+        console.print(error, Text(f"  {call.error.message or _WITHHELD}"), sep="\n")
     for title, table in (
         ("Attempts", _attempts(call)),
         ("Events", _events(call)),
@@ -148,7 +150,7 @@ def _attempts(call: StoredCall) -> Table:
         error = attempt.error
         result = Text(attempt.status or "running", _COLOURS.get(attempt.status or "", ""))
         if error is not None:
-            result.append(f" {error.kind}: {error.message}", "default")
+            result.append(f" {error.kind}: {error.message or error.type}", "default")
         table.add_row(
             f"  {attempt.number}",
             _seconds(max(0.0, attempt.started_at - call.started_at)),
@@ -216,5 +218,5 @@ def _story(call: StoredCall) -> str:
     """What happened besides the answer, in a few words."""
     words = [event.kind for event in call.events[:4]]
     if call.error is not None:
-        words.append(f"{call.error.kind}: {call.error.message}")
+        words.append(f"{call.error.kind}: {call.error.message or call.error.type}")
     return ", ".join(words).replace("\n", " ")

@@ -179,6 +179,8 @@ def _stored(
         values={value["name"]: value["value"] for value in of(tables.values)},
         inputs=content[0]["inputs"] if content else None,
         output=content[0]["output"] if content else None,
+        inputs_bytes=content[0]["inputs_bytes"] if content else None,
+        output_bytes=content[0]["output_bytes"] if content else None,
         feedback=tuple(
             Feedback(said["name"], said["value"], said["by"], said["at"], said["comment"])
             for said in of(tables.feedback)
@@ -189,7 +191,7 @@ def _stored(
 def _error(row: Mapping[Any, Any]) -> ErrorInfo | None:
     if row["error_kind"] is None:
         return None
-    return ErrorInfo(row["error_kind"], row["error_type"], row["error_message"])
+    return ErrorInfo(row["error_kind"], row["error_type"], row["error_message"] or "")
 
 
 _ATTEMPT = (

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
-    from reliai._core.record import CallRecord
+    from reliai._core.record import CallRecord, ErrorInfo
+    from reliai.records._contents import Contents
 
 __all__ = ["COLUMNS", "Rows", "cleaned", "dumped", "rows_of"]
 
@@ -27,15 +28,15 @@ COLUMNS: dict[Table, tuple[str, ...]] = {
 }
 
 
-def rows_of(records: Iterable[CallRecord], epoch: str) -> Rows:
+def rows_of(records: Iterable[CallRecord], epoch: str, contents: Contents) -> Rows:
     """The rows of `records`, in the order of `COLUMNS`; tables without any are left out."""
-    rows: Rows = {table: [] for table in WRITTEN}
-    calls, attempts, events, checks, values = rows.values()
+    rows: Rows = {table: [] for table in (*WRITTEN, tables.contents)}
+    calls, attempts, events, checks, values, content = rows.values()
     for record in records:
         identifier = record.id
-        calls.append(_call(record, identifier, epoch))
+        calls.append(_call(record, identifier, epoch, contents))
         for attempt in record.written_attempts():
-            attempts.append(_attempt(attempt, identifier))
+            attempts.append(_attempt(attempt, identifier, contents))
         for number, event in enumerate(record._events or ()):  # noqa: SLF001  no copies of them
             kind, at, attributes = event
             events.append((identifier, number, kind, at, dumped(attributes)))
@@ -43,10 +44,12 @@ def rows_of(records: Iterable[CallRecord], epoch: str) -> Rows:
             checks.append((identifier, number, check.name, bool(check.passed), check.reason))
         for name, value in record.values.items():
             values.append((identifier, name, _number(value), dumped(value)))
+        if contents.keeps and (made := contents.of(record)) is not None:
+            content.append((identifier, *made))
     return {table: found for table, found in rows.items() if found}
 
 
-def _call(record: CallRecord, identifier: str, epoch: str) -> tuple[Any, ...]:
+def _call(record: CallRecord, identifier: str, epoch: str, contents: Contents) -> tuple[Any, ...]:
     around = record._ambient  # noqa: SLF001  read once for all that it gives
     identity = record._identity  # noqa: SLF001
     return (
@@ -56,7 +59,7 @@ def _call(record: CallRecord, identifier: str, epoch: str) -> tuple[Any, ...]:
         record.started_at,
         record.duration,
         record.status,
-        *(record.error or _NO_ERROR),
+        *_error(record.error, contents),
         record.target,
         record.variant,
         record.model_requested,
@@ -88,7 +91,13 @@ def _call(record: CallRecord, identifier: str, epoch: str) -> tuple[Any, ...]:
 _NO_ERROR = (None, None, None)
 
 
-def _attempt(attempt: Any, identifier: str) -> tuple[Any, ...]:
+def _error(error: ErrorInfo | None, contents: Contents) -> tuple[str | None, ...]:
+    if error is None:
+        return _NO_ERROR
+    return error.kind, error.type, contents.message(error)
+
+
+def _attempt(attempt: Any, identifier: str, contents: Contents) -> tuple[Any, ...]:
     return (
         identifier,
         attempt.number,
@@ -96,7 +105,7 @@ def _attempt(attempt: Any, identifier: str) -> tuple[Any, ...]:
         attempt.started_at,
         attempt.duration,
         attempt.status,
-        *(attempt.error or _NO_ERROR),
+        *_error(attempt.error, contents),
         attempt.model,
         attempt.input_tokens,
         attempt.output_tokens,

@@ -141,6 +141,8 @@ contents = Table(
     Column("call_id", Text, primary_key=True),
     Column("inputs", JSON),
     Column("output", JSON),
+    Column("inputs_bytes", BigInteger),
+    Column("output_bytes", BigInteger),
     sqlite_with_rowid=False,
 )
 

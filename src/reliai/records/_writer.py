@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from reliai._core.record import CallRecord
+    from reliai.records._contents import Contents
     from reliai.records._databases import Database
     from reliai.records._rows import Rows
 
@@ -53,10 +54,14 @@ class Writer:
         database: where to.
         capacity: how many records wait at most.
         keep: seconds after which a record is deleted; None for never.
+        contents: what keeps the content of the records that wait.
     """
 
-    def __init__(self, database: Database, capacity: int, keep: float | None) -> None:
+    def __init__(
+        self, database: Database, capacity: int, keep: float | None, contents: Contents
+    ) -> None:
         self.database = database
+        self._contents = contents
         self.capacity = capacity
         self._keep = keep
         self._ready = False
@@ -65,6 +70,7 @@ class Writer:
 
     def renew(self) -> None:
         """Begin anew: in a new process, what waits is the other one's to write."""
+        self._contents.renew()
         self.busy = threading.RLock()
         self._lock = threading.RLock()  # a signal handler that flushes may find it held
         self._queue: deque[CallRecord] = deque()
@@ -91,6 +97,7 @@ class Writer:
                 self._dropped += 1
                 return
             self._accepted += 1
+            self._contents.take(record)
             self._queue.append(record)
         if waiting == 0 or self._thread is None:
             self._arrived.set()
@@ -112,7 +119,16 @@ class Writer:
         """What became of the records taken in."""
         with self._lock:
             pending = self._accepted - self._handled
-            return Counts(self._taken, self._written, self._dropped, pending)
+            contents = self._contents
+            return Counts(
+                self._taken,
+                self._written,
+                self._dropped,
+                pending,
+                contents.replaced,
+                contents.failed,
+                contents.dropped,
+            )
 
     def flush(self, timeout: float) -> bool:
         """Have all that was taken in written, within `timeout` seconds; say whether it was."""
@@ -266,7 +282,7 @@ class Writer:
                 raise
 
     def _transact(self, batch: Sequence[CallRecord], made: Callable[[Rows], Rows]) -> None:
-        rows = made(rows_of(batch, self._epoch.id))
+        rows = made(rows_of(batch, self._epoch.id, self._contents))
         try:
             with self.database.writing() as connection:
                 self.database.insert(connection, rows)
@@ -290,6 +306,7 @@ class Writer:
 
     def _done(self, count: int, *, written: int) -> None:
         with self._moved:
+            self._contents.let_go(self._batch[:count])
             self._batch = self._batch[count:]
             self._handled += count
             self._written += written

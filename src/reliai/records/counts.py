@@ -15,12 +15,19 @@ class Counts(NamedTuple):
         written: those that are in the database.
         dropped: those that were given up: the queue was full, or the database refused them.
         pending: those that wait to be written. `taken == written + dropped + pending`.
+        redactions: pieces of personal data and secrets replaced in content before it was written.
+        redaction_failures: inputs and outputs left out, because redacting them failed.
+        contents_dropped: records whose content was left out, or a part of it: for that reason, or
+            since there was more of it than may wait.
     """
 
     taken: int
     written: int
     dropped: int
     pending: int
+    redactions: int = 0
+    redaction_failures: int = 0
+    contents_dropped: int = 0
 
 
 class Loss(NamedTuple):

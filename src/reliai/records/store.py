@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from reliai._core.forking import renew_after_fork
 from reliai._core.hub import hub
 from reliai._core.stream import settle_abandoned
+from reliai.checks.redaction import redaction_of
 from reliai.errors import ConfigurationError
 from reliai.records import _forking
 from reliai.records._changes import changes_of
+from reliai.records._contents import Contents
 from reliai.records._databases import database_of
 from reliai.records._epochs import losses
 from reliai.records._queries import (
@@ -28,12 +30,14 @@ from reliai.records._tables import calls
 from reliai.records._writer import Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
 
     from reliai._core.record import CallRecord
+    from reliai.checks.redaction import ContentMode
     from reliai.records.counts import Change, Counts, Loss
     from reliai.records.stored import StoredCall
 
@@ -50,6 +54,11 @@ class RecordStore:
 
     Args:
         url: "sqlite:///file.db", or "postgresql+psycopg://user@host/name".
+        content: "none" keeps neither inputs nor outputs, nor messages of errors that may quote
+            them; "redacted" keeps them with personal data and secrets replaced, "full" as they
+            are, both cut to 8 kB each.
+        redact: with "redacted", a function of a text that gives the text to keep, in place of the
+            rules of `Pii` and `Secrets`. A call's content for which it raises is not kept.
         keep: days after which records are deleted, in the background; None for never.
         capacity: how many records wait for the database at most.
 
@@ -64,6 +73,8 @@ class RecordStore:
         self,
         url: str = "sqlite:///reliai.db",
         *,
+        content: ContentMode = "none",
+        redact: Callable[[str], str] | None = None,
         keep: float | None = None,
         capacity: int = 10_000,
     ) -> None:
@@ -73,8 +84,11 @@ class RecordStore:
         if not isinstance(capacity, int) or capacity < 1:
             message = f"RecordStore(capacity={capacity!r}): must be a whole number of at least 1"
             raise ConfigurationError(message)
+        contents = Contents(redaction_of("RecordStore", content, redact))
+        self.reads_content = contents.keeps
         self._database = database_of(url)
-        self._writer = Writer(self._database, capacity, None if keep is None else keep * DAY)
+        seconds = None if keep is None else keep * DAY
+        self._writer = Writer(self._database, capacity, seconds, contents)
         self._open()
         renew_after_fork(self)
         _forking.watch(self._writer)

@@ -41,7 +41,10 @@ class StoredCall:
         seq: grows with each call written to this database.
         epoch: the time with the store of the process that made the call.
         feedback: what was said of it; current values only.
-        inputs, output: None unless the store keeps content.
+        inputs, output: what went in, by parameter name, and what came out; None unless the store
+            keeps content.
+        inputs_bytes, output_bytes: bytes of all texts in them, where they were too long to be kept
+            as they were; None otherwise.
     """
 
     seq: int
@@ -84,6 +87,8 @@ class StoredCall:
     release: str | None
     environment: str | None
     feedback: tuple[Feedback, ...] = field(default=())
+    inputs_bytes: int | None = None
+    output_bytes: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, in the shape of `CallRecord.json_schema()`."""
@@ -94,6 +99,9 @@ class StoredCall:
         fields["events"] = [event._asdict() for event in self.events]
         fields["checks"] = [check._asdict() for check in self.checks]
         fields["values"], fields["tags"] = dict(self.values), dict(self.tags)
+        for name in ("inputs_bytes", "output_bytes"):
+            if getattr(self, name) is not None:
+                fields[name] = getattr(self, name)
         return fields
 
     def __repr__(self) -> str:
