@@ -36,6 +36,8 @@ __all__ = ["AT_EXIT", "CAPACITY", "Hub", "close_all", "flush_all", "hub"]
 
 AT_EXIT = 2.0
 """Seconds that the end of a program waits for observers, all of them together."""
+GIVING_UP = 0.2
+"""Seconds more for an observer that then puts aside what waits for it."""
 
 
 class Hub:
@@ -171,15 +173,21 @@ def _flush_at_exit() -> None:
     if flush_all(everyone, AT_EXIT):
         return
     for observer in everyone:
-        give_up = getattr(observer, "give_up", None)
-        if callable(give_up):
-            deliver(observer, give_up)
+        if callable(getattr(observer, "give_up", None)):
+            _give_up(observer, time.monotonic() + GIVING_UP)
     lost = {lane.counts.name: lane.pending for lane in hub.lanes() if lane.pending}
     if lost:
         logging.getLogger("reliai").warning(
             "the program ends before observers took all that they were shown: %s",
             ", ".join(f"{count} lost by {name}" for name, count in lost.items()),
         )
+
+
+def _give_up(observer: Any, until: float) -> None:
+    """Have an observer that found no time put aside what it has, and what waits for it."""
+    if deliver(observer, observer.give_up):
+        hub.lane(observer).drain(until)
+        deliver(observer, observer.give_up)
 
 
 def flush_all(observers: tuple[Observer, ...], timeout: float) -> bool:
@@ -193,18 +201,21 @@ def flush_all(observers: tuple[Observer, ...], timeout: float) -> bool:
     """
     settle_abandoned()
     until = time.monotonic() + timeout
-    waiting = [_flushing(observer, until) for observer in observers]
+    unfinished: list[object] = []
+    waiting = [_flushing(observer, until, unfinished) for observer in observers]
     emptied = hub.flush(timeout)
-    return _awaited(waiting, until) and emptied
+    return _awaited(waiting, until) and emptied and not unfinished
 
 
-def _flushing(observer: Any, until: float) -> Event | None:
+def _flushing(observer: Any, until: float, unfinished: list[object]) -> Event | None:
+    """Have an observer flush; one that says False was not done in time."""
     flush = getattr(observer, "flush", None)
     if not callable(flush):
         return None
 
     def flush_in_time() -> None:
-        flush(max(0.0, until - time.monotonic()))
+        if flush(max(0.0, until - time.monotonic())) is False:
+            unfinished.append(observer)
 
     flush_in_time.__name__ = "flush"
     return hub.lane(observer).run(observer, flush_in_time)

@@ -55,14 +55,20 @@ class EveryObserver(Protocol):
     def on_idle(self) -> None:
         """Nothing came for a second or so. Runs on the worker, once it was shown something."""
 
-    def flush(self, timeout: float) -> None:
-        """Write out what is held back, within `timeout` seconds. Runs on the worker."""
+    def flush(self, timeout: float) -> object:
+        """Write out what is held back, within `timeout` seconds; False when it was not done.
+
+        Runs on the worker.
+        """
 
     def close(self) -> None:
         """No more calls will come. Runs on the worker."""
 
     def give_up(self) -> None:
-        """The program ends, and there was no time for `flush`. Runs in the main thread."""
+        """The program ends and `flush` was not done: put aside what there is.
+
+        Runs in the main thread, twice: what waits is shown with `on_end` in between.
+        """
 
 
 class Hooks:

@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from reliai._core.content import Content, content_of
     from reliai._core.scores import Score, score
     from reliai.telemetry._health import Health, health
+    from reliai.telemetry._signing import verify
     from reliai.telemetry.jsonlines import JsonLines
     from reliai.telemetry.memory import Memory
     from reliai.telemetry.opentelemetry import OpenTelemetry
     from reliai.telemetry.prometheus import Prometheus
     from reliai.telemetry.structlog import Structlog
+    from reliai.telemetry.webhook import Webhook
 
 __all__ = [
     "Content",
@@ -23,9 +25,11 @@ __all__ = [
     "Prometheus",
     "Score",
     "Structlog",
+    "Webhook",
     "content_of",
     "health",
     "score",
+    "verify",
 ]
 
 _MODULES = {
@@ -39,6 +43,8 @@ _MODULES = {
     "Structlog": "reliai.telemetry.structlog",
     "content_of": "reliai._core.content",
     "health": "reliai.telemetry._health",
+    "verify": "reliai.telemetry._signing",
+    "Webhook": "reliai.telemetry.webhook",
     "score": "reliai._core.scores",
 }
 
