@@ -199,6 +199,17 @@ def test_counts_travel_as_plain_data() -> None:
     assert other.snapshot(START)["bad"] == 1
 
 
+def test_counts_of_a_source_that_grow_are_merged_again_and_count_once() -> None:
+    one, other = SLO("success", 0.99), SLO("success", 0.99)
+    one.observe(GOOD, START)
+    for number in range(1, 4):
+        other.observe(BAD, START + number)
+        one.merge(other, source="other")
+    assert one.snapshot(START + 4)["good"] == 1
+    assert one.snapshot(START + 4)["bad"] == 3
+    assert one.snapshot(START + 4)["burn"][0]["short_burn_rate"] == pytest.approx(75)
+
+
 def test_different_objectives_do_not_merge() -> None:
     with pytest.raises(ConfigurationError, match="cannot merge"):
         SLO("success", 0.99).merge(SLO("success", 0.9, name="all calls: success"))

@@ -6,11 +6,8 @@ raises when it cannot; trying again is the business of `routing`.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.settings import settings
@@ -18,6 +15,7 @@ from reliai.errors import ConfigurationError
 from reliai.monitoring import _payloads
 from reliai.monitoring._http import checked_timeout, checked_url, encoded, host_of, post
 from reliai.monitoring.alert import SEVERITIES
+from reliai.telemetry._signing import HEADER, signature, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,7 +28,6 @@ __all__ = [
     "call",
     "log",
     "pagerduty",
-    "signature",
     "slack",
     "verify",
     "webhook",
@@ -138,9 +135,7 @@ class _Webhook(_Web):
         told = {"Idempotency-Key": _payloads.delivery_id(alert), **self._headers}
         if self._secret is None:
             return told
-        at = str(int(time.time()))
-        signed = signature(self._secret, at, body)
-        return {**told, "X-Reliai-Timestamp": at, "X-Reliai-Signature": signed}
+        return {**told, HEADER: signature(self._secret, body, int(time.time()))}
 
 
 class _Slack(_Web):
@@ -222,7 +217,7 @@ def webhook(
     timeout: float = 5.0,
     severities: Iterable[str] | None = None,
 ) -> _Route:
-    """Post alerts as JSON, signed when there is a secret (see `verify`).
+    """Post alerts as JSON, signed in `Reliai-Signature` when there is a secret (see `verify`).
 
     Args:
         url: where to.
@@ -305,37 +300,6 @@ def alertmanager(
         timeout=timeout,
         severities=severities,
     )
-
-
-def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """The signature of a delivery: HMAC-SHA256 over the timestamp, a dot and the body."""
-    signed = timestamp.encode() + b"." + body
-    return "sha256=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-
-
-def verify(
-    secret: str,
-    body: bytes,
-    headers: Mapping[str, str],
-    *,
-    tolerance: float = 300.0,
-    now: float | None = None,
-) -> bool:
-    """Say whether a delivery of `webhook` is genuine; for the receiver.
-
-    Args:
-        secret: the one that it is signed with.
-        body: as it arrived.
-        headers: of the request.
-        tolerance: seconds that it may be old, or ahead.
-        now: Unix seconds; the time by default.
-    """
-    given = {name.lower(): value for name, value in headers.items()}
-    at, signed = given.get("x-reliai-timestamp", ""), given.get("x-reliai-signature", "")
-    moment = datetime.now(UTC).timestamp() if now is None else now
-    if not at.isascii() or not at.isdigit() or abs(moment - int(at)) > tolerance:
-        return False
-    return hmac.compare_digest(signature(secret, at, body).encode(), signed.encode())
 
 
 def _checked_severities(what: str, given: Iterable[str] | None) -> frozenset[str] | None:

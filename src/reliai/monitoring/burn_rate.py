@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from reliai.decisions.burn_windows import MIN_BAD, MIN_EVENTS, MONTH, PAIRS, Pair, span_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "MIN_BAD",
@@ -23,6 +26,9 @@ __all__ = [
     "Pair",
     "span_text",
 ]
+
+Rows: TypeAlias = dict[str, list[list[int]]]
+"""Counts as plain data: of each ring its buckets' numbers, good and bad events."""
 
 KEEPS = 0.8
 """Of its factor what keeps a firing alarm on, so that one at the edge does not come and go."""
@@ -138,6 +144,7 @@ class History:
         self._fine = Ring(30 * self.scale, 120)
         self._middle = Ring(300 * self.scale, 864)
         self._whole = Ring(86_400 * self.scale, 31)
+        self._others: dict[str, History] = {}
 
     def add(self, at: float, *, good: bool) -> bool:
         """Count an event; say whether it was not too long ago."""
@@ -149,11 +156,13 @@ class History:
     def last(self, now: float, seconds: float) -> Counts:
         """What the last `seconds` count, reckoned for 30 days; at most three days."""
         ring = self._fine if seconds <= 3600 else self._middle
-        return ring.total(now, round(seconds * self.scale / ring.width))
+        own = ring.total(now, round(seconds * self.scale / ring.width))
+        return _joined(own, [other.last(now, seconds) for other in self._others.values()])
 
     def whole(self, now: float) -> Counts:
         """What the objective's window counts."""
-        return self._whole.total(now, 30)
+        own = self._whole.total(now, 30)
+        return _joined(own, [other.whole(now) for other in self._others.values()])
 
     def judge(self, now: float, target: float, pair: Pair, *, firing: bool) -> Judgement:
         """Judge a pair of windows.
@@ -180,14 +189,30 @@ class History:
             state = "ok"
         return Judgement(pair, state, short, long, short_burn, long_burn)
 
-    def counted(self) -> dict[str, list[list[int]]]:
-        """All that was counted, as plain data."""
+    def counted(self) -> Rows:
+        """All that was counted here, others left out, as plain data."""
         return {name: ring.counted() for name, ring in self._rings()}
 
-    def take(self, counted: dict[str, list[list[int]]]) -> None:
-        """Add what another history of the same window counted."""
+    def take(self, counted: Rows, source: str | None = None) -> None:
+        """Add what another history of the same window counted.
+
+        Args:
+            counted: what its `counted` gave.
+            source: whose it is: what was taken from there before is replaced. None: add it for
+                good.
+        """
+        if source is not None:
+            other = self._others[source] = History(self.scale * MONTH)
+            other.take(counted)
+            return
         for name, ring in self._rings():
             ring.take(counted[name])
 
     def _rings(self) -> tuple[tuple[str, Ring], ...]:
         return ("fine", self._fine), ("middle", self._middle), ("whole", self._whole)
+
+
+def _joined(own: Counts, others: Iterable[Counts]) -> Counts:
+    for other in others:
+        own = Counts(own.good + other.good, own.bad + other.bad)
+    return own

@@ -254,7 +254,7 @@ class SLO:
         }
 
     def counted(self) -> dict[str, Any]:
-        """All that was counted, as plain data that another process can `merge`."""
+        """All that was counted here, as plain data that another process can `merge`."""
         with self._lock:
             return {"settings": self._settings(), "counts": self._history.counted()}
 
@@ -262,11 +262,14 @@ class SLO:
         calls = None if self.calls is None else sorted(self.calls)
         return [self.name, self.indicator, self.target, self.window, self.threshold, calls]
 
-    def merge(self, other: SLO | Mapping[str, Any]) -> None:
-        """Add what another process counted for the same objective, once.
+    def merge(self, other: SLO | Mapping[str, Any], *, source: str | None = None) -> None:
+        """Add what another process counted for the same objective.
 
         Args:
             other: the other one, or what its `counted()` gave.
+            source: whose counts they are. What was merged from there before is replaced, so counts
+                that grow can be merged again and again. None: they are added for good, so merge
+                each once.
 
         Raises:
             ConfigurationError: when it is another objective.
@@ -278,7 +281,7 @@ class SLO:
                 f"{self._settings()!r}"
             )
         with self._lock:
-            self._history.take(counted["counts"])
+            self._history.take(counted["counts"], source)
 
     def __repr__(self) -> str:
         return f"<reliai.monitoring.SLO {self.name!r}, target {self.target:.5g}>"
