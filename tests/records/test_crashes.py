@@ -154,7 +154,7 @@ def test_a_full_disk_loses_nothing_that_fits_in_the_queue(tmp_path: Path) -> Non
         assert not store.flush(1.0)
         assert store.counts.pending
     assert store.flush(30.0)
-    assert store.counts == (3001, 3001, 0, 0)
+    assert store.counts[:4] == (3001, 3001, 0, 0)
     assert len(store.calls(limit=None)) == 3001
     store.close()
 
@@ -166,10 +166,10 @@ def test_what_does_not_fit_in_the_queue_is_dropped_and_counted(tmp_path: Path) -
         for _ in range(500):
             answer("meanwhile")
         reliai.flush(1.0)
-        taken, written, dropped, pending = store.counts
+        taken, written, dropped, pending = store.counts[:4]
         assert (taken, written, dropped, pending) == (500, 0, 400, 100)
     assert store.flush(30.0)
-    assert store.counts == (500, 100, 400, 0)
+    assert store.counts[:4] == (500, 100, 400, 0)
     store.close()
 
 

@@ -31,9 +31,7 @@ def test_a_call_comes_back_as_it_was(store: RecordStore) -> None:
     assert outcome.record is not None
     found = store.get(outcome.call_id)
     assert found is not None
-    expected = outcome.record.to_dict()
-    expected["attempts"][0]["error"]["message"] = ""  # it may quote content
-    assert found.to_dict() == expected
+    assert found.to_dict() == outcome.record.to_dict()
     assert [attempt.status for attempt in found.attempts] == ["error", "success"]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "Postgres", "Sqlite", "database_of"]
 
-_inherited: list[Engine] = []
+_inherited: list[Engine | None] = []
 """Engines of a forked child's parent: neither used nor closed, their connections are its."""
 
 _SCHEMA_LOCK = 0x72656C69
@@ -36,20 +36,40 @@ class Database:
 
     Attributes:
         url: where it is; its password is never shown.
-        engine: SQLAlchemy's engine.
+        closes_for_forks: whether a child must find no connection open.
     """
+
+    closes_for_forks = False
 
     def __init__(self, url: URL) -> None:
         self.url = url
-        self.engine = self._engine()
+        self._open_engine: Engine | None = self._engine()
+        self._driver: Any = self._open_engine.dialect.dbapi
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine."""
+        if self._open_engine is None:
+            self._open_engine = self._engine()
+        return self._open_engine
 
     def _engine(self) -> Engine:
         raise NotImplementedError
 
-    def leave(self) -> None:
-        """In a forked child: let the parent's connections be, and begin anew."""
-        _inherited.append(self.engine)
-        self.engine = self._engine()
+    def close(self) -> None:
+        """Close the connections that nobody uses; new ones are made when they are needed."""
+        if self._open_engine is not None:
+            self._open_engine.dispose()
+
+    def leave(self, *, clean: bool) -> None:
+        """In a forked child: let the parent's connections be, and begin anew.
+
+        Args:
+            clean: whether the parent had closed what must be closed.
+        """
+        # An engine is made when it is needed: of the locks that are held here nobody knows all.
+        _inherited.append(self._open_engine)
+        self._open_engine = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -74,18 +94,25 @@ class Database:
         """Whether what is connected to is still what the URL names."""
         return True
 
+    def busy(self, error: BaseException) -> bool:  # noqa: ARG002  of the databases that are ever busy
+        """Whether others are writing, and it may go on in a moment."""
+        return False
+
     def forgotten(self) -> None:
         """Have what was deleted be gone from the files too, as far as the database can."""
 
     def transient(self, error: BaseException) -> bool:
         """Whether the same may succeed later: the database was away, busy or full."""
-        module: Any = self.engine.dialect.dbapi
+        module = self._driver
         cause = getattr(error, "orig", None) or error
         if isinstance(error, SQLAlchemyError) and cause is error:
             return not isinstance(error, ArgumentError)
         lasting = (module.DataError, module.IntegrityError, module.ProgrammingError)
         return isinstance(cause, (module.Error, OSError)) and not isinstance(cause, lasting)
 
+
+BUSY = 1.0
+"""Seconds that SQLite waits for another's lock, and a fork of this process for SQLite."""
 
 _PRAGMAS = (
     "journal_mode = WAL",
@@ -98,8 +125,11 @@ _PRAGMAS = (
 class Sqlite(Database):
     """A file that all processes of a host write to in turn."""
 
+    closes_for_forks = True
+
     def __init__(self, url: URL) -> None:
         self.path = Path(url.database or "")
+        self._unclean = False
         self._file: tuple[int, int] | None = None
         self._inserts: dict[Table, str] = {}
         super().__init__(url)
@@ -110,11 +140,21 @@ class Sqlite(Database):
             poolclass=QueuePool,
             pool_size=2,
             max_overflow=8,
-            connect_args={"timeout": 5.0, "check_same_thread": False},
+            connect_args={"timeout": BUSY, "check_same_thread": False},
         )
+        event.listen(engine, "do_connect", self._connecting)
         event.listen(engine, "connect", self._connected)
         event.listen(engine, "begin", _begin)
         return engine
+
+    def leave(self, *, clean: bool) -> None:
+        super().leave(clean=clean)
+        self._unclean = self._unclean or not clean
+
+    def _connecting(self, *_: Any) -> None:
+        if self._unclean:
+            message = "this process was forked while its parent had the file open"
+            raise self._driver.OperationalError(message)
 
     def _connected(self, connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver's own idea of transactions knows no DDL
@@ -153,10 +193,17 @@ class Sqlite(Database):
             known = self._inserts[table] = str(compiled)
         return known
 
+    def busy(self, error: BaseException) -> bool:
+        cause = getattr(error, "orig", None) or error
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == _BUSY
+
     def forgotten(self) -> None:
         with self.engine.connect() as connection:
             raw: Any = connection.connection.driver_connection
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+_BUSY = 5  # SQLITE_BUSY; its variants say more in higher bits
 
 
 def _begin(connection: Connection) -> None:

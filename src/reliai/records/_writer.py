@@ -11,11 +11,12 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from reliai._core.hub import CAPACITY as HUB_CAPACITY
 from reliai.records._changes import Changes
 from reliai.records._epochs import Epoch, report_lost
+from reliai.records._forking import Turn
 from reliai.records._retention import prune
 from reliai.records._rows import cleaned, rows_of
 from reliai.records._schema import bring_up_to_date
@@ -41,8 +42,14 @@ HEARTBEAT = 15.0
 """Seconds between two signs of life of a process that writes nothing."""
 PATIENCE = (0.1, 5.0)
 """Seconds between two attempts to reach a database that is away: at first, and at most."""
+BUSY_PATIENCE = 5.0
+"""Seconds after which a database that others keep busy counts as away."""
+BUSY_PAUSE = 0.005
+"""Seconds between two attempts to write to one that is busy."""
 PRUNE_EVERY = 600.0
 """Seconds between two looks for records that are too old."""
+
+T = TypeVar("T")
 
 _logger = logging.getLogger("reliai")
 
@@ -66,12 +73,10 @@ class Writer:
         self._keep = keep
         self._ready = False
         self._prune_at = 0.0
-        self.renew()
+        self._begin()
 
-    def renew(self) -> None:
-        """Begin anew: in a new process, what waits is the other one's to write."""
-        self._contents.renew()
-        self.busy = threading.RLock()
+    def _begin(self) -> None:
+        self.turn = Turn()
         self._lock = threading.RLock()  # a signal handler that flushes may find it held
         self._queue: deque[CallRecord] = deque()
         self._batch: list[CallRecord] = []
@@ -84,8 +89,21 @@ class Writer:
         self._closed = False
         self._wait = 0.0
         self._away_since: float | None = None
+        self._busy_since: float | None = None
         self._epoch = Epoch(self.capacity + HUB_CAPACITY)
         self._changes = Changes()
+
+    def set_down(self) -> None:
+        """Before a fork: close what the child must not find open."""
+        if self.database.closes_for_forks:
+            self.database.close()
+
+    def begin_anew(self, *, clean: bool) -> None:
+        """In a forked child: what waits is the parent's to write."""
+        self.database.leave(clean=clean)
+        self._ready = False
+        self._contents.renew()
+        self._begin()
 
     def put(self, record: CallRecord) -> None:
         """Take a record in; never blocks on the database."""
@@ -156,11 +174,9 @@ class Writer:
     def close(self, timeout: float) -> bool:
         """Write out what waits, and say in the database that nothing more comes."""
         emptied = self.flush(timeout)
-        with suppress(Exception), self._held(timeout):
-            if self._ready:
-                with self.database.writing() as connection:
-                    self._epoch.close(connection, self._totals(0))
-        with suppress(TimeoutError), self._held(timeout):
+        with suppress(Exception):
+            self.patiently(self._close_epoch, timeout)
+        with suppress(TimeoutError), self.turn.taken(timeout):
             self._lost_touch()
         with self._lock:
             self._closed = True
@@ -170,19 +186,27 @@ class Writer:
         self._arrived.set()
         return emptied
 
-    @contextmanager
-    def _held(self, timeout: float) -> Iterator[None]:
-        if not self.busy.acquire(timeout=timeout):
-            raise TimeoutError
-        try:
-            yield
-        finally:
-            self.busy.release()
+    def _close_epoch(self) -> None:
+        if self._ready:
+            with self.database.writing() as connection:
+                self._epoch.close(connection, self._totals(0))
+
+    def patiently(self, action: Callable[[], T], seconds: float = BUSY_PATIENCE) -> T:
+        """Do something when it is our turn, again and again while others keep the database busy."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                with self.turn.taken(max(0.0, until - time.monotonic())):
+                    return action()
+            except Exception as error:
+                if not self.database.busy(error) or time.monotonic() > until:
+                    raise
+            time.sleep(BUSY_PAUSE)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection to read with; whoever forks meanwhile waits."""
-        with self.busy:
+        with self.turn.taken():
             self.open()
             with self.database.reading() as connection:
                 yield connection
@@ -193,7 +217,7 @@ class Writer:
         Raises:
             ConfigurationError: when the schema is newer than this reliai.
         """
-        with self.busy:
+        with self.turn.taken():
             if self._ready and self.database.intact():
                 return
             if self._ready:
@@ -236,7 +260,7 @@ class Writer:
 
     def _step(self) -> bool:
         """Write a batch, or a sign of life; say whether the database took it."""
-        with self.busy:
+        with self.turn.taken():
             with self._lock:
                 while self._queue and len(self._batch) < BATCH:
                     self._batch.append(self._queue.popleft())
@@ -318,7 +342,12 @@ class Writer:
             self._prune_at = time.monotonic() + PRUNE_EVERY
 
     def _failed(self, error: Exception) -> None:
-        self._wait = min(PATIENCE[1], self._wait * 2 or PATIENCE[0])
+        if self.database.busy(error):
+            self._busy_since = self._busy_since or time.monotonic()
+            if time.monotonic() - self._busy_since < BUSY_PATIENCE:
+                self._wait = BUSY_PAUSE
+                return
+        self._wait = min(PATIENCE[1], max(PATIENCE[0], self._wait * 2))
         if self._away_since is None:
             self._away_since = time.monotonic()
             self._dropped_before = self._dropped
@@ -336,10 +365,11 @@ class Writer:
         self._ready = False
         self._epoch.anew()
         with suppress(Exception):
-            self.database.engine.dispose()
+            self.database.close()
 
     def _recovered(self) -> None:
         self._wait = 0.0
+        self._busy_since = None
         if self._away_since is not None:
             _logger.warning(
                 "record store %r is written again after %.1f s; %d records were dropped",

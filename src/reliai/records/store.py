@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 import logging
+import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from reliai._core.forking import renew_after_fork
 from reliai._core.hub import hub
 from reliai._core.stream import settle_abandoned
 from reliai.checks.redaction import redaction_of
@@ -90,13 +90,12 @@ class RecordStore:
         seconds = None if keep is None else keep * DAY
         self._writer = Writer(self._database, capacity, seconds, contents)
         self._open()
-        renew_after_fork(self)
         _forking.watch(self._writer)
         _close_at_exit(self)
 
     def _open(self) -> None:
         try:
-            self._writer.open()
+            self._writer.patiently(self._writer.open)
         except Exception as error:
             if not self._database.transient(error):
                 raise
@@ -105,10 +104,6 @@ class RecordStore:
                 self._database.url,
                 getattr(error, "orig", None) or error,
             )
-
-    def _renew(self) -> None:
-        self._database.leave()
-        self._writer.renew()
 
     @property
     def counts(self) -> Counts:
@@ -120,16 +115,29 @@ class RecordStore:
         self._writer.put(record)
 
     def flush(self, timeout: float = 2.0) -> bool:
-        """Have all that was taken in written, within `timeout` seconds.
+        """Have all calls that ended so far written, within `timeout` seconds.
 
         Returns:
-            Whether it is.
+            Whether they are.
         """
-        return self._writer.flush(timeout)
+        until = time.monotonic() + timeout
+        taken = self._take_in(timeout)
+        return self._writer.flush(max(0.0, until - time.monotonic())) and taken
+
+    def _take_in(self, timeout: float) -> bool:
+        """Wait for what is on its way here; the thread that brings it does not."""
+        settle_abandoned()
+        lane = hub.lane(self)
+        if lane.thread is None and not lane.pending:
+            return True
+        shown = lane.run(self, _nothing)
+        return shown is None or shown.wait(timeout)
 
     def close(self, timeout: float = 2.0) -> None:
         """Write out what waits and end this process's epoch. A later record begins another."""
-        self._writer.close(timeout)
+        until = time.monotonic() + timeout
+        self._take_in(timeout)
+        self._writer.close(max(0.0, until - time.monotonic()))
 
     def get(self, call_id: str | None) -> StoredCall | None:
         """A call by its id, with its feedback; None when the store has no such call.
@@ -168,7 +176,7 @@ class RecordStore:
         return self._newest(which, limit)
 
     def _newest(self, which: list[ColumnElement[bool]], limit: int | None) -> list[StoredCall]:
-        self._settle()
+        self.flush()
         with self._reading() as connection:
             return newest(connection, which, limit)
 
@@ -187,7 +195,7 @@ class RecordStore:
             count: how many at most.
             **which: as of `calls`.
         """
-        self._settle()
+        self.flush()
         with self._reading() as connection:
             return latest(connection, conditions(**which), count)
 
@@ -204,7 +212,7 @@ class RecordStore:
 
     def changes(self, *, since: float | datetime | None = None, limit: int = 1000) -> list[Change]:
         """What changed: policies, models, prompts, releases, versions of SDKs; latest first."""
-        self._settle()
+        self.flush()
         with self._reading() as connection:
             moment = None if since is None else seconds_of(since)
             return changes_of(connection, since=moment, limit=limit)
@@ -223,35 +231,33 @@ class RecordStore:
         Raises:
             RuntimeError: when calls of the subject are still there afterwards.
         """
-        self._settle()
+        self.flush()
+        patiently = self._writer.patiently
+        patiently(self._writer.open)
         deleted = 0
-        with self._writer.busy:
-            self._writer.open()
-            while True:
-                with self._database.writing() as connection:
-                    some = delete_some(connection, calls.c.subject == subject)
-                deleted += some
-                if not some:
-                    break
-            self._database.forgotten()
-            with self._database.reading() as connection:
-                left = remaining_of(connection, subject)
+        while some := patiently(lambda: self._forget_some(subject)):
+            deleted += some
+        patiently(self._database.forgotten)
+        with self._reading() as connection:
+            left = remaining_of(connection, subject)
         if left:
             message = f"{left} calls of the subject were written meanwhile; forget it again"
             raise RuntimeError(message)
         return deleted
 
+    def _forget_some(self, subject: str) -> int:
+        with self._database.writing() as connection:
+            return delete_some(connection, calls.c.subject == subject)
+
     def _reading(self) -> AbstractContextManager[Connection]:
         return self._writer.reading()
 
-    def _settle(self, timeout: float = 2.0) -> None:
-        """Have what this process recorded so far written."""
-        settle_abandoned()
-        hub.flush(timeout)
-        self._writer.flush(timeout)
-
     def __repr__(self) -> str:
         return f"<reliai.records.RecordStore {self._database.url!r}>"
+
+
+def _nothing() -> None:
+    """What is asked of a thread to know that it got so far."""
 
 
 def _close_at_exit(store: RecordStore) -> None:
@@ -260,7 +266,6 @@ def _close_at_exit(store: RecordStore) -> None:
     def close() -> None:
         open_one = reference()
         if open_one is not None:
-            open_one._settle()  # noqa: SLF001  its own
             open_one.close()
 
     atexit.register(close)
