@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from reliai._core.scores import Score, score
     from reliai.telemetry._health import Health, health
     from reliai.telemetry._signing import verify
-    from reliai.telemetry.jsonlines import JsonLines
+    from reliai.telemetry.jsonlines import JsonLines, read_json_lines
     from reliai.telemetry.memory import Memory
     from reliai.telemetry.opentelemetry import OpenTelemetry
     from reliai.telemetry.prometheus import Prometheus
@@ -28,6 +28,7 @@ __all__ = [
     "Webhook",
     "content_of",
     "health",
+    "read_json_lines",
     "score",
     "verify",
 ]
@@ -43,6 +44,7 @@ _MODULES = {
     "Structlog": "reliai.telemetry.structlog",
     "content_of": "reliai._core.content",
     "health": "reliai.telemetry._health",
+    "read_json_lines": "reliai.telemetry.jsonlines",
     "verify": "reliai.telemetry._signing",
     "Webhook": "reliai.telemetry.webhook",
     "score": "reliai._core.scores",
