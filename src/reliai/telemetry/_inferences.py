@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING, Final
 from reliai.telemetry.names import provider_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from reliai._core.record import Attempt, CallRecord, ErrorInfo
 
-__all__ = ["REFUSALS", "Inference", "delivered", "error_type", "inferences"]
+__all__ = [
+    "REFUSALS",
+    "Inference",
+    "attempt_error",
+    "delivered",
+    "error_type",
+    "inferences",
+    "scores_of",
+]
 
 REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -186,6 +194,15 @@ def delivered(record: CallRecord) -> Attempt | None:
     if answered is not None and record.status == "degraded" and answered.target != record.target:
         return None
     return answered
+
+
+def scores_of(record: CallRecord) -> Iterator[tuple[str, float]]:
+    """The numbers that checks gave, with the checks' names."""
+    for check in record.checks:
+        value = record.values.get(check.name.lower())
+        scored = check.passed and (check.reason or "").startswith("score ")
+        if scored and isinstance(value, int | float):
+            yield check.name, float(value)
 
 
 def _last(values: Iterable[str | None]) -> str | None:

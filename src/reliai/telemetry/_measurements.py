@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from reliai.errors import ConfigurationError
-from reliai.telemetry._inferences import attempt_error, delivered, error_type, inferences
+from reliai.telemetry._inferences import attempt_error, delivered, error_type, inferences, scores_of
 from reliai.telemetry.names import LABELS, Profile, provider_name
 
 if TYPE_CHECKING:
@@ -116,13 +116,7 @@ def _of_checks(record: CallRecord) -> Iterator[Measurement]:
             action = "allow"
         labels = {"name": record.name, "guard": check.name, "verdict": verdict, "action": action}
         yield Measurement("guard.results", 1, labels)
-        if check.passed and reason.startswith("score "):
-            yield from _of_value(record, check.name)
-
-
-def _of_value(record: CallRecord, name: str) -> Iterator[Measurement]:
-    value = record.values.get(name.lower())
-    if isinstance(value, int | float):
+    for name, value in scores_of(record):
         yield of_score(record.name, name, value)
 
 

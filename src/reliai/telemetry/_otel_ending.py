@@ -38,10 +38,11 @@ def end_spans(
         content: attributes by key for the span that gave the answer.
     """
     asked = {inference.target: inference for inference in inferences(record)}
-    if trace.recording:
+    top = trace.top
+    if trace.recording and top is not None:
         _end_attempts(profile, record, trace)
         _end_targets(profile, record, trace, asked, content)
-        _end_call(profile, record, trace, asked, content)
+        _end_call(profile, record, trace, top.span, asked, content)
     for target in {attempt.target for attempt in record.attempts}:
         inference = asked.get(target)
         provider = None if inference is None else inference.provider
@@ -89,14 +90,14 @@ def _end_targets(
         span.end(nanoseconds(max(ends, default=record.started_at)))
 
 
-def _end_call(
+def _end_call(  # noqa: PLR0917  called in one place
     profile: Profile,
     record: CallRecord,
     trace: Trace,
+    span: Span,
     asked: Mapping[str, Inference],
     content: Mapping[str, Any],
 ) -> None:
-    span = trace.top.span
     values = of_call(record)
     if not trace.spread and len(asked) == 1:
         (inference,) = asked.values()

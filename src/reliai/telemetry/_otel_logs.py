@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry._logs import LogRecord, SeverityNumber
 
+from reliai._core.scores import Score
 from reliai.checks.redaction import message_of
+from reliai.telemetry._inferences import scores_of
 from reliai.telemetry._otel_attributes import named
 
 if TYPE_CHECKING:
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from reliai._core.record import CallRecord
-    from reliai._core.scores import Score
     from reliai.checks.redaction import Redaction
     from reliai.telemetry.names import Profile
 
@@ -64,6 +65,11 @@ class Logs:
             "variant_provider": "reliai",
         }
         self._emit("variant", values, context, record, SeverityNumber.INFO)
+
+    def check_scores(self, record: CallRecord, context: Context | None) -> None:
+        """The numbers that checks gave while the call ran."""
+        for name, value in scores_of(record):
+            self.score(record.id, record, Score(name, value, evaluator=name), context, None)
 
     def score(
         self,

@@ -9,21 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.context import Context, attach, detach, get_current, set_value
+from opentelemetry.context import Context, attach, detach, set_value
 from opentelemetry.trace import SpanKind, set_span_in_context
 
 from reliai.telemetry._inferences import OPERATION
 from reliai.telemetry._otel_suppression import CONTEXT_KEY, note_data, shared_data
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.trace import Span, SpanContext, Tracer
 
     from reliai._core.call import Call
-    from reliai._core.record import Attempt
+    from reliai._core.record import Attempt, CallRecord
     from reliai._core.site import Site
     from reliai.telemetry.names import Profile
 
-__all__ = ["Learned", "Spans", "Step", "Trace", "nanoseconds"]
+__all__ = ["Learned", "Spans", "Step", "Trace", "nanoseconds", "note_ids"]
 
 MOST_GAPS: Final = 4096
 """Chunks of one stream whose times are kept."""
@@ -67,16 +67,17 @@ class Trace:
     """The spans of one call.
 
     Attributes:
-        top: the call's own span; what its attempts are children of when it has one target.
         parent: the context it was made in.
         spread: whether each target has a span of its own below it.
+        top: the call's own span; what its attempts are children of when it has one target. It
+            starts with the first attempt, when it is known that a model will be asked.
         recording: whether anybody wants to know; else no more than the context is handed on.
     """
 
-    top: Started
     parent: Context
     spread: bool
-    recording: bool
+    top: Started | None = None
+    recording: bool = True
     targets: dict[str, Started] = field(default_factory=dict)
     attempts: dict[int, AttemptSpan] = field(default_factory=dict)
 
@@ -123,40 +124,52 @@ class Spans:
         self._patterns = profile.spans
         self._learned: dict[tuple[str, str], Learned] = {}
 
-    def start(self, tracer: Tracer, call: Call) -> Trace:
-        """The span of a call that starts."""
-        parent, site, record = get_current(), call._site, call._record  # noqa: SLF001  the engine's own
-        spread = site.spreads
-        attributes: dict[str, Any] = {self._names["name"]: site.name}
-        kind = SpanKind.INTERNAL
-        if not spread and self._adds(attributes, call):
-            kind = SpanKind.CLIENT
+    def start(
+        self, tracer: Tracer, trace: Trace, record: CallRecord, call: Call | None = None
+    ) -> Started:
+        """Start the span of a call.
+
+        Args:
+            tracer: of the application's provider.
+            trace: of the call.
+            record: of the call.
+            call: the call, when its function is about to be entered; None for one that has ended
+                without, refused or answered from a cache.
+        """
+        attributes: dict[str, Any] = {self._names["name"]: record.name}
+        asks = call is not None and not trace.spread and self._adds(attributes, call)
         span = tracer.start_span(
-            self._patterns["call"].format(name=site.name),
-            parent,
-            kind,
+            self._patterns["call"].format(name=record.name),
+            trace.parent,
+            SpanKind.CLIENT if asks else SpanKind.INTERNAL,
             attributes,
             start_time=nanoseconds(record.started_at),
         )
-        top = Started(span, set_span_in_context(span, parent))
-        return Trace(top, parent, spread, span.is_recording())
+        top = trace.top = Started(span, set_span_in_context(span, trace.parent))
+        trace.recording = span.is_recording()
+        note_ids(record, span.get_span_context())
+        return top
 
     def step(self, tracer: Tracer, trace: Trace, call: Call, attempt: Attempt) -> Step:
         """What is entered around a step of an attempt."""
         entry = trace.attempts.get(attempt.number)
         if entry is None:
-            entry = self._attempt(tracer, trace, call, attempt)
+            record = call._record  # noqa: SLF001  the engine's own
+            top = trace.top or self.start(tracer, trace, record, call)
+            entry = self._attempt(tracer, trace, top, call, attempt)
             trace.attempts[attempt.number] = entry
         return Step(entry.context, entry, call)
 
-    def _attempt(self, tracer: Tracer, trace: Trace, call: Call, attempt: Attempt) -> AttemptSpan:
+    def _attempt(
+        self, tracer: Tracer, trace: Trace, top: Started, call: Call, attempt: Attempt
+    ) -> AttemptSpan:
         data = shared_data()
         _note_model(call, attempt)
         generator = call._target.kind.endswith("generator")  # noqa: SLF001  the engine's own
-        above = trace.top
+        above = top
         if trace.recording:
             if trace.spread:
-                above = self._target(tracer, trace, call, attempt)
+                above = self._target(tracer, trace, top, call, attempt)
             span = tracer.start_span(
                 self._patterns["attempt"],
                 above.context,
@@ -171,7 +184,9 @@ class Spans:
             context = set_value(CONTEXT_KEY, data, context)
         return AttemptSpan(span, context, attempt, data, generator)
 
-    def _target(self, tracer: Tracer, trace: Trace, call: Call, attempt: Attempt) -> Started:
+    def _target(
+        self, tracer: Tracer, trace: Trace, top: Started, call: Call, attempt: Attempt
+    ) -> Started:
         known = trace.targets.get(attempt.target)
         if known is not None:
             return known
@@ -179,12 +194,12 @@ class Spans:
         model = self._adds(attributes, call)
         span = tracer.start_span(
             self._patterns["target"].format(target=attempt.target),
-            trace.top.context,
+            top.context,
             SpanKind.CLIENT if model else SpanKind.INTERNAL,
             attributes,
             start_time=nanoseconds(attempt.started_at),
         )
-        started = Started(span, set_span_in_context(span, trace.top.context))
+        started = Started(span, set_span_in_context(span, top.context))
         # Rivals of a hedge may come here at the same time, but only after the first one has.
         return trace.targets.setdefault(attempt.target, started)
 
@@ -218,3 +233,11 @@ def _note_model(call: Call, attempt: Attempt) -> None:
         model = site.model_of(call.args, call.kwargs)
         if isinstance(model, str):
             attempt.model_requested = model[:200]
+
+
+def note_ids(record: CallRecord, context: SpanContext) -> None:
+    """Put the ids of a span on a record."""
+    if context.is_valid:
+        record.trace_id = f"{context.trace_id:032x}"
+        record.span_id = f"{context.span_id:016x}"
+        record._sampled = context.trace_flags.sampled  # noqa: SLF001  as above

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_current
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from reliai.checks.redaction import redaction_of
@@ -21,7 +21,7 @@ from reliai.telemetry._otel_content import content_attributes
 from reliai.telemetry._otel_ending import end_spans, gaps
 from reliai.telemetry._otel_logs import Logs
 from reliai.telemetry._otel_metrics import Metrics
-from reliai.telemetry._otel_spans import Spans
+from reliai.telemetry._otel_spans import Spans, Trace, note_ids
 from reliai.telemetry.names import DEFAULT_PROFILE, profile_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.record import Attempt, CallRecord
     from reliai._core.scores import Score
-    from reliai.telemetry._otel_spans import Step, Trace
+    from reliai.telemetry._otel_spans import Step
 
 __all__ = ["OpenTelemetry"]
 
@@ -109,22 +109,18 @@ class OpenTelemetry:
         )
 
     def on_start(self, call: Call) -> None:
-        """Start the span of a call, when somebody collects spans."""
+        """Keep where a call is made; its span starts with its first attempt."""
         tracer = self._tracer or self._new_tracer()
         if tracer is None:
             return
-        started = self._spans.start(tracer, call)
+        started = Trace(get_current(), call._site.spreads)  # noqa: SLF001  the engine's own
         record = call._record  # noqa: SLF001  the record is being filled
         notes = record._notes  # noqa: SLF001
         if notes is None:
             record._notes = {self: started}  # noqa: SLF001
         else:
             notes[self] = started
-        context = started.top.span.get_span_context()
-        if context.is_valid:
-            record.trace_id = f"{context.trace_id:032x}"
-            record.span_id = f"{context.span_id:016x}"
-            record._sampled = context.trace_flags.sampled  # noqa: SLF001
+        note_ids(record, trace.get_current_span(started.parent).get_span_context())
 
     def activate(self, call: Call, attempt: Attempt) -> Step | None:
         """What makes the span of an attempt current around one step of the function."""
@@ -138,8 +134,10 @@ class OpenTelemetry:
         """End the spans of a call, and tell metrics and events of it."""
         notes = record._notes  # noqa: SLF001  as above
         started: Trace | None = None if notes is None else notes.pop(self, None)
-        context = None if started is None else started.top.context
-        if started is not None:
+        context = None
+        if started is not None and self._tracer is not None:
+            top = started.top or self._spans.start(self._tracer, started, record)
+            context = top.context
             content = self._content(record) if started.recording else {}
             end_spans(self._spans, self._profile, record, started, content)
         counted = self._metrics or self._new_metrics()
@@ -151,6 +149,7 @@ class OpenTelemetry:
         if logs is not None:
             logs.failure(record, context, self._redaction, model=bool(inferences(record)))
             logs.variant(record, context)
+            logs.check_scores(record, context)
 
     def on_score(self, call_id: str | None, record: CallRecord | None, score: Score) -> None:
         """Tell of a score that an evaluator gave a call."""
