@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reliai.stats.agreement import Agreement, cohen_kappa, fleiss_kappa
     from reliai.stats.arms import sample_ratio_e_value
+    from reliai.stats.block_charts import BlockCusum, block_cusum_limit, block_means
     from reliai.stats.bootstrap import bootstrap_interval
+    from reliai.stats.bounded import bounded_mean_sequence, proportion_sequence
     from reliai.stats.calibration import (
         Calibration,
         CalibrationBin,
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
         calibration_error,
         discrimination,
     )
+    from reliai.stats.categories import ChiSquare, chi_square
+    from reliai.stats.centroids import CentroidShift, centroid_shift
+    from reliai.stats.confidences import ExpectedPerformance, expected_performance
     from reliai.stats.cusum import Cusum
     from reliai.stats.differences import Comparison, paired_difference
     from reliai.stats.events import event_e_value
@@ -50,30 +55,46 @@ if TYPE_CHECKING:
         stratified_difference,
     )
     from reliai.stats.sign import sign_e_value
+    from reliai.stats.spikes import Spike, robust_spike
+    from reliai.stats.stability import Psi, psi
+    from reliai.stats.two_shares import TwoProportion, two_proportion
 
 __all__ = [
     "Adjusted",
     "Agreement",
+    "BlockCusum",
     "Calibration",
     "CalibrationBin",
+    "CentroidShift",
+    "ChiSquare",
     "Comparison",
     "Cusum",
     "Discrimination",
+    "ExpectedPerformance",
     "Interval",
     "MeanSequence",
     "ProductionEstimate",
+    "Psi",
+    "Spike",
     "StratifiedDifference",
     "SwapVerdicts",
+    "TwoProportion",
     "VarianceComponents",
     "adjust",
+    "block_cusum_limit",
+    "block_means",
     "bootstrap_interval",
+    "bounded_mean_sequence",
     "calibration_error",
+    "centroid_shift",
+    "chi_square",
     "cohen_kappa",
     "corrected_share",
     "detectable_effect",
     "discordant_sample_size",
     "discrimination",
     "event_e_value",
+    "expected_performance",
     "false_alarm_chance",
     "fleiss_kappa",
     "krippendorff_alpha",
@@ -87,6 +108,9 @@ __all__ = [
     "prediction_powered_mean",
     "production_estimate",
     "proportion_interval",
+    "proportion_sequence",
+    "psi",
+    "robust_spike",
     "runs_to_see",
     "sample_ratio_e_value",
     "sample_size",
@@ -94,6 +118,7 @@ __all__ = [
     "stratified_difference",
     "swap_verdicts",
     "t_sample_size",
+    "two_proportion",
     "variance_components",
 ]
 
@@ -101,26 +126,39 @@ __all__ = [
 _MODULES = {
     "Adjusted": "multiplicity",
     "Agreement": "agreement",
+    "BlockCusum": "block_charts",
     "Calibration": "calibration",
     "CalibrationBin": "calibration",
+    "CentroidShift": "centroids",
+    "ChiSquare": "categories",
     "Comparison": "differences",
     "Cusum": "cusum",
     "Discrimination": "calibration",
+    "ExpectedPerformance": "confidences",
     "Interval": "interval",
     "MeanSequence": "sequences",
     "ProductionEstimate": "production",
+    "Psi": "stability",
+    "Spike": "spikes",
     "StratifiedDifference": "sequences",
     "SwapVerdicts": "judges",
+    "TwoProportion": "two_shares",
     "VarianceComponents": "repeats",
     "adjust": "multiplicity",
+    "block_cusum_limit": "block_charts",
+    "block_means": "block_charts",
     "bootstrap_interval": "bootstrap",
+    "bounded_mean_sequence": "bounded",
     "calibration_error": "calibration",
+    "centroid_shift": "centroids",
+    "chi_square": "categories",
     "cohen_kappa": "agreement",
     "corrected_share": "judges",
     "detectable_effect": "power",
     "discordant_sample_size": "power",
     "discrimination": "calibration",
     "event_e_value": "events",
+    "expected_performance": "confidences",
     "false_alarm_chance": "multiplicity",
     "fleiss_kappa": "agreement",
     "krippendorff_alpha": "reliability",
@@ -134,6 +172,9 @@ _MODULES = {
     "prediction_powered_mean": "judges",
     "production_estimate": "production",
     "proportion_interval": "proportions",
+    "proportion_sequence": "bounded",
+    "psi": "stability",
+    "robust_spike": "spikes",
     "runs_to_see": "passes",
     "sample_ratio_e_value": "arms",
     "sample_size": "power",
@@ -141,6 +182,7 @@ _MODULES = {
     "stratified_difference": "sequences",
     "swap_verdicts": "judges",
     "t_sample_size": "power",
+    "two_proportion": "two_shares",
     "variance_components": "repeats",
 }
 
