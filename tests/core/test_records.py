@@ -82,7 +82,7 @@ def test_success_is_recorded_in_full() -> None:
     assert first == {
         "number": 1, "target": "ask", "started_at": 1_700_000_000, "duration": 1,
         "status": "error", "wait": 0.0, "model": None, "input_tokens": None, "output_tokens": None,
-        "error": {"kind": "connection", "type": "ConnectionError", "message": "down"},
+        "error": {"kind": "connection", "type": "ConnectionError", "message": None},
     }  # fmt: skip
     assert (second["number"], second["wait"], second["duration"]) == (2, 2, 3)
     assert second["started_at"] == 1_700_000_003
@@ -324,3 +324,24 @@ def test_stream_of_nothing_is_a_success_without_chunks() -> None:
     assert (record.status, record.chunks, len(record.attempts)) == ("success", 0, 1)
     assert read(stream, "generator") == []
     assert record.attempts[0].status == "success"
+
+
+@pytest.mark.parametrize("error", [ConnectionError("CANARY"), ValueError("CANARY")])
+def test_what_is_written_of_a_record_leaves_out_messages_that_may_quote_content(
+    error: Exception,
+) -> None:
+    @reliai.reliable(reliai.Retry(2, on=Exception, wait=0, budget=None))
+    def failing() -> None:
+        raise error
+
+    record = reliai.execute(failing).record
+    assert record is not None
+    assert record.error is not None
+    assert record.error.message == "CANARY", "in the process it is there"
+    assert "CANARY" not in json.dumps(record.to_dict())
+
+
+def test_messages_of_reliais_own_errors_are_written() -> None:
+    record = reliai.execute(reliai.Guard(reliai.MaxLength(1))(lambda prompt: prompt), "ab").record
+    assert record is not None
+    assert "MaxLength" in record.to_dict()["error"]["message"]

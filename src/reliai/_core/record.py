@@ -281,10 +281,13 @@ class CallRecord:
         return self._identity.environment
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, ready for JSON; durations in seconds, times in Unix seconds."""
+        """Plain data, ready for JSON; durations in seconds, times in Unix seconds.
+
+        Messages of errors that are not reliai's own are left out, for they may quote content.
+        """
         fields: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
         fields.update((name, getattr(self, name)) for name in RECORD_FIELDS)
-        fields["error"] = None if self.error is None else self.error._asdict()
+        fields["error"] = None if self.error is None else self.error.shown()
         fields["attempts"] = [attempt.to_dict() for attempt in self.written_attempts()]
         fields["events"] = [
             {"kind": kind, "at": at, "attributes": dict(attributes)}

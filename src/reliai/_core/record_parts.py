@@ -27,6 +27,25 @@ class ErrorInfo(NamedTuple):
         """Describe `error`, keeping neither the exception nor what it refers to."""
         return cls(str(kind), _type_name(error), _message(error))
 
+    @property
+    def shown_message(self) -> str | None:
+        """The message where it quotes nothing of what the call was about; None for any other.
+
+        Messages of reliai's own errors are made of names and numbers. Those of others are content,
+        and so are those of ours that quote them, or an argument.
+        """
+        own = self.type.startswith(_OWN) and self.type not in _QUOTING
+        return self.message if own else None
+
+    def shown(self) -> dict[str, str | None]:
+        """Plain data, without a message that may be content."""
+        return {"kind": self.kind, "type": self.type, "message": self.shown_message}
+
+
+_OWN = "reliai.errors."
+_QUOTING = frozenset({f"{_OWN}AmbiguousOutcome", f"{_OWN}StreamInterrupted"})
+"""Ours that quote an idempotency key, which may be an argument, or the error behind them."""
+
 
 def _type_name(error: BaseException) -> str:
     kind = type(error)
@@ -152,7 +171,7 @@ class Attempt:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         fields = {name: getattr(self, name) for name in _ATTEMPT_FIELDS}
-        fields["error"] = None if self.error is None else self.error._asdict()
+        fields["error"] = None if self.error is None else self.error.shown()
         return fields
 
     def __repr__(self) -> str:

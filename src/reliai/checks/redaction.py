@@ -164,22 +164,14 @@ def redaction_of(
 def message_of(error: ErrorInfo | None, redaction: Redaction | None) -> str | None:
     """What may be recorded of an error's message, which may quote what the call was about.
 
-    Messages of reliai's own are made of names and numbers. Those of others are content, and so are
-    those of ours that quote them or an argument: they are withheld where no content is recorded,
-    and redacted where it is.
+    Where no content is recorded, only messages that cannot, see `ErrorInfo.shown_message`.
     """
     if error is None:
         return None
     if redaction is None:
-        own = error.type.startswith(_OWN) and error.type not in _QUOTING
-        return error.message if own else None
+        return error.shown_message
     made: str | None = redaction.apply(error.message).value
     return made
-
-
-_OWN: Final = "reliai.errors."
-_QUOTING: Final = frozenset({f"{_OWN}AmbiguousOutcome", f"{_OWN}StreamInterrupted"})
-"""Ours that quote an idempotency key, which may be an argument, or the error behind them."""
 
 
 def _checked(redact: Any, mode: str, where: str) -> Callable[[str], str] | None:

@@ -94,8 +94,10 @@ class StoredCall:
         """Plain data, in the shape of `CallRecord.json_schema()`."""
         fields: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
         fields.update((name, getattr(self, name)) for name in RECORD_FIELDS)
-        fields["error"] = None if self.error is None else self.error._asdict()
-        fields["attempts"] = [attempt.to_dict() for attempt in self.attempts]
+        fields["error"] = _plain(self.error)
+        fields["attempts"] = [
+            {**attempt.to_dict(), "error": _plain(attempt.error)} for attempt in self.attempts
+        ]
         fields["events"] = [event._asdict() for event in self.events]
         fields["checks"] = [check._asdict() for check in self.checks]
         fields["values"], fields["tags"] = dict(self.values), dict(self.tags)
@@ -106,3 +108,8 @@ class StoredCall:
 
     def __repr__(self) -> str:
         return f"<StoredCall {self.id} {self.name}: {self.status}>"
+
+
+def _plain(error: ErrorInfo | None) -> dict[str, Any] | None:
+    """An error with the message that was stored; None for one that was not."""
+    return None if error is None else {**error._asdict(), "message": error.message or None}

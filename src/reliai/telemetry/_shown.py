@@ -28,11 +28,13 @@ def shown(record: CallRecord, redaction: Redaction | None) -> dict[str, Any]:
         value that was cut, `inputs_bytes` or `output_bytes` says how long its texts were.
     """
     fields = record.to_dict()
+    if redaction is None:
+        return fields
     _put_message(fields, record, redaction)
     for shown_attempt, attempt in zip(fields["attempts"], record.attempts, strict=False):
         _put_message(shown_attempt, attempt, redaction)
-    content = None if redaction is None else content_of(record)
-    if redaction is None or content is None:
+    content = content_of(record)
+    if content is None:
         return fields
     inputs, output = redaction.apply(content.inputs), redaction.apply(content.answer)
     fields["inputs"], fields["output"] = inputs.value, output.value
@@ -44,6 +46,6 @@ def shown(record: CallRecord, redaction: Redaction | None) -> dict[str, Any]:
     return fields
 
 
-def _put_message(fields: dict[str, Any], of: Any, redaction: Redaction | None) -> None:
+def _put_message(fields: dict[str, Any], of: Any, redaction: Redaction) -> None:
     if of.error is not None:
         fields["error"]["message"] = message_of(of.error, redaction)
