@@ -342,6 +342,10 @@ def test_what_is_written_of_a_record_leaves_out_messages_that_may_quote_content(
 
 
 def test_messages_of_reliais_own_errors_are_written() -> None:
-    record = reliai.execute(reliai.Guard(reliai.MaxLength(1))(lambda prompt: prompt), "ab").record
+    @reliai.Guard(reliai.MaxLength(1))
+    def ask(prompt: str) -> str:
+        return prompt
+
+    record = reliai.execute(ask, "ab").record
     assert record is not None
     assert "MaxLength" in record.to_dict()["error"]["message"]
