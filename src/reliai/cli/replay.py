@@ -57,8 +57,8 @@ def replay(
     Raises:
         ConfigurationError: there is no such incident, or one lacks a part.
     """
-    incidents = [find(each) for each in dict.fromkeys(ids)] or catalogue()
     console = Console(highlight=False, stderr=str(facts) == "-")
+    incidents = [find(each) for each in dict.fromkeys(ids)] or _all_that_can_be_run(console)
     calls = QUICK if quick else CALLS
     reports = _Run(incidents, seed, calls, jobs or os.cpu_count() or 1).reports(console)
     console.print(_summary(reports))
@@ -70,6 +70,17 @@ def replay(
     if write is not None:
         write.write_text(page(reports, calls=calls, quick=QUICK), encoding="utf-8")
     return all(report.ok for report in reports)
+
+
+def _all_that_can_be_run(console: Console) -> list[Incident]:
+    """All but those that need what is not installed, which are told."""
+    left_out = [each for each in catalogue() if each.missing]
+    for each in left_out:
+        extras = ",".join(each.missing)
+        console.print(
+            f'{each.id} is left out; it needs: pip install "reliai[{extras}]"', markup=False
+        )
+    return [each for each in catalogue() if not each.missing]
 
 
 def list_incidents() -> None:

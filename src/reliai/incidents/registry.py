@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from reliai._core.complaints import warn_once
@@ -30,6 +31,9 @@ __all__ = ["GROUP", "Incident", "catalogue", "find", "incident"]
 GROUP = "reliai.incidents"
 """The entry point group under which other packages name a module of incidents."""
 
+_MODULES = {"monitoring": ("numpy", "scipy"), "records": ("alembic", "sqlalchemy")}
+"""What tells that an extra is installed."""
+
 _known: dict[str, Incident] = {}
 _loaded = False
 
@@ -46,15 +50,34 @@ class Incident:
         scenario: what is simulated, in a sentence.
         evidence: where it happened.
         guard: what reliai puts in its way, in a few words.
+        needs: the extras of reliai that it needs.
     """
 
-    def __init__(self, id: str, title: str, scenario: str, evidence: str, guard: str) -> None:  # noqa: A002  made by `incident` alone
+    def __init__(  # noqa: PLR0917  made by `incident` alone
+        self,
+        id: str,  # noqa: A002  what an incident is known by
+        title: str,
+        scenario: str,
+        evidence: str,
+        guard: str,
+        needs: tuple[str, ...] = (),
+    ) -> None:
         self.id = id
         self.title = title
         self.scenario = scenario
         self.evidence = evidence
         self.guard = guard
+        self.needs = needs
         self._scenarios: dict[PartName, Scenario] = {}
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The extras it needs that are not installed here."""
+        return tuple(
+            extra
+            for extra in self.needs
+            if any(find_spec(module) is None for module in _MODULES.get(extra, ()))
+        )
 
     def unguarded(self, scenario: _S) -> _S:
         """The same without reliai: it must show the damage."""
@@ -97,6 +120,7 @@ def incident(
     scenario: str,
     evidence: str,
     guard: str,
+    needs: tuple[str, ...] = (),
 ) -> Incident:
     """Make an incident and put it into the catalogue.
 
@@ -107,6 +131,8 @@ def incident(
         scenario: what is simulated, in a sentence.
         evidence: where it happened.
         guard: what reliai puts in its way.
+        needs: the extras of reliai that it needs, such as "monitoring"; where one is missing,
+            `reliai replay` leaves the incident out unless it is asked for by name.
 
     Raises:
         ConfigurationError: the id is no id, or another incident has it.
@@ -118,7 +144,7 @@ def incident(
     if known is not None and known.title != title:
         message = f"incident({id!r}): {known.title!r} has this id already; choose another"
         raise ConfigurationError(message)
-    made = Incident(id.upper(), title, scenario, evidence, guard)
+    made = Incident(id.upper(), title, scenario, evidence, guard, needs)
     _known[made.id] = made
     return made
 
