@@ -348,9 +348,10 @@ class TestMessages:
         error = ErrorInfo("rejected", "reliai.errors.CircuitOpen", "the circuit is open")
         assert message_of(error, None) == "the circuit is open"
 
+    @pytest.mark.parametrize("module", ["reliai", "reliai.errors"])
     @pytest.mark.parametrize("name", ["AmbiguousOutcome", "StreamInterrupted"])
-    def test_those_of_reliai_that_quote_are(self, name: str) -> None:
-        assert message_of(ErrorInfo("unknown", f"reliai.errors.{name}", TEXT), None) is None
+    def test_those_of_reliai_that_quote_are(self, module: str, name: str) -> None:
+        assert message_of(ErrorInfo("unknown", f"{module}.{name}", TEXT), None) is None
 
 
 def test_replacements_are_counted() -> None:

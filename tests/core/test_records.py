@@ -12,6 +12,7 @@ import pytest
 
 import reliai
 from reliai import clock
+from reliai._core.record_parts import ErrorInfo
 from reliai.testing import Latency, ScriptedModel, records, virtual_clock
 from tests.core._kinds import each_stream, every_kind, of_kind, read, record_of
 
@@ -349,3 +350,15 @@ def test_messages_of_reliais_own_errors_are_written() -> None:
     record = reliai.execute(ask, "ab").record
     assert record is not None
     assert "MaxLength" in record.to_dict()["error"]["message"]
+
+
+def test_an_error_of_reliai_has_one_name() -> None:
+    from reliai.errors import CircuitOpen
+
+    module = CircuitOpen.__module__
+    try:
+        for name in ("reliai", "reliai.errors"):
+            CircuitOpen.__module__ = name
+            assert ErrorInfo.of(CircuitOpen("a", 1.0), "rejected").type == "reliai.CircuitOpen"
+    finally:
+        CircuitOpen.__module__ = module

@@ -34,7 +34,8 @@ class ErrorInfo(NamedTuple):
         Messages of reliai's own errors are made of names and numbers. Those of others are content,
         and so are those of ours that quote them, or an argument.
         """
-        own = self.type.startswith(_OWN) and self.type not in _QUOTING
+        module, _, name = self.type.rpartition(".")
+        own = module in _OWN and name not in _QUOTING
         return self.message if own else None
 
     def shown(self) -> dict[str, str | None]:
@@ -42,18 +43,18 @@ class ErrorInfo(NamedTuple):
         return {"kind": self.kind, "type": self.type, "message": self.shown_message}
 
 
-_OWN = "reliai.errors."
-_QUOTING = frozenset({f"{_OWN}AmbiguousOutcome", f"{_OWN}StreamInterrupted"})
+_OWN = ("reliai", "reliai.errors")
+_QUOTING = ("AmbiguousOutcome", "StreamInterrupted")
 """Ours that quote an idempotency key, which may be an argument, or the error behind them."""
 
 
 def _type_name(error: BaseException) -> str:
     kind = type(error)
-    return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    if kind.__module__ == "reliai.errors":  # its public name, whether or not it was asked for yet
+        return f"reliai.{kind.__qualname__}"
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _message(error: BaseException) -> str:
