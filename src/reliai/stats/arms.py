@@ -43,7 +43,7 @@ def sample_ratio_e_value(
 
     Example:
         >>> round(sample_ratio_e_value([10_000, 9_500], [1, 1]), 1)
-        41.5
+        42.0
         >>> round(sample_ratio_e_value([5_100, 4_900], [1, 1]), 2)
         0.72
     """
