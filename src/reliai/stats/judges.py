@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SwapVerdicts", "corrected_share", "prediction_powered_mean", "swap_verdicts"]
 
-Vote = Literal["a", "b", "tie"]
 _VOTES: Final = ("a", "b", "tie")
 
 
@@ -35,7 +34,7 @@ class SwapVerdicts:
         unpaired: pairs without a vote in each order; they count nowhere.
     """
 
-    verdicts: tuple[Vote | None, ...]
+    verdicts: tuple[str | None, ...]
     wins: int
     losses: int
     ties: int
@@ -49,7 +48,7 @@ class SwapVerdicts:
         return self.flips / judged if judged else None
 
 
-def swap_verdicts(first: Iterable[Vote | None], second: Iterable[Vote | None]) -> SwapVerdicts:
+def swap_verdicts(first: Iterable[str | None], second: Iterable[str | None]) -> SwapVerdicts:
     """The verdicts of a judge that saw each pair in both orders.
 
     A judge that likes what it reads first prefers A in one order and B in the other: such a pair
@@ -74,7 +73,7 @@ def swap_verdicts(first: Iterable[Vote | None], second: Iterable[Vote | None]) -
         if vote is not None and vote not in _VOTES:
             raise ConfigurationError(f"{where}({vote!r}): a vote is 'a', 'b', 'tie' or None")
     pairs = list(zip(votes, others, strict=True))
-    verdicts: tuple[Vote | None, ...] = tuple(_verdict(*pair) for pair in pairs)
+    verdicts: tuple[str | None, ...] = tuple(_verdict(*pair) for pair in pairs)
     flips = sum(None not in pair and pair[0] != pair[1] for pair in pairs)
     wins, losses, ties, unpaired = (verdicts.count(each) for each in (*_VOTES, None))
     return SwapVerdicts(verdicts, wins, losses, ties, flips, unpaired)
@@ -176,7 +175,7 @@ def _trust(said: Floats, guessed: Floats, rest: Floats) -> float:
     return covariance / ((1.0 + len(said) / len(rest)) * variance)
 
 
-def _verdict(vote: Vote | None, other: Vote | None) -> Vote | None:
+def _verdict(vote: str | None, other: str | None) -> str | None:
     if vote is None or other is None:
         return None
     return vote if vote == other else "tie"
