@@ -244,7 +244,7 @@ def _quality(make: _Maker) -> list[Panel]:
 
 
 def _process(make: _Maker) -> list[Panel]:
-    return [
+    told = [
         Panel("Entries exported", (make.rate("telemetry.events", "observer"),), "ops"),
         Panel(
             "Entries lost",
@@ -254,11 +254,6 @@ def _process(make: _Maker) -> list[Panel]:
         ),
         Panel("Entries that wait", (make.gauge("telemetry.queue.size"),)),
         Panel(
-            "Time of an export",
-            make.quantiles("telemetry.export.duration", "observer", 0.95),
-            "s",
-        ),
-        Panel(
             "Places redacted, and contents given up",
             (
                 make.rate("telemetry.redactions", "observer"),
@@ -266,6 +261,15 @@ def _process(make: _Maker) -> list[Panel]:
             ),
             "ops",
         ),
+    ]
+    return told if make.to.naming == "utf8" else told + _scraped(make)
+
+
+def _scraped(make: _Maker) -> list[Panel]:
+    """What only the native exporter tells, which Prometheus scrapes."""
+    export = make.quantiles("telemetry.export.duration", "observer", 0.95)
+    return [
+        Panel("Time of an export", export, "s"),
         Panel("Processor", (make.gauge("process.cpu", "instance"),), "percentunit"),
         Panel("Memory", (make.gauge("process.memory", "instance"),), "bytes"),
         Panel("Threads", (make.gauge("process.threads", "instance"),)),
