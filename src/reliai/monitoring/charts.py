@@ -106,6 +106,11 @@ class _Chart:
         self.ready = self.firing = False
         self.seen = 0
 
+    @property
+    def inflation(self) -> float:
+        """How much more the means of blocks scatter than those of independent records."""
+        return self.scatter.factor
+
     def _ended(self, now: float, evidence: float, *sums: float) -> tuple[float, ...] | None:
         """A block ends now. Gives one that may teach what is normal, its duration first.
 
@@ -327,7 +332,6 @@ class NumberChart(_Chart):
         "_down_from",
         "_drift",
         "_fixed",
-        "_following",
         "_in_block",
         "_margin",
         "_moments",
@@ -343,6 +347,7 @@ class NumberChart(_Chart):
         "_up_from",
         "deviation",
         "direction",
+        "latest",
         "level",
         "memory",
         "recent",
@@ -368,7 +373,8 @@ class NumberChart(_Chart):
         self._moments = [0.0, 0.0, 0.0]
         self._n = 0.0
         self._fixed = reference is not None
-        self._following: float | None = None
+        self.latest: float | None = None
+        """The number before, on the scale of the chart."""
         self._total = 0.0
         self._up_from = self._down_from = (0, 0.0)
         self.recent_records = 0
@@ -380,7 +386,12 @@ class NumberChart(_Chart):
             for value in reference:
                 self._collect(self.seen_as(value))
             self._learn(None)
-            self.seen, self._following = 0, None
+            self.seen, self.latest = 0, None
+
+    @property
+    def inflation(self) -> float:
+        """The same, and of what a record tells of the next."""
+        return self.scatter.factor * (1.0 + self.memory) / (1.0 - self.memory)
 
     def seen_as(self, value: float) -> float:
         """The number on the scale of the chart."""
@@ -395,14 +406,14 @@ class NumberChart(_Chart):
         return size if level >= 0 else -size
 
     def _collect(self, y: float) -> None:
-        sums, before = self._sums, self._following
+        sums, before = self._sums, self.latest
         self._in_block += 1
         sums[0] += y
         sums[1] += y * y
         if before is not None:
             sums[2] += y * before
             sums[3] += 1
-        self._following = y
+        self.latest = y
         self._total += y
 
     def add(self, value: float, now: float) -> bool:
@@ -410,7 +421,7 @@ class NumberChart(_Chart):
         scaled = value / self._scale
         y = log(1.0 + scaled) if scaled >= 0 else -log(1.0 - scaled)
         self.seen += 1
-        before = self._following
+        before = self.latest
         self._collect(y)
         if not self.ready:
             if self._in_block >= self._warm_up:

@@ -1,40 +1,403 @@
-"""The slow detectors: windows of the traffic against a frozen reference."""
+"""The slow detectors: windows of the traffic against a frozen reference.
+
+The reference is what came in the first while (a day by default), in windows of their own. How far
+these are from the whole of it shows how much healthy windows differ, by the hour of the day or
+because records hang together; a later window has to be a quarter farther away than any of them,
+besides being significant and large enough. Two windows in a row must be.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import hashlib
+import json
+from collections import deque
+from math import sqrt
+from typing import TYPE_CHECKING, Any, Final
+
+from reliai.monitoring.findings import Finding
+from reliai.monitoring.judges import ROWS, Measure, Measured, measure_for
+from reliai.monitoring.windows import new_window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from reliai.monitoring.findings import Finding
+    from reliai.monitoring.fields import Tuning
+    from reliai.monitoring.references import Reference
+    from reliai.monitoring.signals import Signal
 
 __all__ = ["Drift"]
 
+WINDOW: Final = 500
+"""Records in a window at least."""
+
+BLOCK: Final = 100
+"""Records in a block of the chart of the level at least."""
+
+WINDOWS: Final = 96
+"""Windows that a reference is made of at most: each lasts this part of it at least."""
+
+FEWEST: Final = 20
+"""Windows that a reference is made of at least."""
+
+SLACK: Final = 1.25
+"""How much farther a window must be than the farthest one in good health."""
+
+FEW: Final = 5
+"""Records of a minute whose mean counts."""
+
+HISTORY: Final = 20
+"""Minutes after which it can be told that one is far out."""
+
+WEEK: Final = 604_800.0
+
 
 class Drift:
-    """Takes the values of a field in and judges its windows."""
+    """Takes the values of a field in, learns the reference, judges windows and the level.
 
-    __slots__ = ("_signal", "_tuning", "among", "ready")
+    Attributes:
+        among: how many fields are watched beside each other: each gets that part of alpha.
+        inflation: how much more the means of blocks scatter than those of independent records.
+        ready: whether there is a reference.
+        window: the one that records go into.
+    """
 
-    def __init__(self, signal: Any, tuning: Any, reference: Any) -> None:
-        self._signal = signal
-        self._tuning = tuning
+    __slots__ = (
+        "_alarms",
+        "_alpha",
+        "_block",
+        "_blocks",
+        "_calm",
+        "_ceiling",
+        "_closed",
+        "_hourly",
+        "_kind",
+        "_learn",
+        "_learning",
+        "_level",
+        "_measures",
+        "_rows",
+        "_seen_as",
+        "_since",
+        "_spikes",
+        "_until",
+        "_version",
+        "_window_began",
+        "among",
+        "inflation",
+        "last",
+        "ready",
+        "window",
+    )
+
+    def __init__(
+        self,
+        signal: Signal,
+        tuning: Tuning,
+        reference: Reference | None,
+        seen_as: Callable[[float], float] | None = None,
+    ) -> None:
+        self._kind = signal.kind
+        self._alpha = tuning.alpha
+        self._hourly = tuning.hours_of_week
+        self._learn = max(tuning.learn, 2 * WEEK) if tuning.hours_of_week else tuning.learn
+        self._seen_as = seen_as
         self.among = 1
-        self.ready = reference is not None
+        self.inflation = 1.0
+        self.ready = False
+        self.last: Measured | None = None
+        self.window: Any = new_window(signal.kind)
+        self._closed: Any = new_window(signal.kind)
+        self._window_began: float | None = None
+        self._learning: list[tuple[int, Any]] = []
+        self._rows: list[Any] = []
+        self._measures: dict[int, Measure] = {}
+        self._ceiling = 0.0
+        self._alarms = {"shape": 0, "new": 0}
+        self._since = self._until = 0.0
+        self._version = ""
+        self._block = [0.0, 0.0, 0.0]
+        self._blocks: list[tuple[int, float]] = []
+        self._level: Any = None
+        self._calm: deque[float] = deque(maxlen=20)
+        self._spikes = 0
+        if reference is not None and reference.n >= FEWEST:
+            self._given(reference)
 
-    def take(self, value: Any, now: float) -> list[Finding] | None:
-        """Take a value in."""
-        return None
+    def total(self) -> Any:
+        """The window since the start."""
+        total = new_window(self._kind)
+        total.merge(self._closed)
+        total.merge(self.window)
+        return total
 
-    def minute_ended(self, minutes: Sequence[list[float]]) -> list[Finding] | None:
-        """A minute is over."""
-        return None
+    def take(self, value: Any, now: float, seen: float) -> list[Finding] | None:
+        """Take a value in; what was found, if anything.
+
+        Args:
+            value: of the signal.
+            now: when; Unix seconds.
+            seen: a number on the scale of its chart.
+        """
+        window = self.window
+        began = self._window_began
+        if began is None:
+            began = self._start(now)
+        window.add(value)
+        if self._kind == "vector" and not self.ready and len(self._rows) < ROWS:
+            self._rows.append(value)
+        found = None
+        if self._seen_as is not None:
+            block = self._block
+            block[0] += 1
+            block[1] += seen
+            if block[0] >= BLOCK and now - block[2] >= self._least(2000):
+                found = self._end_block(now)
+        if window.n >= WINDOW and (
+            now - began >= self._least(WINDOWS) or (self._hourly and now // 3600 != began // 3600)
+        ):
+            found = (found or []) + self._end_window(now)
+        return found
 
     def absorb(self, window: Any, now: float) -> list[Finding] | None:
         """Add a window that another process counted."""
+        if self._window_began is None:
+            self._start(now)
+        self.window.merge(window)
+        return self._end_window(now) if self.window.n >= WINDOW else None
+
+    def minute_ended(self, minutes: Sequence[list[float]]) -> list[Finding] | None:
+        """A minute is over: whether it is far out of the hour before."""
+        if self._kind not in {"number", "share"} or minutes[-1][1] < FEW:
+            return None
+        means = [row[3] / row[1] for row in minutes if row[1] >= FEW]
+        n, value, history = minutes[-1][1], means[-1], means[:-1]
+        if len(history) < HISTORY:
+            return None
+        from reliai.stats import robust_spike  # noqa: PLC0415  once a minute
+
+        found = robust_spike(history, value, least=self._least_spread(history, n))
+        sign = 0 if not found.is_spike else 1 if (found.score or 0.0) > 0 else -1
+        was, self._spikes = self._spikes, sign if sign * self._spikes <= 0 else self._spikes + sign
+        if abs(self._spikes) == 2 and abs(was) == 1:
+            text = (
+                f"two minutes {abs(found.score or 0.0):.1f} robust deviations from the hour before"
+            )
+            evidence = {"minute_score": found.score or 0.0, "minute_records": n}
+            return [Finding("spike", firing=True, text=text, evidence=evidence)]
+        if not sign and abs(was) >= 2:
+            return [Finding("spike", firing=False)]
         return None
+
+    def _least_spread(self, history: list[float], n: float) -> float:
+        """Of means of so many records chance alone makes them spread so much."""
+        middle = sum(history) / len(history)
+        if self._kind == "share":
+            share = min(max(middle, 1 / (len(history) * n)), 0.99)
+            return sqrt(share * (1 - share) * self.inflation / n)
+        return 0.02
 
     def described(self) -> dict[str, Any]:
         """How it stands, as plain data."""
-        return {}
+        return {
+            "state": "ok" if self.ready else "learning",
+            "n": self.window.n,
+            "reference": self._version,
+            "reference_n": sum(m.reference.n for k, m in self._measures.items() if k == -1),
+            "learnt_from": [self._since, self._until] if self.ready else None,
+            "effect": None if self.last is None else self.last.effect,
+            "limit": None if self.last is None else max(self.last.least, self._ceiling),
+        }
+
+    def _start(self, now: float) -> float:
+        self._window_began = now
+        self._block[2] = now
+        if not self._learning and not self.ready:
+            self._since = now
+        return now
+
+    def _least(self, parts: int) -> float:
+        return self._learn / parts
+
+    # The reference
+
+    def _given(self, reference: Reference) -> None:
+        """Cut what the user gave into windows, as if it had come in."""
+        for place, value in enumerate(reference.values):
+            self.window.add(value)
+            if self._kind == "vector" and len(self._rows) < ROWS:
+                self._rows.append(value)
+            if self._seen_as is not None:
+                self._block[0] += 1
+                self._block[1] += self._seen_as(value)
+                if self._block[0] >= BLOCK:
+                    self._blocks.append((-1, self._block[1] / self._block[0]))
+                    self._block = [0.0, 0.0, 0.0]
+            if self.window.n >= WINDOW and len(reference.values) - place > WINDOW // 2:
+                self._learning.append((-1, self.window))
+                self.window = new_window(self._kind)
+        self._learning.append((-1, self.window))
+        self.window = new_window(self._kind)
+        self._hourly, self._learn = False, 0.0
+        self._freeze()
+
+    def _freeze(self) -> None:
+        whole = new_window(self._kind)
+        for _, window in self._learning:
+            whole.merge(window)
+        parts = {-1: whole}
+        if self._hourly:
+            for hour, window in self._learning:
+                parts.setdefault(hour, new_window(self._kind)).merge(window)
+        self._measures = {
+            hour: measure_for(part, self._rows)
+            for hour, part in parts.items()
+            if hour == -1 or part.n >= WINDOW
+        }
+        effects = [
+            self._measure(hour).of(window, self._alpha, 1.0).effect
+            for hour, window in self._learning
+            if window.n >= WINDOW
+        ]
+        self._ceiling = SLACK * max(effects) if len(effects) > 3 else 0.0
+        if self._blocks:
+            self._level = _Level(self._blocks, self._hourly)
+        self._learning, self._blocks, self._rows = [], [], []
+        written = json.dumps(whole.to_dict(), sort_keys=True)
+        self._version = hashlib.sha256(written.encode()).hexdigest()[:12]
+        self.ready = True
+
+    def _measure(self, hour: int) -> Measure:
+        return self._measures.get(hour) or self._measures[-1]
+
+    # Windows
+
+    def _hour(self, now: float) -> int:
+        return int(now // 3600 % 168) if self._hourly else -1
+
+    def _end_window(self, now: float) -> list[Finding]:
+        window, self.window = self.window, new_window(self._kind)
+        self._closed.merge(window)
+        began = now if self._window_began is None else self._window_began
+        self._window_began = now
+        hour = self._hour(began)
+        if not self.ready:
+            self._learning.append((hour, window))
+            self._thin()
+            if now - self._since >= self._learn and len(self._learning) >= FEWEST:
+                self._until = now
+                self._freeze()
+            return []
+        alpha = max(self._alpha / self.among, 1e-7)
+        self.last = found = self._measure(hour).of(window, alpha, self.inflation)
+        out = found.significant and found.effect > max(found.least, self._ceiling)
+        told = self._note("shape", found.text, found.evidence, out=out, wanted=2)
+        return told + self._new_words(window)
+
+    def _thin(self) -> None:
+        """So that a long while of learning takes no more memory than a short one."""
+        most = WINDOWS * 7 if self._hourly else 4 * WINDOWS
+        if len(self._learning) > most:
+            del self._learning[::2]
+
+    def _new_words(self, window: Any) -> list[Finding]:
+        if self._kind != "category":
+            return []
+        known = self._measures[-1].reference
+        new = {
+            name: count
+            for name, count in window.counts.items()
+            if count >= max(5, 0.01 * window.n) and name not in known.counts and known.n >= 1000
+        }
+        name = max(new, key=new.__getitem__) if new else ""
+        text = f"{name!r} is new: {new.get(name, 0)} of {window.n} records"
+        evidence: dict[str, float | str] = {"new": name, "new_records": new.get(name, 0)}
+        return self._note("new", text, evidence, out=bool(new), wanted=1)
+
+    def _note(
+        self, name: str, text: str, evidence: Any, *, out: bool, wanted: int
+    ) -> list[Finding]:
+        """Count windows in a row: above 0 those that are out, below 0 the quiet ones after."""
+        count = self._alarms[name]
+        if out:
+            self._alarms[name] = count = max(count, 0) + 1
+            if count >= wanted:
+                return [Finding(name, firing=True, text=text, evidence=evidence)]
+            return []
+        firing = count >= wanted or count < 0
+        self._alarms[name] = count = (min(count, 0) - 1) if firing else 0
+        if count <= -2:
+            self._alarms[name] = 0
+            return [Finding(name, firing=False)]
+        return []
+
+    # The level
+
+    def _end_block(self, now: float) -> list[Finding] | None:
+        count, total, began = self._block
+        self._block = [0.0, 0.0, now]
+        hour = self._hour(began)
+        if not self.ready:
+            self._blocks.append((hour, total / count))
+            if len(self._blocks) > 8000:
+                del self._blocks[::2]
+            return None
+        return None if self._level is None else self._level.take(hour, total / count)
+
+
+class _Level:
+    """The chart of the means of blocks, with a limit that the reference itself keeps."""
+
+    __slots__ = ("_calm", "_chart", "_deviation", "_firing", "_middles", "_out")
+
+    def __init__(self, blocks: list[tuple[int, float]], hourly: bool) -> None:  # noqa: FBT001  ours
+        from reliai.stats.block_charts import (  # noqa: PLC0415  with the first reference
+            BlockCusum,
+            block_cusum_limit,
+            largest_excursion,
+        )
+
+        self._middles = {-1: _mean([level for _, level in blocks])}
+        if hourly:
+            for hour in {hour for hour, _ in blocks}:
+                mine = [level for each, level in blocks if each == hour]
+                if len(mine) >= 5:
+                    self._middles[hour] = _mean(mine)
+        offs = [level - self._middle(hour) for hour, level in blocks]
+        freedom = max(1, len(offs) - 1)
+        spread = sqrt(sum(each * each for each in offs) / freedom)
+        # Of few blocks the spread is not known well: it may be larger by two standard errors.
+        self._deviation = max(spread * (1 + 2 / sqrt(2 * freedom)), 1e-9)
+        largest = largest_excursion([each / self._deviation for each in offs])
+        self._chart = BlockCusum(max(block_cusum_limit(1e4), 1.5 * largest))
+        self._calm: deque[float] = deque(maxlen=20)
+        self._out = 0
+        self._firing = False
+
+    def _middle(self, hour: int) -> float:
+        found = self._middles.get(hour)
+        return self._middles[-1] if found is None else found
+
+    def take(self, hour: int, level: float) -> list[Finding] | None:
+        """Take the mean of a block in; whether the level has changed, or is back."""
+        standard = (level - self._middle(hour)) / self._deviation
+        standard = max(-6.0, min(6.0, standard))
+        self._calm.append(standard)
+        if self._firing:
+            if len(self._calm) == 20 and abs(_mean(self._calm)) < 0.5:
+                self._firing = False
+                self._chart.reset()
+                return [Finding("drift", firing=False)]
+            return None
+        self._out = self._out + 1 if self._chart.update(standard) else 0
+        if self._out < 2:
+            return None
+        self._firing, self._out = True, 0
+        lately = _mean(list(self._calm)[-10:])
+        self._calm.clear()
+        text = f"its level has been {lately:+.2g} deviations of blocks off for a while"
+        evidence = {"level_in_block_deviations": lately, "cusum_limit": self._chart.limit}
+        return [Finding("drift", firing=True, text=text, evidence=evidence)]
+
+
+def _mean(values: Any) -> float:
+    return sum(values) / len(values)  # type: ignore[no-any-return]

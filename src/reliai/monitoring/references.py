@@ -60,7 +60,7 @@ def reference_of(signal: Signal, given: Any = None) -> Reference | None:
         ConfigurationError: for something that no reference can be made of.
     """
     where = f"signals.{signal.name}(reference=…)"
-    found = signal.reference
+    found: Any = signal.reference
     if found is None:
         if given is None:
             return None
