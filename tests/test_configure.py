@@ -103,7 +103,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"observers": [Memory]}, "observer Memory is a class; pass an object of it"),
     ({"observers": [object()]}, "has none of on_start, on_event, on_end, activate"),
     ({"observers": Memory()}, "give a list, also of one observer"),
-    ({"observers": "memory"}, "observer 'm' has none of"),
+    ({"observers": "memory"}, "observers='memory'): give a list, also of one observer"),
     ({"records": "sqlite:///calls.db"}, "observer 'sqlite:///calls.db' has none of"),
     ({"state": "mysql://here"}, "give 'memory', 'sqlite:///path/to/file.db'"),
 ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
+from functools import cache
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.observers import checked_observers
@@ -15,16 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reliai._core.observers import Observer
+    from reliai.telemetry._plugins import Named
 
 __all__ = ["configure", "flush", "report", "shutdown"]
 
 CLOSING = 0.5
 """Seconds that `shutdown` gives observers to close, also where the flush took all its time."""
 
+_naming = RLock()
+
 
 def configure(
     *,
-    observers: Iterable[Observer] | None = None,
+    observers: Iterable[Observer | str] | None = None,
     state: object | None = None,
     records: object | None = None,
     service: str | None = None,
@@ -35,11 +41,14 @@ def configure(
 ) -> None:
     """Set what holds for the whole process. What is not given stays as it is.
 
-    Five of them are also read from the environment: RELIAI_SERVICE, RELIAI_ENVIRONMENT,
-    RELIAI_RELEASE, RELIAI_MODE, RELIAI_STATE.
+    Six of them are also read from the environment: RELIAI_SERVICE, RELIAI_ENVIRONMENT,
+    RELIAI_RELEASE, RELIAI_MODE, RELIAI_STATE, and RELIAI_OBSERVERS as names with commas between.
 
     Args:
-        observers: the observers of every call; replaces those set before.
+        observers: the observers of every call; replaces those set before. A string names one:
+            "prometheus", "opentelemetry", "structlog", "json-lines:PATH", "webhook:URL",
+            "records:URL", "memory", or what a distribution offers under the entry point group
+            `reliai.observers`.
         state: where policies of several processes share what they know: "redis://host:6379/0",
             "sqlite:///path/to/file.db", "memory" for none, or a state object.
         records: the store of call records; added to the observers.
@@ -59,7 +68,7 @@ def configure(
         shared = shared_state(state)
     chosen = settings.observers
     if observers is not None:
-        chosen = checked_observers("configure", observers)
+        chosen = checked_observers("configure", _named().all_of(observers))
     if records is not None and records not in chosen:
         chosen = (*chosen, *checked_observers("configure", (records,)))
     new_mode = settings.mode if mode is None else checked_mode(mode)
@@ -68,10 +77,36 @@ def configure(
     settings.mode = new_mode
     settings.state = shared
     settings.observers = chosen
+    if observers is not None:
+        settings.named = None
     changes = {"service": service, "environment": environment, "release": release}
     settings.identity = settings.identity._replace(
         **{name: value for name, value in changes.items() if value is not None}
     )
+
+
+@cache
+def _named() -> Named:
+    from reliai.telemetry._plugins import Named  # noqa: PLC0415  loaded where there are observers
+
+    return Named({"records": ("reliai.records", "RecordStore")})
+
+
+def use_named() -> None:
+    """Set the observers that RELIAI_OBSERVERS names; one that cannot be had stops no call."""
+    with _naming:  # other threads' first calls wait for it
+        texts = settings.named
+        if not texts:
+            return
+        settings.named = ""  # a call made by one that is being made goes on without
+        for text in filter(None, map(str.strip, texts.split(","))):
+            try:
+                observer = _named().get(text)
+            except ConfigurationError as error:
+                logging.getLogger("reliai").error("RELIAI_OBSERVERS: %s", error)  # noqa: TRY400
+            else:
+                settings.observers = (*settings.observers, observer)
+        settings.named = None
 
 
 def flush(timeout: float = 2.0) -> bool:
@@ -96,6 +131,7 @@ def shutdown(timeout: float = 2.0) -> bool:
     until = time.monotonic() + timeout
     emptied = flush(timeout)
     observers, settings.observers = settings.everyone(), ()
+    _named().forget()
     closed = close_all(observers, max(CLOSING, until - time.monotonic()))
     return emptied and closed
 

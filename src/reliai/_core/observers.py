@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reliai._core.outcome import Outcome
     from reliai._core.record import Attempt, CallRecord, Event
 
-__all__ = ["Hooks", "Observer", "checked_observers"]
+__all__ = ["Hooks", "Observer", "checked_observers", "observes"]
 
 Observer: TypeAlias = object
 """Any object with some of the methods of `EveryObserver`."""
@@ -197,7 +197,7 @@ def checked_observers(where: str, given: Iterable[Observer]) -> tuple[Observer, 
     Raises:
         ConfigurationError: when it is no list of observers.
     """
-    if _observes(given) or not hasattr(given, "__iter__"):
+    if observes(given) or isinstance(given, str) or not hasattr(given, "__iter__"):
         message = f"{where}(observers={given!r}): give a list, also of one observer: [...]"
         raise ConfigurationError(message)
     observers = tuple(given)
@@ -205,8 +205,10 @@ def checked_observers(where: str, given: Iterable[Observer]) -> tuple[Observer, 
         if isinstance(observer, type):
             message = f"observer {observer.__name__} is a class; pass an object of it"
             raise ConfigurationError(message)
-        if not _observes(observer):
+        if not observes(observer):
             message = f"observer {observer!r} has none of {', '.join(_METHODS)}"
+            if isinstance(observer, str):
+                message += "; names are for configure(observers=[...])"
             raise ConfigurationError(message)
     _check_together(where, observers)
     return observers
@@ -223,7 +225,8 @@ def _check_together(where: str, observers: tuple[Any, ...]) -> None:
                 raise ConfigurationError(message)
 
 
-def _observes(thing: object) -> bool:
+def observes(thing: object) -> bool:
+    """Whether it has any of the methods that see calls."""
     return any(callable(getattr(thing, method, None)) for method in _METHODS)
 
 

@@ -37,6 +37,7 @@ class Settings:
 
     Attributes:
         observers: those of every call; a tuple, replaced as a whole.
+        named: what RELIAI_OBSERVERS says, until the first call or `configure(observers=)`.
         observed: the decorated functions that have observers of their own.
         mode: "enforce", "observe" or "off", for every call that `mode()` does not say otherwise of.
         state: where policies share what they know, as `configure(state=)` was given it.
@@ -45,6 +46,7 @@ class Settings:
 
     def __init__(self) -> None:
         self.observers: tuple[Observer, ...] = ()
+        self.named: str | None = os.environ.get("RELIAI_OBSERVERS") or None
         self.observed: WeakSet[Site] = WeakSet()
         read = os.environ.get
         self.identity = Identity(

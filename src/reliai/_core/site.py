@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.observers import Hooks
@@ -117,6 +118,9 @@ class Site:
         known = self._hooks
         everybodys = settings.observers  # read once: another thread may replace it
         if known[0] is not everybodys:
+            if settings.named is not None:  # only the top floor knows the observers by name
+                import_module("reliai._configure").use_named()
+                everybodys = settings.observers
             known = self._hooks = (everybodys, Hooks((*everybodys, *self.observers)))
         return known[1]
 
