@@ -117,6 +117,53 @@ CALLABLES = {
     "reliai.testing.fault_server": "script=None",
     "reliai.testing.records": "",
     "reliai.testing.cassette": "path",
+    # --- telemetry and records
+    "reliai.telemetry.OpenTelemetry": "semconv='v1_41', content='none'",
+    "reliai.telemetry.Prometheus": "registry=None",
+    "reliai.telemetry.Structlog": "",
+    "reliai.telemetry.JsonLines": "path",
+    "reliai.telemetry.Webhook": "url",
+    "reliai.telemetry.Memory": "",
+    "reliai.records.RecordStore": "url='sqlite:///reliai.db', *, content='none'",
+    "reliai.records.RecordStore.get": "self, call_id",
+    "reliai.records.RecordStore.calls": (
+        "self, *, name=None, status=None, subject=None, since=None, where=None"
+    ),
+    "reliai.records.RecordStore.to_parquet": "self, path",
+    "reliai.records.RecordStore.forget": "self, *, subject",
+    # --- monitoring
+    "reliai.monitoring.Monitor": "signals=None, *, slices=(), slos=(), alerts=None",
+    "reliai.monitoring.Monitor.snapshot": "self",
+    "reliai.monitoring.Monitor.alerts": "self",
+    "reliai.monitoring.Monitor.merge": "self, other",
+    "reliai.monitoring.SLO": "indicator, target=None, *, window=2592000",
+    "reliai.monitoring.signals.errors": "",
+    "reliai.monitoring.signals.latency": "q=0.95",
+    "reliai.monitoring.signals.value": "name",
+    "reliai.monitoring.alerts.slack": "url",
+    "reliai.monitoring.alerts.log": "",
+    # --- statistics
+    "reliai.stats.mean_interval": "values, *, cluster=None, confidence=0.95",
+    "reliai.stats.proportion_interval": "successes, n, *, confidence=0.95",
+    "reliai.stats.paired_difference": "candidate, baseline, *, cluster=None, confidence=0.95",
+    "reliai.stats.mcnemar_exact": "b, c",
+    "reliai.stats.pass_at_k": "n, c, k",
+    "reliai.stats.pass_hat_k": "n, c, k",
+    "reliai.stats.adjust": "p_values, method='holm'",
+    "reliai.stats.sample_size": (
+        "delta, *, between_variance, within_variances=(0.0, 0.0), repeats=(1, 1), alpha=0.05, "
+        "power=0.8"
+    ),
+    "reliai.stats.detectable_effect": "n, *, between_variance",
+    "reliai.stats.sign_e_value": "wins, losses",
+    "reliai.stats.event_e_value": "canary, baseline, share, *, ratio=1.0, harm=True",
+    "reliai.stats.sample_ratio_e_value": "counts, weights",
+    "reliai.stats.mean_sequence": "n, difference, standard_error, *, tuned_for, alpha=0.05",
+    "reliai.stats.production_estimate": "values, inclusion_probability",
+    "reliai.stats.cohen_kappa": "a, b",
+    "reliai.stats.krippendorff_alpha": "ratings, level='nominal'",
+    "reliai.stats.psi": "reference, current",
+    "reliai.stats.Cusum": "baseline=0.01, shift=0.3, arl=1e6",
 }
 
 BASES = {
