@@ -8,14 +8,19 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry import trace
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.trace import SpanKind, StatusCode, Tracer, TracerProvider
 
 import reliai
+from reliai.telemetry import OpenTelemetry
 from reliai.testing import ScriptedModel, sdk_answer, virtual_clock
 from tests.telemetry._collected import Collected, id_of, parent_of, told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from opentelemetry.context import Context
 
 
 def used(model: str = "gpt-x-1", **numbers: Any) -> str:
@@ -153,27 +158,32 @@ def anthropic_answer() -> Any:
     return sdk_answer("a", "messages")
 
 
-def test_a_second_call_has_what_samplers_look_at_from_its_start() -> None:
-    starts: list[dict[str, Any]] = []
-    seen = Collected()
+class _Looks(Sampler):
+    """Samples everything, and keeps what it was told of root spans."""
 
-    class Looks:
-        def on_start(self, span: Any, parent_context: Any = None) -> None:
-            starts.append(dict(span.attributes))
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, SpanKind | None, dict[str, Any]]] = []
 
-        def on_end(self, span: Any) -> None:
-            pass
+    def should_sample(  # noqa: PLR0917  the SDK's
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Any = None,
+        links: Any = None,
+        trace_state: Any = None,
+    ) -> SamplingResult:
+        self.seen.append((name, kind, dict(attributes or {})))
+        return SamplingResult(Decision.RECORD_AND_SAMPLE, {**(attributes or {}), "added": 1})
 
-        def _on_ending(self, span: Any) -> None:
-            pass
+    def get_description(self) -> str:
+        return "looks"
 
-        def shutdown(self) -> None:
-            pass
 
-        def force_flush(self, timeout_millis: int = 0) -> bool:
-            return True
-
-    seen.tracers.add_span_processor(Looks())  # type: ignore[arg-type]
+def test_a_sampler_is_asked_once_a_call_with_what_is_known_of_the_function() -> None:
+    looks = _Looks()
+    seen = Collected(sampler=looks)
 
     @reliai.reliable(name="ask", observers=[seen.observer])
     def ask(model: str) -> Any:
@@ -182,12 +192,102 @@ def test_a_second_call_has_what_samplers_look_at_from_its_start() -> None:
     ask("gpt-x")
     assert len(seen.spans()) == 2
     ask("gpt-x")
-    assert starts[2] == {
-        "reliai.call.name": "ask",
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-x",
-    }
+    assert [name for name, _, _ in looks.seen] == ["reliai.call ask"] * 2
+    assert looks.seen[1][1:] == (
+        SpanKind.CLIENT,
+        {
+            "reliai.call.name": "ask",
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": "gpt-x",
+        },
+    )
+    assert [told(span)["added"] for span in seen.named("chat gpt-x")] == [1, 1]
+
+
+def test_what_was_expected_of_a_call_that_asked_no_model_is_not_on_its_span() -> None:
+    seen = Collected()
+    breaker = reliai.CircuitBreaker("otel-expected", consecutive=1)
+    answers = iter([False, True])
+
+    @reliai.reliable(reliai.Cache(), breaker, name="ask", observers=[seen.observer])
+    def ask(model: str) -> str:
+        if next(answers):
+            raise ConnectionError("down")
+        return used()
+
+    for model in ("gpt-x", "gpt-x", "gpt-y", "gpt-z"):
+        with suppress(ConnectionError, reliai.CircuitOpen):
+            ask(model)
+        assert seen.spans()
+    hit, refused = (s for s in seen.spans() if told(s).get("reliai.attempt.count") == 0)
+    for span in (hit, refused):
+        assert span.kind is SpanKind.INTERNAL
+        assert span.name == "reliai.call ask"
+        assert not [key for key in told(span) if key.startswith("gen_ai.")]
+
+
+class _Plain(Tracer):
+    """A tracer of another make: it tells neither its ids nor its sampler."""
+
+    def __init__(self, tracer: Any) -> None:
+        self._tracer = tracer
+
+    def start_span(self, *args: Any, **kwargs: Any) -> Any:
+        return self._tracer.start_span(*args, **kwargs)
+
+    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
+        return self._tracer.start_as_current_span(*args, **kwargs)
+
+
+class _PlainTracers(TracerProvider):
+    def __init__(self, tracers: TracerProvider) -> None:
+        self._tracers = tracers
+
+    def get_tracer(self, *args: Any, **kwargs: Any) -> Tracer:
+        return _Plain(self._tracers.get_tracer(*args, **kwargs))
+
+
+def test_a_tracer_of_another_make_gets_spans_of_the_same_shape() -> None:
+    seen = Collected()
+    observer = OpenTelemetry(tracer_provider=_PlainTracers(seen.tracers))
+    bad = iter([True, False])
+
+    @reliai.reliable(reliai.Retry(2), name="ask", observers=[observer])
+    def ask(model: str) -> str:
+        if next(bad):
+            raise ConnectionError("down")
+        return used()
+
+    with virtual_clock():
+        ask("gpt-x")
+    call = seen.only("chat gpt-x")
+    assert told(call)["gen_ai.usage.input_tokens"] == 10
+    assert [parent_of(span) for span in seen.named("reliai.attempt")] == [id_of(call)] * 2
+
+
+def test_what_a_function_does_to_its_span_is_done_to_the_one_that_is_exported() -> None:
+    seen = Collected()
+
+    @reliai.reliable(name="ask", observers=[seen.observer])
+    def ask() -> str:
+        span = trace.get_current_span()
+        assert span.is_recording()
+        span.set_attribute("one", 1)
+        span.set_attributes({"two": 2})
+        span.add_event("three", {"x": 3})
+        span.add_link(span.get_span_context())
+        span.record_exception(ValueError("four"))
+        span.set_status(StatusCode.OK)
+        span.end()
+        return "a"
+
+    ask()
+    attempt = seen.only("reliai.attempt")
+    assert (told(attempt)["one"], told(attempt)["two"]) == (1, 2)
+    assert [event.name for event in attempt.events] == ["three", "exception"]
+    assert len(attempt.links) == 1
+    assert attempt.status.status_code is StatusCode.OK
 
 
 def test_an_open_circuit_refuses_without_a_client_span() -> None:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind
 
 from reliai.telemetry._inferences import delivered, inferences
 from reliai.telemetry._otel_attributes import named, of_attempt, of_call, of_event, of_inference
-from reliai.telemetry._otel_spans import Learned, nanoseconds
+from reliai.telemetry._otel_spans import Finished, Learned
 from reliai.telemetry._otel_suppression import REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from opentelemetry.trace import Span
-
-    from reliai._core.record import CallRecord
+    from reliai._core.record import Attempt, CallRecord
     from reliai.telemetry._inferences import Inference
     from reliai.telemetry._otel_spans import Spans, Trace
     from reliai.telemetry.names import Profile
@@ -31,7 +29,7 @@ def end_spans(
     """End all spans of a call, innermost first.
 
     Args:
-        spans: what learns from it.
+        spans: what ends them, and learns from it.
         profile: what things are called.
         record: the ended call.
         trace: its spans.
@@ -40,86 +38,118 @@ def end_spans(
     asked = {inference.target: inference for inference in inferences(record)}
     top = trace.top
     if trace.recording and top is not None:
-        _end_attempts(profile, record, trace)
-        _end_targets(profile, record, trace, asked, content)
-        _end_call(profile, record, trace, top.span, asked, content)
+        for attempt in record.attempts:
+            entry = trace.attempts.get(attempt.number)
+            if entry is not None:
+                above = trace.targets.get(attempt.target, top)
+                spans.finished(entry, above.context, _of_attempt(profile, record, attempt))
+        for target, started in trace.targets.items():
+            finished = _of_target(profile, record, trace, target, asked.get(target), content)
+            spans.finished(started, top.context, finished)
+        spans.finished(top, trace.parent, _of_call(profile, record, trace, asked, content))
     for target in {attempt.target for attempt in record.attempts}:
         inference = asked.get(target)
         provider = None if inference is None else inference.provider
         spans.learn(record._site, target, Learned(inference is not None, provider))  # noqa: SLF001
 
 
-def _end_attempts(profile: Profile, record: CallRecord, trace: Trace) -> None:
-    for attempt in record.attempts:
-        started = trace.attempts.get(attempt.number)
-        if started is None:
-            continue
-        values = of_attempt(record, attempt)
-        started.span.set_attributes(named(profile, values))
-        if attempt.status == "error":
-            started.span.set_status(Status(StatusCode.ERROR))
-        started.span.end(nanoseconds(attempt.started_at + (attempt.duration or 0.0)))
+def _of_attempt(profile: Profile, record: CallRecord, attempt: Attempt) -> Finished:
+    return Finished(
+        profile.spans["attempt"],
+        SpanKind.INTERNAL,
+        named(profile, of_attempt(record, attempt)),
+        attempt.started_at,
+        _end_of(attempt),
+        attempt.status == "error",
+    )
 
 
-def _end_targets(
+def _end_of(attempt: Attempt) -> float:
+    return attempt.started_at + (attempt.duration or 0.0)
+
+
+def _of_target(  # noqa: PLR0917  called in one place
     profile: Profile,
     record: CallRecord,
     trace: Trace,
-    asked: Mapping[str, Inference],
+    target: str,
+    inference: Inference | None,
     content: Mapping[str, Any],
-) -> None:
-    final = delivered(record)
-    for target, started in trace.targets.items():
-        attempts = [attempt for attempt in record.attempts if attempt.target == target]
-        inference, span = asked.get(target), started.span
-        values: dict[str, Any] = {"target": target}
-        failed = all(attempt.status == "error" for attempt in attempts)
-        if inference is not None:
-            values |= _of_model(record, inference, trace)
-            if final not in attempts:  # another one's chunks were delivered
-                values |= {"time_to_first_chunk": None, "stream": None}
-            elif content:
-                values |= content
-            _rename(profile, span, inference)
+) -> Finished:
+    attempts = [attempt for attempt in record.attempts if attempt.target == target]
+    values: dict[str, Any] = {"target": target}
+    name, kind = profile.spans["target"].format(target=target), SpanKind.INTERNAL
+    constants: dict[str, Any] = {}
+    if inference is not None:
+        values |= _of_model(record, inference, trace)
+        if delivered(record) not in attempts:  # another one's chunks were delivered
+            values |= {"time_to_first_chunk": None, "stream": None}
         else:
-            _turn(span, SpanKind.INTERNAL)
-        span.set_attributes(named(profile, values))
-        if failed:
-            span.set_status(Status(StatusCode.ERROR))
-        ends = [each.started_at + (each.duration or 0.0) for each in attempts]
-        span.end(nanoseconds(max(ends, default=record.started_at)))
+            values |= content
+        name, kind = _name(profile, inference), SpanKind.CLIENT
+        constants = _constants(profile, inference)
+    return Finished(
+        name,
+        kind,
+        named(profile, values) | constants,
+        min((attempt.started_at for attempt in attempts), default=record.started_at),
+        max(map(_end_of, attempts), default=record.started_at),
+        all(attempt.status == "error" for attempt in attempts),
+    )
 
 
-def _end_call(  # noqa: PLR0917  called in one place
+def _of_call(
     profile: Profile,
     record: CallRecord,
     trace: Trace,
-    span: Span,
     asked: Mapping[str, Inference],
     content: Mapping[str, Any],
-) -> None:
-    values = of_call(record)
+) -> Finished:
+    values = {"name": record.name, **of_call(record)}
+    name, kind = profile.spans["call"].format(name=record.name), SpanKind.INTERNAL
+    constants: dict[str, Any] = {}
     if not trace.spread and len(asked) == 1:
         (inference,) = asked.values()
         values |= _of_model(record, inference, trace)
-        _rename(profile, span, inference)
+        name, kind = _name(profile, inference), SpanKind.CLIENT
+        constants = _constants(profile, inference)
     elif asked:
         values |= _costs(record, profile)
-    else:
-        _turn(span, SpanKind.INTERNAL)
     if not trace.spread or not asked:
         values |= content
     if asked and record.wasted_usd:
         values["cost_wasted"] = record.wasted_usd
-    span.set_attributes(named(profile, values))
+    events = []
     for event in record.events:
         pattern = "retry" if event.kind == "retry" else "policy"
-        name = profile.events[pattern].format(kind=event.kind)
-        at = nanoseconds(record.started_at + event.at)
-        span.add_event(name, of_event(profile, event), at)
-    if record.status in {"error", "rejected"}:
-        span.set_status(Status(StatusCode.ERROR))
-    span.end(nanoseconds(record.started_at + (record.duration or 0.0)))
+        title = profile.events[pattern].format(kind=event.kind)
+        events.append((title, of_event(profile, event), record.started_at + event.at))
+    return Finished(
+        name,
+        kind,
+        named(profile, values) | constants,
+        record.started_at,
+        record.started_at + (record.duration or 0.0),
+        record.status in {"error", "rejected"},
+        events,
+    )
+
+
+def _name(profile: Profile, inference: Inference) -> str:
+    """The name of the span of a request to a model."""
+    model = inference.request_model or inference.response_model or ""
+    return profile.spans["inference"].format(operation=inference.operation, model=model).rstrip()
+
+
+def _constants(profile: Profile, inference: Inference) -> dict[str, Any]:
+    """What the span of each request has in a profile."""
+    made: dict[str, Any] = {
+        name: value.format(operation=inference.operation)
+        for name, value in profile.constants.items()
+    }
+    if "request_model" not in profile.attributes and inference.response_model is None:
+        made |= named(profile, {"response_model": inference.request_model})
+    return made
 
 
 def _costs(record: CallRecord, profile: Profile) -> dict[str, Any]:
@@ -138,26 +168,6 @@ def _of_model(record: CallRecord, inference: Inference, trace: Trace) -> dict[st
                 if value is not None and values.get(key) is None:
                     values[key] = value
     return values
-
-
-def _rename(profile: Profile, span: Span, inference: Inference) -> None:
-    """Make a span that of a request to a model."""
-    model = inference.request_model or inference.response_model
-    pattern = profile.spans["inference"]
-    span.update_name(pattern.format(operation=inference.operation, model=model or "").rstrip())
-    _turn(span, SpanKind.CLIENT)
-    constants = profile.constants.items()
-    span.set_attributes(
-        {name: value.format(operation=inference.operation) for name, value in constants}
-    )
-    if profile.attributes.get("request_model") is None and inference.response_model is None:
-        span.set_attributes(named(profile, {"response_model": inference.request_model}))
-
-
-def _turn(span: Span, kind: SpanKind) -> None:
-    """Correct the kind of a span: what a first call of a function asks is known at its end."""
-    if getattr(span, "_kind", kind) is not kind:
-        span._kind = kind  # type: ignore[attr-defined]  # noqa: SLF001  the API cannot say it
 
 
 def gaps(record: CallRecord, trace: Trace) -> list[float]:

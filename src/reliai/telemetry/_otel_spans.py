@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import Context, attach, detach, set_value
-from opentelemetry.trace import SpanKind, set_span_in_context
+from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
 from reliai.telemetry._inferences import OPERATION
+from reliai.telemetry._otel_noted import Noted, later
 from reliai.telemetry._otel_suppression import CONTEXT_KEY, note_data, shared_data
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from reliai._core.site import Site
     from reliai.telemetry.names import Profile
 
-__all__ = ["Learned", "Spans", "Step", "Trace", "nanoseconds", "note_ids"]
+__all__ = ["Finished", "Learned", "Spans", "Step", "Trace", "nanoseconds", "note_ids"]
 
 MOST_GAPS: Final = 4096
 """Chunks of one stream whose times are kept."""
@@ -83,6 +84,19 @@ class Trace:
 
 
 @dataclass(slots=True)
+class Finished:
+    """What a span is, once it is over; times in Unix seconds."""
+
+    name: str
+    kind: SpanKind
+    attributes: dict[str, Any]
+    start: float
+    end: float
+    failed: bool
+    events: list[tuple[str, dict[str, Any], float]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Learned:
     """What is known of the requests of one function to one target from those before."""
 
@@ -117,20 +131,20 @@ class Spans:
 
     Args:
         profile: what things are called.
+        tracer: of the application's provider.
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._later = later(tracer)
         self._names = profile.attributes
         self._patterns = profile.spans
         self._learned: dict[tuple[str, str], Learned] = {}
 
-    def start(
-        self, tracer: Tracer, trace: Trace, record: CallRecord, call: Call | None = None
-    ) -> Started:
+    def start(self, trace: Trace, record: CallRecord, call: Call | None = None) -> Started:
         """Start the span of a call.
 
         Args:
-            tracer: of the application's provider.
             trace: of the call.
             record: of the call.
             call: the call, when its function is about to be entered; None for one that has ended
@@ -138,70 +152,88 @@ class Spans:
         """
         attributes: dict[str, Any] = {self._names["name"]: record.name}
         asks = call is not None and not trace.spread and self._adds(attributes, call)
-        span = tracer.start_span(
-            self._patterns["call"].format(name=record.name),
-            trace.parent,
-            SpanKind.CLIENT if asks else SpanKind.INTERNAL,
-            attributes,
-            start_time=nanoseconds(record.started_at),
-        )
+        kind = SpanKind.CLIENT if asks else SpanKind.INTERNAL
+        name = self._patterns["call"].format(name=record.name)
+        span = self._started(name, trace.parent, kind, attributes, record.started_at)
         top = trace.top = Started(span, set_span_in_context(span, trace.parent))
         trace.recording = span.is_recording()
         note_ids(record, span.get_span_context())
         return top
 
-    def step(self, tracer: Tracer, trace: Trace, call: Call, attempt: Attempt) -> Step:
+    def _started(
+        self,
+        name: str,
+        parent: Context,
+        kind: SpanKind,
+        attributes: dict[str, Any],
+        started_at: float,
+    ) -> Span:
+        """A span: one that is to be, or where the tracer cannot do that, one that is."""
+        noted = None if self._later is None else self._later.noted(name, parent, kind, attributes)
+        if noted is not None:
+            return noted
+        start = nanoseconds(started_at)
+        return self._tracer.start_span(name, parent, kind, attributes, start_time=start)
+
+    def step(self, trace: Trace, call: Call, attempt: Attempt) -> Step:
         """What is entered around a step of an attempt."""
         entry = trace.attempts.get(attempt.number)
         if entry is None:
             record = call._record  # noqa: SLF001  the engine's own
-            top = trace.top or self.start(tracer, trace, record, call)
-            entry = self._attempt(tracer, trace, top, call, attempt)
+            top = trace.top or self.start(trace, record, call)
+            entry = self._attempt(trace, top, call, attempt)
             trace.attempts[attempt.number] = entry
         return Step(entry.context, entry, call)
 
-    def _attempt(
-        self, tracer: Tracer, trace: Trace, top: Started, call: Call, attempt: Attempt
-    ) -> AttemptSpan:
+    def _attempt(self, trace: Trace, top: Started, call: Call, attempt: Attempt) -> AttemptSpan:
         data = shared_data()
         _note_model(call, attempt)
         generator = call._target.kind.endswith("generator")  # noqa: SLF001  the engine's own
-        above = top
+        above, span, context = top, top.span, top.context
         if trace.recording:
             if trace.spread:
-                above = self._target(tracer, trace, top, call, attempt)
-            span = tracer.start_span(
-                self._patterns["attempt"],
-                above.context,
-                SpanKind.INTERNAL,
-                {self._names["attempt_number"]: attempt.number},
-                start_time=nanoseconds(attempt.started_at),
-            )
+                above = self._target(trace, top, call, attempt)
+            span = self._below(above, attempt)
             context = set_span_in_context(span, above.context)
-        else:
-            span, context = above.span, above.context
         if data is not None:
             context = set_value(CONTEXT_KEY, data, context)
         return AttemptSpan(span, context, attempt, data, generator)
 
-    def _target(
-        self, tracer: Tracer, trace: Trace, top: Started, call: Call, attempt: Attempt
-    ) -> Started:
+    def _below(self, above: Started, attempt: Attempt) -> Span:
+        if self._later is not None and isinstance(above.span, Noted):
+            return self._later.below(above.span)
+        attributes = {self._names["attempt_number"]: attempt.number}
+        name, kind = self._patterns["attempt"], SpanKind.INTERNAL
+        return self._started(name, above.context, kind, attributes, attempt.started_at)
+
+    def _target(self, trace: Trace, top: Started, call: Call, attempt: Attempt) -> Started:
         known = trace.targets.get(attempt.target)
         if known is not None:
             return known
         attributes: dict[str, Any] = {self._names["target"]: attempt.target}
-        model = self._adds(attributes, call)
-        span = tracer.start_span(
-            self._patterns["target"].format(target=attempt.target),
-            top.context,
-            SpanKind.CLIENT if model else SpanKind.INTERNAL,
-            attributes,
-            start_time=nanoseconds(attempt.started_at),
-        )
+        kind = SpanKind.CLIENT if self._adds(attributes, call) else SpanKind.INTERNAL
+        name = self._patterns["target"].format(target=attempt.target)
+        span = self._started(name, top.context, kind, attributes, attempt.started_at)
         started = Started(span, set_span_in_context(span, top.context))
         # Rivals of a hedge may come here at the same time, but only after the first one has.
         return trace.targets.setdefault(attempt.target, started)
+
+    def finished(self, started: Started, parent: Context, told: Finished) -> None:
+        """End a span with all that is known now; make it first, when it was only noted."""
+        span = started.span
+        if isinstance(span, Noted) and self._later is not None:
+            made = self._later.made(
+                span, told.name, parent, told.kind, told.attributes, nanoseconds(told.start)
+            )
+        else:
+            made = span
+            made.update_name(told.name)
+            made.set_attributes(told.attributes)
+        for name, attributes, at in told.events:
+            made.add_event(name, attributes, nanoseconds(at))
+        if told.failed:
+            made.set_status(Status(StatusCode.ERROR))
+        made.end(nanoseconds(told.end))
 
     def _adds(self, attributes: dict[str, Any], call: Call) -> bool:
         """Add what samplers look at, where it is known that a model will be asked; say whether."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import Tracer, TracerProvider
+    from opentelemetry.trace import TracerProvider
 
     from reliai._core.call import Call
     from reliai._core.record import Attempt, CallRecord
@@ -84,8 +84,7 @@ class OpenTelemetry:
         self.reads_content = self._redaction is not None
         self._labels = Labels(self._profile, metric_labels, label_limit, "OpenTelemetry")
         self._providers: tuple[Any, Any, Any] = (tracer_provider, meter_provider, logger_provider)
-        self._spans = Spans(self._profile)
-        self._tracer: Tracer | None = None
+        self._spans: Spans | None = None
         self._metrics: Metrics | None = None
         self._logs: Logs | None = None
         self.redactions = 0
@@ -110,8 +109,7 @@ class OpenTelemetry:
 
     def on_start(self, call: Call) -> None:
         """Keep where a call is made; its span starts with its first attempt."""
-        tracer = self._tracer or self._new_tracer()
-        if tracer is None:
+        if self._spans is None and self._new_spans() is None:
             return
         started = Trace(get_current(), call._site.spreads)  # noqa: SLF001  the engine's own
         record = call._record  # noqa: SLF001  the record is being filled
@@ -126,17 +124,17 @@ class OpenTelemetry:
         """What makes the span of an attempt current around one step of the function."""
         notes = call._record._notes  # noqa: SLF001  as above
         started: Trace | None = None if notes is None else notes.get(self)
-        if started is None or self._tracer is None:
+        if started is None or self._spans is None:
             return None
-        return self._spans.step(self._tracer, started, call, attempt)
+        return self._spans.step(started, call, attempt)
 
     def on_end(self, record: CallRecord) -> None:
         """End the spans of a call, and tell metrics and events of it."""
         notes = record._notes  # noqa: SLF001  as above
         started: Trace | None = None if notes is None else notes.pop(self, None)
         context = None
-        if started is not None and self._tracer is not None:
-            top = started.top or self._spans.start(self._tracer, started, record)
+        if started is not None and self._spans is not None:
+            top = started.top or self._spans.start(started, record)
             context = top.context
             content = self._content(record) if started.recording else {}
             end_spans(self._spans, self._profile, record, started, content)
@@ -185,12 +183,12 @@ class OpenTelemetry:
             loggers or _logs.get_logger_provider(),
         )
 
-    def _new_tracer(self) -> Tracer | None:
+    def _new_spans(self) -> Spans | None:
         provider = self._providers[0] or trace.get_tracer_provider()
-        if _idle(provider):
-            return None
-        self._tracer = provider.get_tracer(_SCOPE, _version(), self._profile.schema_url)
-        return self._tracer
+        if not _idle(provider):
+            tracer = provider.get_tracer(_SCOPE, _version(), self._profile.schema_url)
+            self._spans = Spans(self._profile, tracer)
+        return self._spans
 
     def _new_metrics(self) -> Metrics | None:
         provider = self._now()[1]
