@@ -11,7 +11,7 @@ import pytest
 
 import reliai
 from reliai.errors import ConfigurationError
-from reliai.monitoring import Alert, Monitor, alerts, signals
+from reliai.monitoring import SLO, Alert, Monitor, alerts, signals
 from reliai.testing import virtual_clock
 from tests.monitoring._traffic import START, record
 
@@ -177,3 +177,47 @@ def test_a_new_prompt_is_a_new_version() -> None:
 def test_a_setting_that_is_none_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         Monitor(**settings)
+
+
+def test_objectives_are_judged_whenever_it_is_asked() -> None:
+    monitor = Monitor([], slos=[SLO("success", target=0.99)], inline=True, alerts=[])
+    for number in range(600):
+        monitor.on_end(record(number / 600, failed=number > 5))
+    assert {alert.signal for alert in monitor.alerts()} == {"slo:success"}
+
+
+def test_what_is_over_is_told_while_no_call_comes() -> None:
+    told: list[Alert] = []
+    monitor = Monitor(inline=True, alerts=[alerts.call(told.append)])
+    with virtual_clock() as clock:
+        for number in range(1000):
+            clock.advance(0.1)
+            monitor.on_end(record(clock.time() - START, failed=number > 900))
+        assert len(monitor.alerts()) == 1
+        clock.advance(3700.0)
+        monitor.on_idle()
+        assert monitor.alerts() == []
+    monitor.flush()
+    assert [alert.state for alert in told] == ["firing", "resolved"]
+    assert "no more records" in told[1].summary
+
+
+def test_a_high_share_is_not_learnt_as_normal_without_a_word() -> None:
+    monitor = Monitor([signals.errors()], inline=True, alerts=[])
+    for number in range(200):
+        monitor.on_end(record(number, failed=number % 9 == 0))
+    assert [(alert.signal, alert.severity) for alert in monitor.alerts()] == [("errors", "info")]
+    assert "taken as normal" in monitor.alerts()[0].summary
+
+
+def test_a_signal_that_raises_is_left_out_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: Any) -> float:
+        raise ValueError("secret")
+
+    monitor = Monitor([signals.number("mine", broken), signals.errors()], inline=True, alerts=[])
+    for number in range(3):
+        monitor.on_end(record(number))
+    assert [message for message in caplog.messages if "mine" in message] == [
+        "monitor: signal mine raised ValueError; records go on without it"
+    ]
+    assert monitor.snapshot()["calls"]["ask"]["count"] == 3

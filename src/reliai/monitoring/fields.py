@@ -46,12 +46,14 @@ class Field:
         signal: which one.
         firing: what each detector that fires found, by its name.
         minutes: the last minutes: [minute, records, sum of what is drawn, and of the chart's].
+        unusual: whether more was learnt as normal than the signal usually has.
         seen_at: when the last record came; Unix seconds.
     """
 
     __slots__ = (
         "_chart",
         "_edge",
+        "_learnt",
         "_tail",
         "_tuning",
         "drift",
@@ -59,6 +61,7 @@ class Field:
         "minutes",
         "seen_at",
         "signal",
+        "unusual",
     )
 
     def __init__(self, signal: Signal, tuning: Tuning, reference: Reference | None) -> None:
@@ -69,6 +72,8 @@ class Field:
         self.seen_at = float("-inf")
         self._chart = _chart(signal, tuning, reference)
         self._edge = 0.0
+        self._learnt = reference is not None
+        self.unusual = False
         self._tail: ShareChart | None = None
         if reference is not None and signal.quantile is not None:
             self._watch_tail(reference.quantile(signal.quantile), reference.n)
@@ -147,6 +152,11 @@ class Field:
             was = chart.firing
             if chart.add(value, now) or chart.firing != was:
                 found = self._sudden_share(chart, found)
+            if not self._learnt and chart.ready:
+                self._learnt = True
+                usual = self.signal.usual
+                self.unusual = usual is not None and chart.share > usual
+                found = found or []
             if value:
                 last[2] += 1.0
                 last[3] += 1.0

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         NumberWindow,
         ShareWindow,
         VectorWindow,
-        Window,
     )
 
 __all__ = ["Measure", "Measured", "measure_for"]
@@ -213,7 +212,7 @@ def _log_in_steps(n: int) -> float:
     return log(max(1, n)) / log(1.05)
 
 
-def measure_for(reference: Window, rows: Any = ()) -> Measure:
+def measure_for(reference: Any, rows: Any = ()) -> Measure:
     """The measure for windows of the reference's kind.
 
     Args:
@@ -223,11 +222,11 @@ def measure_for(reference: Window, rows: Any = ()) -> Measure:
     if reference.kind == "share":
         return _Shares(reference)
     if reference.kind == "number":
-        return _Numbers(reference)  # type: ignore[arg-type]
+        return _Numbers(reference)
     if reference.kind == "category":
         return _Categories(reference)
     needed("numpy")
-    return _Vectors(reference, rows)  # type: ignore[arg-type]
+    return _Vectors(reference, rows)
 
 
 def _edges(bins: Mapping[int, int]) -> list[int]:

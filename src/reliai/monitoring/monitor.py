@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
+from reliai import clock
 from reliai._core.forking import renew_after_fork
 from reliai.errors import ConfigurationError
 from reliai.monitoring import signals as known_signals
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from reliai._core.record import CallRecord
+    from reliai.monitoring.fields import Field
 
 __all__ = ["Monitor"]
 
@@ -159,13 +161,17 @@ class Monitor:
                 if field.take(value, now) is not None:
                     place = Place(record.name, field.signal.name, where)
                     told += self._alarms.changed(place, field, now)
+                    if field.unusual:
+                        field.unusual = False
+                        told += self._alarms.event(_learnt(place, field, now))
         for slo in self._slos:
             slo.observe(record, now)
         return told + self._pass(self._now)
 
-    def _pass(self, now: float) -> list[Alert]:
+    def _pass(self, now: float, *, judge: bool = False) -> list[Alert]:
+        """What time itself brings: objectives are judged, what is over is told."""
         told: list[Alert] = []
-        if now - self._judged >= JUDGE:
+        if now - self._judged >= JUDGE or judge:
             self._judged = now
             for slo in self._slos:
                 for alert in slo.judge(now):
@@ -213,7 +219,7 @@ class Monitor:
         with self._lock:
             now = self._now if now is None else max(now, self._now)
             self._now = now
-            told = self._pass(now)
+            told = self._pass(now, judge=True) if now > float("-inf") else []
             found = self._alarms.firing()
             for slo in self._slos:
                 found += slo.firing
@@ -274,10 +280,8 @@ class Monitor:
         told: list[Alert] = []
         for name, where, field in self._book.absorb(data, now):
             told += self._alarms.changed(Place(name, field.signal.name, where), field, now)
-        first = self._book.first_merge(data)
         for slo, counted in zip(self._slos, data["objectives"], strict=False):
-            if first:
-                slo.merge(counted)
+            slo.merge(counted, source=data["source"])
         return told + self._pass(now)
 
     def rebaseline(self, name: str | None = None) -> None:
@@ -294,8 +298,14 @@ class Monitor:
         for alert in told:
             self._routing.put(alert)
 
+    def on_idle(self) -> None:
+        """No call came for a while: what is over by now, or came up, is told all the same."""
+        if self._now > float("-inf"):
+            self.alerts(clock.active().time())
+
     def flush(self, timeout: float = 2.0) -> None:
-        """Wait until alerts are delivered, at most `timeout` seconds."""
+        """Judge what came, and wait until alerts are delivered, at most `timeout` seconds."""
+        self.alerts()
         self._routing.flush(timeout)
 
     def close(self) -> None:
@@ -321,6 +331,26 @@ def _served(name: str, change: Any) -> Alert:
         ),
         evidence={"before": str(change.before), "after": change.after},
         changes=(change,),
+    )
+
+
+def _learnt(place: Place, field: Field, now: float) -> Alert:
+    share, n = field.normal or 0.0, field.total.n
+    where = f" in {place.slice}" if place.slice else ""
+    return Alert(
+        key=Place(place.name, f"{place.signal}:learnt", place.slice).key,
+        name=place.name,
+        signal=place.signal,
+        slice=place.slice,
+        severity="info",
+        state="firing",
+        at=now,
+        summary=(
+            f"{place.name}: {place.signal}{where} of {share:.3g} in the first {n} records are "
+            "taken as normal; if they are not, give a reference, as in "
+            f"signals.{place.signal}(reference=0.01)"
+        ),
+        evidence={"share": share, "records": n},
     )
 
 

@@ -72,8 +72,9 @@ def reference_of(signal: Signal, given: Any = None) -> Reference | None:
         return Reference("share", (), float(found))
     if isinstance(found, (str, Path)):
         found = _read_file(where, Path(found))
+    given_values: Any = found
     try:
-        items = list(found)
+        items = list(given_values)
     except TypeError:
         message = f"{where}: {type(found).__name__} is none; give an array, call records or a file"
         raise ConfigurationError(message) from None

@@ -112,7 +112,6 @@ class Book:
         self._names: OrderedDict[str, CallStats] = OrderedDict()
         self._retired: list[tuple[str, str, Field]] = []
         self._sources: OrderedDict[str, dict[tuple[Any, ...], Any]] = OrderedDict()
-        self._fresh: set[str] = set()
 
     def series_of(self, record: Any, changes: ChangeLog, now: float) -> tuple[Series, list[Change]]:
         """The series of a record, and what it shows to have changed."""
@@ -200,13 +199,6 @@ class Book:
             for series in self._series.values()
             for where, field in series.items()
         ]
-
-    def first_merge(self, data: Mapping[str, Any]) -> bool:
-        """Whether a source was merged for the first time just now."""
-        source = data["source"]
-        fresh = source not in self._fresh
-        self._fresh.add(source)
-        return fresh
 
     def absorb(self, data: Mapping[str, Any], now: float) -> Iterator[tuple[str, str, Field]]:
         """Add what another process has seen since it was added last.

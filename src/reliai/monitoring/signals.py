@@ -64,6 +64,7 @@ class Signal:
             the kind has by default.
         both: whether a share that falls is noticed too.
         quantile: of numbers, the one whose share of larger numbers is watched as well.
+        usual: of a share, the most that is learnt as normal without a word.
         scale: of numbers, those well below it count as nothing.
         severity: of its alerts.
     """
@@ -77,6 +78,7 @@ class Signal:
     shift: float | None = None
     both: bool = False
     quantile: float | None = None
+    usual: float | None = None
     scale: float = 1.0
     severity: Severity = "ticket"
 
@@ -130,7 +132,7 @@ def errors(**options: Any) -> Signal:
     Args:
         options: further fields of `Signal`: `reference`, `shift`, `severity`, `calls`.
     """
-    return _signal("errors", "share", reading.failed, options)
+    return _signal("errors", "share", reading.failed, {"usual": 0.05, **options})
 
 
 def latency(q: float | None = 0.95, **options: Any) -> Signal:
@@ -175,12 +177,12 @@ def refusals(*, text: bool = False, **options: Any) -> Signal:
         options: further fields of `Signal`.
     """
     read = reading.refused_in_words if text else reading.refused
-    return _signal("refusals", "share", read, {"reads_content": text, **options})
+    return _signal("refusals", "share", read, {"usual": 0.05, "reads_content": text, **options})
 
 
 def validation_failures(**options: Any) -> Signal:
     """The share of calls in which an answer did not pass its checks, asked again or not."""
-    return _signal("validation_failures", "share", reading.invalid, options)
+    return _signal("validation_failures", "share", reading.invalid, {"usual": 0.05, **options})
 
 
 def guard_hits(**options: Any) -> Signal:
@@ -190,12 +192,14 @@ def guard_hits(**options: Any) -> Signal:
 
 def truncated(**options: Any) -> Signal:
     """The share of answers that stopped at their length limit."""
-    return _signal("truncated", "share", reading.cut_off, options)
+    return _signal("truncated", "share", reading.cut_off, {"usual": 0.05, **options})
 
 
 def empty(**options: Any) -> Signal:
     """The share of answers without any text; reads content."""
-    return _signal("empty", "share", reading.empty, {"reads_content": True, **options})
+    return _signal(
+        "empty", "share", reading.empty, {"usual": 0.05, "reads_content": True, **options}
+    )
 
 
 def finish_reasons(**options: Any) -> Signal:
@@ -341,6 +345,7 @@ _OPTIONS: Final = frozenset(
         "scale",
         "severity",
         "shift",
+        "usual",
         "name",
     }
 )
