@@ -130,14 +130,16 @@ def test_name_that_nobody_offers_lists_what_there_is(installed: Path) -> None:
     )
 
 
+BROKEN = (
+    "observer 'broken' of tiny-observers 1.2 cannot be loaded: ModuleNotFoundError: "
+    "No module named 'a_module_that_nobody_has'"
+)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        (
-            "broken",
-            "observer 'broken' of tiny-observers 1.2 cannot be loaded: ModuleNotFoundError: No "
-            + "module named 'a_module_that_nobody_has'",
-        ),
+        ("broken", BROKEN),
         ("refusing", "observer 'refusing' cannot be made: ValueError: no key is set"),
         ("nothing", "observer 'nothing': what its plug-in gives is no observer: 5"),
     ],

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import reliai
 from reliai._core.hub import hub
-from reliai.telemetry import Memory, Prometheus
+from reliai.telemetry import Memory, Prometheus, score
 from reliai.telemetry.names import profile_of, prometheus_series
 from reliai.testing import ScriptedModel, virtual_clock
 from tests.programs import printed
@@ -117,6 +117,19 @@ def test_every_series_is_one_of_the_name_table(registry: CollectorRegistry) -> N
     seen = {sample.name for sample in scraped(registry) if not sample.name.endswith("_created")}
     assert seen <= known
     assert len(seen) > 10
+
+
+def test_scores_of_evaluators_are_counted_by_call_and_name(registry: CollectorRegistry) -> None:
+    ask = reliai.reliable(observers=[Prometheus(registry)], name="ask")(lambda: "a")
+    with reliai.collect() as calls:
+        for _ in range(3):
+            ask()
+    score(calls[0], "helpfulness", 0.2)
+    score(calls[1].id, "helpfulness", 0.9)
+    score(calls[2], "verdict", label="pass")
+    samples = scraped(registry)
+    assert of(samples, "reliai_evaluation_score_count", reliai_call_name="ask") == 2
+    assert of(samples, "reliai_evaluation_score_sum") == pytest.approx(1.1)
 
 
 # --- circuits -------------------------------------------------------------------------------------

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from structlog.testing import capture_logs
 
 import reliai
@@ -105,6 +108,40 @@ def test_what_is_known_is_on_the_line_and_what_is_not_is_left_out() -> None:
     assert "cost_usd" not in line
     assert "private" not in str(line)
     assert "secret" not in str(line)
+
+
+def test_values_that_the_caller_bound_are_on_the_line_of_its_own_call() -> None:
+    ask = reliai.reliable(observers=[Structlog()], name="ask")(lambda: "a")
+    with capture_logs() as lines:
+        for request in ("r1", "r2"):
+            with structlog.contextvars.bound_contextvars(request_id=request, name="mine", event=1):
+                ask()
+        ask()
+        assert reliai.flush(60)
+    assert [(line.get("request_id"), line["name"]) for line in lines] == [
+        ("r1", "ask"),
+        ("r2", "ask"),
+        (None, "ask"),
+    ]
+    assert {line["event"] for line in lines} == {"call"}
+
+
+def test_ids_of_the_trace_are_on_the_line_of_a_recorded_span_only() -> None:
+    ask = reliai.reliable(observers=[Structlog()])(lambda: "a")
+    with TracerProvider().get_tracer("test").start_as_current_span("request") as span:
+        line = logged(ask)
+    assert line["trace_id"] == trace.format_trace_id(span.get_span_context().trace_id)
+    assert line["span_id"] == trace.format_span_id(span.get_span_context().span_id)
+    tracer = TracerProvider(sampler=ALWAYS_OFF).get_tracer("test")
+    with tracer.start_as_current_span("request"):
+        line = logged(ask)
+    assert "trace_id" not in line
+
+
+def test_checks_that_failed_are_named() -> None:
+    guard = reliai.Guard(prompt=reliai.MaxLength(3))
+    line = logged(lambda: reliai.reliable(guard, observers=[Structlog()])(lambda prompt: 1)("long"))
+    assert line["failed_checks"] == ["MaxLength"]
 
 
 def test_stream_is_logged_when_it_ends() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reliai._core.forking import renew_after_fork
 from reliai.errors import ConfigurationError
-from reliai.telemetry._measurements import Labels, Measurement, of_record
+from reliai.telemetry._measurements import Labels, Measurement, of_record, of_score
 from reliai.telemetry._needs import needed
 from reliai.telemetry._prometheus_views import Views
 from reliai.telemetry._tracing import note_trace
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from reliai._core.call import Call
     from reliai._core.record import CallRecord
+    from reliai._core.scores import Score
 
 __all__ = ["Prometheus"]
 
@@ -164,9 +165,11 @@ class Prometheus:
         counting: bool = self.profile.metrics[key].kind == "counter"
         return child.inc if counting else child.observe  # type: ignore[no-any-return]
 
-    def score(self, measurement: Measurement) -> None:
+    def on_score(self, call_id: str, record: CallRecord | None, score: Score) -> None:
         """Count the score that an evaluator gave."""
-        self._count(measurement, None)
+        if score.value is not None:
+            name = None if record is None else record.name
+            self._count(of_score(name, score.name, score.value), None)
 
     def close(self) -> None:
         """Take the metrics out of the registry."""
