@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import sqlite3
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +13,6 @@ import reliai
 from reliai.records import RecordStore
 from reliai.records import _forking as forking
 from tests.records.programs import ran
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 _CHILDREN = 10
 
@@ -46,7 +42,7 @@ for number in range(10):
         with reliai.context(subject="child"):
             answer("child")
         written = store.flush(20)
-        store.close()
+        store.close(20)
         if not written or store.counts[:4] != (1, 1, 0, 0):
             print("child", number, written, store.counts, flush=True)
             os._exit(1)
@@ -79,24 +75,19 @@ def test_a_fork_leaves_no_file_of_sqlite_open(tmp_path: Path) -> None:
     store.calls()
     forking._before()
     try:
-        held = {os.readlink(f"/proc/self/fd/{number}") for number in _descriptors()}
-        assert not any(str(tmp_path) in path for path in held)
+        assert not any(str(tmp_path) in path for path in _open_files())
     finally:
         forking._in_parent()
     assert store.calls() == []
     store.close()
 
 
-def _descriptors() -> list[str]:
-    return [name for name in os.listdir("/proc/self/fd") if _is_open(name)]
-
-
-def _is_open(name: str) -> bool:
-    try:
-        os.readlink(f"/proc/self/fd/{name}")
-    except OSError:
-        return False
-    return True
+def _open_files() -> list[str]:
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(str(link.readlink()))
+    return found
 
 
 def test_what_could_not_be_closed_before_a_fork_is_not_written_by_the_child(

@@ -6,8 +6,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, create_engine, event, make_url, text
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import (
+    JSON,
+    URL,
+    BigInteger,
+    Boolean,
+    Double,
+    Integer,
+    String,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
@@ -18,7 +30,7 @@ from reliai.records._rows import COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Column, Connection, Engine, Table
 
     from reliai.records._rows import Rows
 
@@ -87,14 +99,14 @@ class Database:
         """Keep other processes from changing the tables until the transaction ends."""
 
     def insert(self, connection: Connection, rows: Rows) -> None:
-        """Add rows, in the order of `COLUMNS`; those that are there already are left alone."""
+        """Add rows, in the order of `COLUMNS`; it is an error when one is there already."""
         raise NotImplementedError
 
     def intact(self) -> bool:
         """Whether what is connected to is still what the URL names."""
         return True
 
-    def busy(self, error: BaseException) -> bool:  # noqa: ARG002  of the databases that are ever busy
+    def busy(self, error: BaseException) -> bool:
         """Whether others are writing, and it may go on in a moment."""
         return False
 
@@ -182,14 +194,12 @@ class Sqlite(Database):
 
     def insert(self, connection: Connection, rows: Rows) -> None:
         for table, several in rows.items():
-            if several:
-                connection.exec_driver_sql(self._insert(table), several)
+            connection.exec_driver_sql(self._insert(table), several)
 
     def _insert(self, table: Table) -> str:
         known = self._inserts.get(table)
         if known is None:
-            statement = insert(table).on_conflict_do_nothing()
-            compiled = statement.compile(self.engine, column_keys=list(COLUMNS[table]))
+            compiled = insert(table).compile(self.engine, column_keys=list(COLUMNS[table]))
             known = self._inserts[table] = str(compiled)
         return known
 
@@ -235,29 +245,30 @@ class Postgres(Database):
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})"))
 
     def insert(self, connection: Connection, rows: Rows) -> None:
-        # COPY is three times as fast as INSERT, but knows no conflicts: it goes by way of a
-        # table of this connection, which the server keeps out of its log.
+        # COPY is three times as fast as INSERT; in binary, a third faster again.
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor:
             for table, several in rows.items():
-                if several:
-                    _copy(cursor, table, several)
+                names = ", ".join(f'"{name}"' for name in COLUMNS[table])
+                statement = f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)'
+                with cursor.copy(statement) as copy:
+                    copy.set_types([_binary(table.c[name]) for name in COLUMNS[table]])
+                    for row in several:
+                        copy.write_row(row)
 
 
-def _copy(cursor: Any, table: Table, rows: list[tuple[Any, ...]]) -> None:
-    names = ", ".join(f'"{name}"' for name in COLUMNS[table])
-    target, staging = f'"{table.name}"', f'"reliai_new_{table.name}"'
-    cursor.execute(
-        f"CREATE TEMPORARY TABLE IF NOT EXISTS {staging} ON COMMIT DELETE ROWS "  # noqa: S608  our own names
-        f"AS SELECT {names} FROM {target} WITH NO DATA"
-    )
-    with cursor.copy(f"COPY {staging} ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
-    cursor.execute(
-        f"INSERT INTO {target} ({names}) SELECT {names} FROM {staging} ON CONFLICT DO NOTHING"  # noqa: S608  our own names
-    )
-    cursor.execute(f"TRUNCATE {staging}")
+_BINARY = (
+    (Boolean, "bool"),
+    (BigInteger, "int8"),
+    (Integer, "int4"),
+    (Double, "float8"),
+    (JSON, "text"),  # it is written out already, and looks the same
+    (String, "text"),
+)
+
+
+def _binary(column: Column[Any]) -> str:
+    return next(name for kind, name in _BINARY if isinstance(column.type, kind))
 
 
 _KINDS: dict[str, type[Database]] = {"sqlite": Sqlite, "postgresql": Postgres}

@@ -64,6 +64,13 @@ class Epoch:
             return
         connection.execute(insert(epochs).values(id=self.id, **row, **self._origin()))
 
+    def written(self, connection: Connection) -> int | None:
+        """How many records the database says that this process has written."""
+        found: int | None = connection.execute(
+            select(epochs.c.written).where(epochs.c.id == self.id)
+        ).scalar()
+        return found
+
     def committed(self) -> None:
         """The transaction is in the database."""
         self._known = True

@@ -14,23 +14,21 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from reliai._core.hub import CAPACITY as HUB_CAPACITY
-from reliai.records._changes import Changes
+from reliai.records._batches import Batches, Fate
 from reliai.records._epochs import Epoch, report_lost
 from reliai.records._forking import Turn
 from reliai.records._retention import prune
-from reliai.records._rows import cleaned, rows_of
 from reliai.records._schema import bring_up_to_date
 from reliai.records.counts import Counts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
 
     from reliai._core.record import CallRecord
     from reliai.records._contents import Contents
     from reliai.records._databases import Database
-    from reliai.records._rows import Rows
 
 __all__ = ["BATCH", "Writer"]
 
@@ -83,7 +81,7 @@ class Writer:
         self._arrived, self._hurry = threading.Event(), threading.Event()
         self._moved = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
-        self._taken = self._written = self._dropped = self._handled = 0
+        self._taken = self._written = self._dropped = self._duplicates = self._handled = 0
         self._accepted = self._dropped_before = 0
         self._before = (0, 0, 0)
         self._closed = False
@@ -91,7 +89,9 @@ class Writer:
         self._away_since: float | None = None
         self._busy_since: float | None = None
         self._epoch = Epoch(self.capacity + HUB_CAPACITY)
-        self._changes = Changes()
+        self._batches = Batches(
+            self.database, self._contents, lambda: self._epoch, self._totals, self._settle
+        )
 
     def set_down(self) -> None:
         """Before a fork: close what the child must not find open."""
@@ -146,6 +146,7 @@ class Writer:
                 contents.replaced,
                 contents.failed,
                 contents.dropped,
+                self._duplicates,
             )
 
     def flush(self, timeout: float) -> bool:
@@ -189,7 +190,7 @@ class Writer:
     def _close_epoch(self) -> None:
         if self._ready:
             with self.database.writing() as connection:
-                self._epoch.close(connection, self._totals(0))
+                self._epoch.close(connection, self._totals(Fate(0, 0)))
 
     def patiently(self, action: Callable[[], T], seconds: float = BUSY_PATIENCE) -> T:
         """Do something when it is our turn, again and again while others keep the database busy."""
@@ -267,7 +268,7 @@ class Writer:
                 batch = self._batch
             try:
                 self.open()
-                self._write(batch)
+                self._batches.write(batch)
                 if self._keep is not None and time.monotonic() >= self._prune_at:
                     self._prune(self._keep)
             except Exception as error:  # noqa: BLE001  whatever a driver raises
@@ -276,65 +277,23 @@ class Writer:
         self._recovered()
         return True
 
-    def _write(self, batch: Sequence[CallRecord]) -> None:
-        try:
-            self._transact(batch, _as_they_are)
-        except Exception as error:
-            if self.database.transient(error):
-                raise
-            self._rescue(batch)
-
-    def _rescue(self, batch: Sequence[CallRecord]) -> None:
-        """Find the record that the database will not take, and give that one up."""
-        try:
-            self._transact(batch, cleaned)
-        except Exception as error:
-            if self.database.transient(error):
-                raise
-            if len(batch) > 1:
-                middle = len(batch) // 2
-                self._rescue(batch[:middle])
-                self._rescue(batch[middle:])
-            elif batch:
-                _logger.warning(
-                    "record store %r: a record was refused and dropped (%s)",
-                    self.database.url,
-                    type(error).__name__,
-                )
-                self._done(1, written=0)
-            else:
-                raise
-
-    def _transact(self, batch: Sequence[CallRecord], made: Callable[[Rows], Rows]) -> None:
-        rows = made(rows_of(batch, self._epoch.id, self._contents))
-        try:
-            with self.database.writing() as connection:
-                self.database.insert(connection, rows)
-                self._changes.note(connection, batch, self._epoch.id)
-                self._epoch.note(connection, self._totals(len(batch)))
-        except BaseException:
-            self._changes.undone()
-            raise
-        self._changes.committed()
-        self._epoch.committed()
-        self._done(len(batch), written=len(batch))
-
-    def _totals(self, more: int) -> tuple[int, int, int]:
+    def _totals(self, fate: Fate) -> tuple[int, int, int]:
         with self._lock:
             taken, written, dropped = self._before
             return (
                 self._taken - taken,
-                self._written + more - written,
-                self._dropped - dropped,
+                self._written + fate.written - written,
+                self._dropped + fate.records - fate.written - dropped,
             )
 
-    def _done(self, count: int, *, written: int) -> None:
+    def _settle(self, fate: Fate) -> None:
         with self._moved:
-            self._contents.let_go(self._batch[:count])
-            self._batch = self._batch[count:]
-            self._handled += count
-            self._written += written
-            self._dropped += count - written
+            self._contents.let_go(self._batch[: fate.records])
+            self._batch = self._batch[fate.records :]
+            self._handled += fate.records
+            self._written += fate.written
+            self._dropped += fate.records - fate.written
+            self._duplicates += fate.duplicates
             self._moved.notify_all()
 
     def _prune(self, keep: float) -> None:
@@ -378,7 +337,3 @@ class Writer:
                 self._dropped - self._dropped_before,
             )
             self._away_since = None
-
-
-def _as_they_are(rows: Rows) -> Rows:
-    return rows

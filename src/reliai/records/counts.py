@@ -13,12 +13,14 @@ class Counts(NamedTuple):
     Attributes:
         taken: records that the store was given.
         written: those that are in the database.
-        dropped: those that were given up: the queue was full, or the database refused them.
+        dropped: those that were given up: the queue was full, the database refused them, or has a
+            record with their id already.
         pending: those that wait to be written. `taken == written + dropped + pending`.
         redactions: pieces of personal data and secrets replaced in content before it was written.
         redaction_failures: inputs and outputs left out, because redacting them failed.
         contents_dropped: records whose content was left out, or a part of it: for that reason, or
             since there was more of it than may wait.
+        duplicates: those of the dropped whose id was in the database already.
     """
 
     taken: int
@@ -28,6 +30,7 @@ class Counts(NamedTuple):
     redactions: int = 0
     redaction_failures: int = 0
     contents_dropped: int = 0
+    duplicates: int = 0
 
 
 class Loss(NamedTuple):
