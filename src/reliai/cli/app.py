@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from reliai.cli import calls_commands
+from reliai.cli import calls_commands, dashboards, monitor
 from reliai.cli.missing import explain
 
 __all__ = ["app"]
@@ -163,3 +163,5 @@ def _leave(message: str) -> NoReturn:
 
 
 calls_commands.register(app)
+dashboards.register(app)
+monitor.register(app)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from reliai.telemetry.dashboards.dialect import Dialect
 
-__all__ = ["DEFAULT", "INDICATORS", "Objective", "objective_of"]
+__all__ = ["DEFAULT", "INDICATORS", "Objective", "Words", "objective_of", "words_of"]
 
 DAY = 86_400.0
 
@@ -205,23 +205,41 @@ def objective_of(text: str, dialect: Dialect, window: float = 30 * DAY) -> Objec
         ConfigurationError: for other words, a target out of its range, or a threshold that metrics
             cannot tell.
     """
+    words = words_of(text)
+    kind = words.indicator.partition(":")[0]
+    if kind not in _LOOKS or (kind == "score") != (":" in words.indicator):
+        raise ConfigurationError(f"--slo {text!r}: indicators are {', '.join(INDICATORS)}")
+    if not 0 < words.target < 1:
+        raise ConfigurationError(f"--slo {text!r}: the target must be above 0 and below 1")
+    if kind == "telemetry" and words.call:
+        raise ConfigurationError(f"--slo {text!r}: telemetry is that of the whole process")
+    _check_threshold(text, kind, words.threshold, dialect)
+    return Objective(words.indicator, words.target, words.threshold, words.call, window)
+
+
+class Words(NamedTuple):
+    """The parts of an objective in words; an indicator may be one that only records tell."""
+
+    call: str | None
+    indicator: str
+    target: float
+    threshold: float | None
+
+
+def words_of(text: str) -> Words:
+    """The parts of [FUNCTION/]INDICATOR=TARGET[@THRESHOLD].
+
+    Raises:
+        ConfigurationError: for words of another form.
+    """
     found = _FORM.fullmatch(text)
     if not found:
         raise ConfigurationError(
             f"--slo {text!r}: give [FUNCTION/]INDICATOR=TARGET[@THRESHOLD], as in success=0.995 "
             f"or answer/latency=0.95@2.56; indicators are {', '.join(INDICATORS)}"
         )
-    kind = found["indicator"].partition(":")[0]
-    if kind not in _LOOKS or (kind == "score") != (":" in found["indicator"]):
-        raise ConfigurationError(f"--slo {text!r}: indicators are {', '.join(INDICATORS)}")
-    target = _number(text, found["target"])
-    if not 0 < target < 1:
-        raise ConfigurationError(f"--slo {text!r}: the target must be above 0 and below 1")
-    if kind == "telemetry" and found["call"]:
-        raise ConfigurationError(f"--slo {text!r}: telemetry is that of the whole process")
     threshold = None if found["at"] is None else _number(text, found["at"])
-    _check_threshold(text, kind, threshold, dialect)
-    return Objective(found["indicator"], target, threshold, found["call"], window)
+    return Words(found["call"], found["indicator"], _number(text, found["target"]), threshold)
 
 
 def _number(text: str, digits: str) -> float:

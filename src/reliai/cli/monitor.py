@@ -1,0 +1,232 @@
+"""`reliai monitor`: how calls stand, from a store of records or from a running process."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from reliai.cli import calls_commands
+from reliai.cli.missing import explain
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from reliai.monitoring import SLO, Monitor
+    from reliai.records import RecordStore
+
+__all__ = ["register"]
+
+QUIET, FIRING, USAGE, NOTHING = 0, 1, 2, 5
+"""Exit codes: all is well; something fires; asked for the impossible; there were no calls."""
+
+OVERLAP = 600.0
+"""Seconds by which calls may be written in another order than they started in."""
+
+PAGE = 2000
+"""Calls read at once."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("monitor")(monitor)
+
+
+def monitor(
+    *,
+    store: calls_commands.Store = None,
+    since: Annotated[
+        str, typer.Option(help="The last 30m, 6h or 3d, or since a date; objectives need days.")
+    ] = "1h",
+    snapshot: Annotated[
+        str | None,
+        typer.Option(
+            help="In place of a store what `monitor.snapshot()` of a running process gave, as "
+            "JSON: a file, or an address that a service shows it at."
+        ),
+    ] = None,
+    slo: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="[FUNCTION/]INDICATOR=TARGET[@THRESHOLD], as in answer/latency=0.95@2; may be "
+            "given several times. Without any: success=0.995."
+        ),
+    ] = None,
+    slices: Annotated[
+        list[str] | None,
+        typer.Option("--slice", help="Look at parts too: variant, tenant, model, tag:NAME."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 2.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line for a look.")] = False,
+) -> None:
+    """Rates, errors, times, costs, objectives and what fires.
+
+    Exit code 0: nothing fires, 1: a page or a ticket does, 2: it cannot be looked at, 5: there are
+    no calls.
+    """
+    try:
+        with _looking(store, since, snapshot, slo, slices) as look:
+            if watch:
+                code = _watched(look, every, as_json=as_json)
+            else:
+                code = _shown(look(), as_json=as_json)
+    except ConfigurationError as error:
+        _leave(str(error))
+    except ModuleNotFoundError as error:
+        _leave(explain(error, "monitoring"))
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _looking(
+    store: str | None,
+    since: str,
+    snapshot: str | None,
+    slo: Sequence[str] | None,
+    slices: Sequence[str] | None,
+) -> Iterator[Callable[[], dict[str, Any]]]:
+    """What gives the state of things, each time it is called."""
+    if snapshot is not None:
+        if store is not None or slo or slices:
+            raise ConfigurationError(
+                "--snapshot shows what the process itself watches; leave --store, --slo and "
+                "--slice out"
+            )
+        yield lambda: _read(snapshot)
+        return
+    begin = calls_commands._moment(since)  # noqa: SLF001  its neighbour's
+    opened = calls_commands._opened(store)  # noqa: SLF001  the same
+    try:
+        yield _Follower(opened, begin, slo, slices).look
+    finally:
+        opened.close()
+
+
+class _Follower:
+    """Feeds stored calls to a monitor, those that are new at each look."""
+
+    def __init__(
+        self,
+        store: RecordStore,
+        since: float,
+        slo: Sequence[str] | None,
+        slices: Sequence[str] | None,
+    ) -> None:
+        from reliai.monitoring import Monitor  # noqa: PLC0415  when it runs
+
+        self._store = store
+        self._since = since
+        self._monitor: Monitor = Monitor(
+            slos=[_objective(text) for text in slo or ()] or [_unset()],
+            slices=tuple(slices or ()),
+            alerts=[],
+        )
+        self._seq = _before(store, since - OVERLAP)
+
+    def look(self) -> dict[str, Any]:
+        """Read on, and say how it stands now."""
+        while True:
+            calls, seq = self._store.after(self._seq, limit=PAGE)
+            for call in calls:
+                if call.started_at >= self._since:
+                    self._monitor.on_end(call)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            if seq == self._seq:
+                return self._monitor.snapshot(time.time())
+            self._seq = seq
+
+
+def _before(store: RecordStore, moment: float) -> int:
+    """A `seq` before the calls since a moment: calls are written in about the order they end in."""
+    low, high = 0, store.latest(1)[1]
+    while low < high:
+        middle = (low + high) // 2
+        found, seq = store.after(middle, limit=1)
+        if found and found[0].started_at < moment:
+            low = seq
+        else:
+            high = middle
+    return low
+
+
+def _objective(text: str) -> SLO:
+    from reliai.monitoring import SLO  # noqa: PLC0415  when it runs
+    from reliai.telemetry.dashboards.objectives import words_of  # noqa: PLC0415  the same
+
+    words = words_of(text)
+    return SLO(words.indicator, words.target, threshold=words.threshold, calls=words.call)
+
+
+def _unset() -> SLO:
+    from reliai.monitoring import SLO  # noqa: PLC0415  when it runs
+
+    return SLO("success")
+
+
+def _read(where: str) -> dict[str, Any]:
+    try:
+        if where.startswith(("http://", "https://")):
+            from urllib.request import urlopen  # noqa: PLC0415  when it runs
+
+            with urlopen(where, timeout=10) as answer:  # noqa: S310  it begins with http
+                data = json.load(answer)
+        else:
+            with open(where, encoding="utf-8") as file:  # noqa: PTH123  as it was given
+                data = json.load(file)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"--snapshot {where}: cannot be read: {error}") from error
+    if not isinstance(data, dict) or "calls" not in data:
+        raise ConfigurationError(f"--snapshot {where}: is not what monitor.snapshot() gives")
+    return data
+
+
+def _shown(state: dict[str, Any], *, as_json: bool) -> int:
+    if as_json:
+        inner = {"fields", "objectives"}  # what `Monitor.merge` takes
+        print(json.dumps({key: value for key, value in state.items() if key not in inner}))
+    else:
+        from rich.console import Console  # noqa: PLC0415  when it runs
+
+        from reliai.cli.monitor_views import drawn  # noqa: PLC0415  the same
+
+        Console(highlight=False).print(drawn(state))
+    return _code(state)
+
+
+def _watched(look: Callable[[], dict[str, Any]], every: float, *, as_json: bool) -> int:
+    state = look()
+    try:
+        if as_json:
+            while True:
+                _shown(state, as_json=True)
+                sys.stdout.flush()
+                time.sleep(every)
+                state = look()
+        from rich.live import Live  # noqa: PLC0415  when it runs
+
+        from reliai.cli.monitor_views import drawn  # noqa: PLC0415  the same
+
+        with Live(drawn(state), auto_refresh=False, vertical_overflow="visible") as live:
+            while True:
+                time.sleep(every)
+                state = look()
+                live.update(drawn(state), refresh=True)
+    except KeyboardInterrupt:
+        return _code(state)
+
+
+def _code(state: dict[str, Any]) -> int:
+    if not any(counts.get("count") for counts in state["calls"].values()):
+        return NOTHING
+    loud = (a for a in state.get("alerts", ()) if a["severity"] != "info" and not a["muted"])
+    return FIRING if any(loud) else QUIET
+
+
+def _leave(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise typer.Exit(USAGE)

@@ -1,0 +1,199 @@
+"""A monitor's snapshot as a person reads it: tables, with a line of bars for each hour."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
+
+__all__ = ["drawn", "sparkline"]
+
+_BARS = "▁▂▃▄▅▆▇█"
+_MINUTES = 30
+"""Minutes that a line of bars shows."""
+
+_STATES = {
+    "firing": "bold red",
+    "low_traffic": "yellow",
+    "insufficient": "yellow",
+    "rebaselining": "yellow",
+    "no_data": "bright_black",
+    "ok": "green",
+}
+_SEVERITIES = {"page": "bold red", "ticket": "yellow", "info": "cyan"}
+
+
+def drawn(state: Mapping[str, Any]) -> RenderableType:
+    """The whole snapshot."""
+    at = state.get("at")
+    said = f"as of {_when(at)}" if at and state.get("calls") else "no calls"
+    parts: list[RenderableType] = [Text(said, "bright_black")]
+    for title, table in (
+        ("Calls", _calls(state.get("calls", {}), at)),
+        ("Objectives", _objectives(state.get("slos", ()))),
+        ("Firing", _firing(state.get("alerts", ()))),
+        ("Signals", _signals(state.get("signals", ()))),
+    ):
+        if table.row_count:
+            parts += [Text(f"\n{title}", style="bold"), table]
+    return Group(*parts)
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """A bar for each value, the greatest one the highest; a blank where there is none."""
+    known = [value for value in values if value is not None]
+    top, low = max(known, default=0.0), min([0.0, *known])
+    span = top - low
+
+    def bar(value: float | None) -> str:
+        if value is None:
+            return " "
+        return _BARS[0] if span == 0 else _BARS[round((value - low) / span * (len(_BARS) - 1))]
+
+    return "".join(map(bar, values))
+
+
+def _grid(*titles: str, right: Sequence[str] = ()) -> Table:
+    table = Table(box=None, header_style="bright_black", padding=(0, 2, 0, 0))
+    for title in titles:
+        table.add_column(title, justify="right" if title in right else "left", no_wrap=True)
+    return table
+
+
+def _calls(calls: Mapping[str, Mapping[str, Any]], at: float | None) -> Table:
+    numbers = ("calls", "/s", "errors", "p50", "p95", "tokens", "cost", "refused")
+    table = _grid("  name", *numbers, "calls by minute", "errors by minute", right=numbers)
+    for name, counts in sorted(calls.items()):
+        many = counts.get("count", 0)
+        errors = counts.get("errors", 0)
+        rows = _by_minute(counts.get("history", ()), at)
+        table.add_row(
+            Text(f"  {name}"),
+            f"{many:,.0f}",
+            f"{counts.get('rate', 0.0):.3g}",
+            Text(_share(errors, many), "red" if errors else ""),
+            _seconds(counts.get("p50")),
+            _seconds(counts.get("p95")),
+            f"{counts.get('tokens', 0):,.0f}",
+            f"${counts.get('cost_usd', 0.0):,.4g}",
+            _share(counts.get("refusals", 0), many),
+            Text(sparkline([row and row[0] for row in rows]), "cyan"),
+            Text(sparkline([row and row[1] for row in rows]), "red"),
+        )
+    return table
+
+
+def _by_minute(
+    history: Sequence[Sequence[float]], at: float | None
+) -> list[tuple[float, float] | None]:
+    """Calls and errors of each of the last minutes, the latest last."""
+    if at is None:
+        return []
+    latest = at // 60 * 60
+    known = {row[0]: (row[1], row[2]) for row in history}
+    return [known.get(latest - 60 * back) for back in reversed(range(_MINUTES))]
+
+
+def _objectives(slos: Sequence[Mapping[str, Any]]) -> Table:
+    numbers = ("target", "good", "budget left")
+    table = _grid("  objective", "state", *numbers, "burn rates (long/short)", right=numbers)
+    for slo in slos:
+        burn = Text("  ").join(_burn(row) for row in slo.get("burn", ()))
+        share = slo.get("share")
+        left = slo.get("budget_left")
+        table.add_row(
+            Text(f"  {slo['name']}{' (burn-in)' if slo.get('burn_in') else ''}"),
+            _state(slo["state"]),
+            f"{slo['target']:.5g}",
+            "" if share is None else f"{share:.3%}",
+            "" if left is None else Text(f"{left:.0%}", "red" if left <= 0 else ""),
+            burn,
+        )
+    return table
+
+
+def _burn(row: Mapping[str, Any]) -> Text:
+    said = f"{row['long']} {row['long_burn_rate']:.1f}/{row['short_burn_rate']:.1f}"
+    return Text(said, _STATES[row["state"]] if row["state"] != "ok" else "")
+
+
+def _firing(alerts: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    for alert in alerts:
+        muted = alert.get("muted", False)
+        colour = "bright_black" if muted else _SEVERITIES[alert["severity"]]
+        where = f" [{alert['slice']}]" if alert["slice"] else ""
+        lines = [Text(f"{alert['name']} {alert['signal']}{where}: {alert['summary']}")]
+        if alert.get("evidence"):
+            numbers = ", ".join(f"{key}={_value(v)}" for key, v in alert["evidence"].items())
+            lines.append(Text(numbers, "bright_black"))
+        lines += [Text(_changed(change), "cyan") for change in alert.get("changes", ())]
+        severity = f"  {alert['severity']}{' (muted)' if muted else ''}"
+        table.add_row(Text(severity, colour), _when(alert["at"]), Text("\n").join(lines))
+    return table
+
+
+def _changed(change: Mapping[str, Any]) -> str:
+    what = f"{change['kind']} of {change['name']}: {change['before']} → {change['after']}"
+    return f"changed before, {_when(change['at'])}: {what}"
+
+
+def _signals(signals: Sequence[Mapping[str, Any]]) -> Table:
+    numbers = ("n", "now", "normal")
+    table = _grid("  name", "signal", "slice", "state", *numbers, "by minute", right=numbers)
+    for row in signals:
+        minutes = [each[2] for each in row.get("minutes", ())][-_MINUTES:]
+        table.add_row(
+            Text(f"  {row['name']}"),
+            Text(row["signal"]),
+            Text(row["slice"]),
+            _state(row["state"]),
+            f"{row.get('n', 0):,}",
+            Text(_value(row.get("value"))),
+            Text(_value(row.get("reference"))),
+            Text(sparkline(minutes) if _are_numbers(minutes) else "", "cyan"),
+        )
+    return table
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(value is None or isinstance(value, int | float) for value in values)
+
+
+def _state(state: str) -> Text:
+    return Text(state.replace("_", " "), _STATES.get(state, ""))
+
+
+def _share(some: float, every: float) -> str:
+    return "" if not every else f"{some / every:.2%}"
+
+
+def _seconds(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else str(value)[:40]
+
+
+def _when(at: float) -> str:
+    moment = datetime.fromtimestamp(at).astimezone()
+    today = datetime.now().astimezone().date()
+    return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M:%S")
