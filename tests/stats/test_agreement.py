@@ -179,6 +179,7 @@ def test_an_interval_scale_may_be_moved_and_stretched(
         (lambda: fleiss_kappa([[2, 1], [3]]), "must be a table of counts"),
         (lambda: krippendorff_alpha([[1, 2], [1]]), r"these have \[1, 2\]"),
         (lambda: krippendorff_alpha([["a"], ["b"]], "interval"), "rating='a'"),
+        (lambda: krippendorff_alpha([[1], [-1]], "ratio"), "rating=-1"),
         (lambda: krippendorff_alpha([[1], [1]], WRONG), "level='cubic'"),
     ],
 )

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from reliai import stats
+from reliai import ConfigurationError, stats
+from reliai.stats._needs import needed
 
 MODULES = [each.name for each in pkgutil.iter_modules(stats.__path__, "reliai.stats.")]
 LIGHT = """
@@ -29,7 +30,8 @@ def in_a_fresh_interpreter(code: str) -> str:
 def test_what_needs_no_numpy_loads_none() -> None:
     code = f"""
 import sys
-from reliai import stats
+from reliai import ConfigurationError, stats
+from reliai.stats._needs import needed
 for name in {LIGHT}:
     getattr(stats, name)
 stats.event_e_value(8, 12, 0.1), stats.sample_ratio_e_value([5, 5], [1, 1])
@@ -68,9 +70,14 @@ except ConfigurationError as error:
     assert in_a_fresh_interpreter(code) == wanted
 
 
-def test_a_module_of_ours_that_is_missing_is_no_missing_package() -> None:
-    from reliai.stats._needs import needed
+def test_the_error_comes_from_the_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "statsmodels", None)
+    with pytest.raises(ConfigurationError, match="statsmodels is not installed") as caught:
+        needed("statsmodels.stats.nothing")
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 
+
+def test_a_module_of_ours_that_is_missing_is_no_missing_package() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"reliai\.stats\.nothing"):
         needed("reliai.stats.nothing")
 

@@ -17,8 +17,6 @@ _LARGEST: Final = 709.0
 def log_mean_exp(logs: Sequence[float]) -> float:
     """The logarithm of the mean of the numbers whose logarithms these are."""
     largest = max(logs)
-    if largest == -inf:
-        return -inf
     return largest + log(sum(exp(each - largest) for each in logs) / len(logs))
 
 

@@ -20,6 +20,9 @@ _ALL_WAYS = 16
 
 _WAYS = 9_999
 
+_AT_ONCE = 4_000_000
+"""Signs that are drawn at once."""
+
 _RANKED_EXACTLY = 50
 """Differences whose ranks are tested exactly; of more by the normal approximation, as scipy does.
 
@@ -50,21 +53,31 @@ def _signed_rank(units: Floats) -> float:
 
 
 def _sign_flip(units: Floats, scale: float) -> float:
-    given = units[np.abs(units) > scale * 1e-12]
-    sizes = np.abs(given)
-    if not len(given):
-        return 1.0
+    sizes = np.abs(units)
+    given, sizes = units[sizes > scale * 1e-12], sizes[sizes > scale * 1e-12]
     if np.ptp(sizes) <= scale * 1e-12:
         return sign_test(given)
-    ways = np.inf if len(given) <= _ALL_WAYS else _WAYS
-    test = needed("scipy.stats").permutation_test
-    result = test(
-        (given,),
-        np.sum,
-        permutation_type="samples",
-        n_resamples=ways,
-        vectorized=True,
-        batch=1_000,
-        rng=np.random.default_rng(0),
+    return _all_ways(given) if len(given) <= _ALL_WAYS else _some_ways(given)
+
+
+def _all_ways(units: Floats) -> float:
+    result = needed("scipy.stats").permutation_test(
+        (units,), np.sum, permutation_type="samples", n_resamples=np.inf, vectorized=True
     )
     return float(result.pvalue)
+
+
+def _some_ways(units: Floats) -> float:
+    """The share of seeded ways whose sum is as large, the one that was seen among them.
+
+    What scipy's permutation test does for so many, in a twentieth of its time (a bit for a sign).
+    """
+    random, total = np.random.default_rng(0), float(units.sum())
+    count, size = len(units), max(1, _AT_ONCE // len(units))
+    as_large = 1
+    for start in range(0, _WAYS, size):
+        ways = min(size, _WAYS - start)
+        bits = np.unpackbits(random.integers(0, 256, -(-ways * count // 8), dtype=np.uint8))
+        kept = bits[: ways * count].reshape(ways, count) @ units
+        as_large += int((np.abs(2.0 * kept - total) >= abs(total) * (1.0 - 1e-9)).sum())
+    return as_large / (_WAYS + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -36,7 +37,7 @@ def krippendorff_alpha(
         ratings: shape (raters, units): a row for each rater; None or NaN for no rating. Numbers,
             or, at the level "nominal", any hashable labels.
         level: "nominal": the same or not; "ordinal": in an order; "interval": differences count;
-            "ratio": they count as a share of their size.
+            "ratio": they count as a share of their size, and none is below 0.
 
     Raises:
         ConfigurationError: the rows differ in length, or a rating is no number where it must be.
@@ -54,7 +55,8 @@ def krippendorff_alpha(
         return Agreement(None, None, 0, dropped, "no unit has two ratings")
     values = list(dict.fromkeys(rating for unit in rated for rating in unit))
     if level != "nominal":
-        values = sorted(number(_WHERE, "rating", value) for value in values)
+        least = 0.0 if level == "ratio" else -inf
+        values = sorted(number(_WHERE, "rating", value, low=least) for value in values)
     table = _coincidences(rated, values)
     seen = table.sum(axis=1)
     observed = float(np.trace(table) / seen.sum())
@@ -62,8 +64,6 @@ def krippendorff_alpha(
         return Agreement(None, observed, len(rated), dropped, UNDEFINED)
     distance = _distances(level, values, seen)
     expected = float(seen @ distance @ seen) / (float(seen.sum()) - 1.0)
-    if not expected:
-        return Agreement(None, observed, len(rated), dropped, UNDEFINED)
     value = 1.0 - float((table * distance).sum()) / expected
     return Agreement(value, observed, len(rated), dropped)
 
