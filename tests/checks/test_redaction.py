@@ -104,6 +104,26 @@ class TestContainers:
     def test_texts_are_found_wherever_they_are(self, value: Any) -> None:
         assert "[EMAIL]" in written(assert_clean(value))
 
+    @pytest.mark.parametrize(
+        ("key", "value", "label"),
+        [
+            ("password", "hunter2", "[PASSWORD]"),
+            ("api_key", "zx81kQpLw03nVbTyAq7RsDfGh", "[ASSIGNED_KEY]"),
+            ("ssn", "078051120", "[US_SSN]"),
+            ("ssn", 278051120, "[US_SSN]"),
+            ("date_of_birth", "1980-02-03", "[DATE_OF_BIRTH]"),
+        ],
+    )
+    def test_a_key_tells_what_stands_under_it(self, key: str, value: Any, label: str) -> None:
+        made = Redaction().apply({key: value, "all": {key: [value, {"deeper": "x"}]}}).value
+        assert made == {key: label, "all": {key: [label, {"deeper": "x"}]}}
+        assert Redaction().apply(SimpleNamespace(**{key: value})).value == {key: label}
+
+    def test_of_arguments_in_json_the_same_is_found(self) -> None:
+        arguments = json.dumps({"password": "hunter2", "to": EMAIL})
+        made = assert_clean({"function": {"name": "send", "arguments": arguments}})
+        assert "hunter2" not in written(made)
+
     def test_keys_that_get_the_same_label_stay_apart(self) -> None:
         made = Redaction().apply({"a.b@example.org": 1, "c.d@example.org": 2}).value
         assert made == {"[EMAIL]": 1, "[EMAIL] (2)": 2}

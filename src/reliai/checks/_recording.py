@@ -14,7 +14,7 @@ from enum import Enum
 from fractions import Fraction
 from json.encoder import encode_basestring
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from uuid import UUID
 
 from reliai.checks._pii.texts import fields_of, free_key, is_media
@@ -22,10 +22,16 @@ from reliai.checks._pii.texts import fields_of, free_key, is_media
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Recording", "beginning", "size_of"]
+__all__ = ["Change", "Recording", "beginning", "size_of"]
+
+Change: TypeAlias = "Callable[[str, int, str], tuple[str, int]]"
+"""Makes of a text what is recorded of it, given the bytes there is room for and its key."""
 
 MOST_ITEMS: Final = 10_000
 """Items that are looked at, of all lists and dictionaries together."""
+
+MOST_LABEL: Final = 64
+"""Characters of a key that are looked at with what stands under it."""
 
 MOST_DEEP: Final = 20
 """Lists and dictionaries within each other."""
@@ -47,8 +53,8 @@ class Recording:
     """One pass over a value.
 
     Args:
-        change: makes of a text, and the bytes there is room for, what is recorded of it, and how
-            much was replaced in it.
+        change: makes of a text what is recorded of it, and how much was replaced in it; it is also
+            given the bytes there is room for, and the key that the text stands under.
         limit: bytes of all that is recorded.
 
     Attributes:
@@ -57,11 +63,12 @@ class Recording:
         cut: whether any of it was left out.
     """
 
-    def __init__(self, change: Callable[[str, int], tuple[str, int]], limit: int) -> None:
+    def __init__(self, change: Change, limit: int) -> None:
         self._change = change
         self._room = limit
         self._items = 0
         self._within: set[int] = set()
+        self._label = ""
         self.replaced = self.original = 0
         self.cut = False
 
@@ -143,13 +150,22 @@ class Recording:
             name = self._key(key)
             free = free_key(made, name)
             self._room -= len(free) - len(name)
-            made[free] = self._of(item)
+            made[free] = self._under(key, item)
         return made
+
+    def _under(self, key: Any, item: Any) -> Any:
+        """An item under a key, which may be all that tells what it is."""
+        before = self._label
+        self._label = str.__str__(key)[:MOST_LABEL] if isinstance(key, str) else ""
+        try:
+            return self._of(item)
+        finally:
+            self._label = before
 
     def _key(self, key: Any) -> str:
         """A dictionary's key as a text; of keys that are no texts, what JSON makes of them."""
         if isinstance(key, str | int | float | Enum) or key is None:
-            made = self._of(key)
+            made = self._under(None, key)
             return made if isinstance(made, str) else str(made)
         return str(self._named(f"({type(key).__name__})"))
 
@@ -175,7 +191,7 @@ class Recording:
             kind = text[5:].partition(";")[0][:40]
             return f"({kind} of {len(text)} characters)"
         room = max(self._room, 0)
-        made, replaced = self._change(text, room)
+        made, replaced = self._change(text, room, self._label)
         self.replaced += replaced
         size = size_of(text)
         self.original += size
@@ -188,7 +204,7 @@ class Recording:
         words = str(number)
         if abs(number) < LONG_NUMBER:
             return self._placed(number, len(words))
-        made, replaced = self._change(words, len(words))
+        made, replaced = self._change(words, len(words), self._label)
         if not replaced:
             return self._placed(number, len(words))
         self.replaced += replaced

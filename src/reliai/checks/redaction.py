@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from reliai._core.record_parts import ErrorInfo
     from reliai.checks._pii.finding import Hit
+    from reliai.checks._recording import Change
 
 __all__ = [
     "ContentMode",
@@ -42,8 +43,7 @@ LIMIT: Final = 8192
 _MARGIN: Final = 512
 """Characters behind the limit that are looked at too, lest half of a card's number be left."""
 
-_WORTH_KNOWING: Final = 200
-_MOST_KNOWN: Final = 8192
+_MOST_KNOWN: Final = 16_384
 
 
 class Redacted(NamedTuple):
@@ -134,7 +134,7 @@ class Redaction:
             _replaced += replaced
             _failed += failed
 
-    def _change(self) -> Callable[[str, int], tuple[str, int]]:
+    def _change(self) -> Change:
         if self.mode == "full":
             return _shortened
         return _by_rules if self._redact is None else _by(self._redact)
@@ -188,32 +188,36 @@ def _checked(redact: Any, mode: str, where: str) -> Callable[[str], str] | None:
     return cast("Callable[[str], str]", redact)
 
 
-def _shortened(text: str, room: int) -> tuple[str, int]:
+def _shortened(text: str, room: int, _: str) -> tuple[str, int]:
     return _storable(beginning(text, room)), 0
 
 
-def _by_rules(text: str, room: int) -> tuple[str, int]:
-    """The text with what the rules find replaced; also what only begins before the limit."""
+def _by_rules(text: str, room: int, label: str) -> tuple[str, int]:
+    """The text with what the rules find replaced; also what only begins before the limit.
+
+    They look at it together with its key: in `{"password": "…"}` that alone says what it is.
+    """
     kept = len(beginning(text, room))
-    looked_at = text[: kept + _MARGIN]
-    known = _digest(looked_at) if len(looked_at) >= _WORTH_KNOWING else None
-    if known is not None and known in _clean:
+    before = f"{label}: " if label else ""
+    looked_at = before + text[: kept + _MARGIN]
+    digest = _digest(looked_at)
+    if digest in _clean:
         return _storable(text[:kept]), 0
     found = _found(looked_at)
-    if known is not None and not found:
-        _remember(known)
-    hits = [hit for hit in found if hit.start < kept]
+    if not found:
+        _remember(digest)
+    hits = [hit for hit in found if hit.end > len(before) and hit.start < len(before) + kept]
     pieces: list[str] = []
     end = 0
     for start, stop, name in _joined(hits):
-        pieces += (text[end:start], f"[{name.upper()}]")
-        end = stop
+        pieces += (text[end : max(0, start - len(before))], f"[{name.upper()}]")
+        end = stop - len(before)
     pieces.append(text[end:kept])
     return _storable(beginning("".join(pieces), room)), len(hits)
 
 
-def _by(redact: Callable[[str], str]) -> Callable[[str, int], tuple[str, int]]:
-    def change(text: str, room: int) -> tuple[str, int]:
+def _by(redact: Callable[[str], str]) -> Change:
+    def change(text: str, room: int, _: str) -> tuple[str, int]:
         head = beginning(text, room)
         if len(head) < len(text):
             head = _whole_words(head)
