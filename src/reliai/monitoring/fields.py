@@ -6,9 +6,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reliai.monitoring.charts import NumberChart, ShareChart
 from reliai.monitoring.drift import Drift
 from reliai.monitoring.findings import Finding
+from reliai.monitoring.number_chart import NumberChart
+from reliai.monitoring.share_chart import ShareChart
 
 if TYPE_CHECKING:
     from reliai.monitoring.references import Reference
@@ -135,33 +136,42 @@ class Field:
             found = self._end_minute(minute)
         last = minutes[-1]
         last[1] += 1.0
+        before = last[3]
         kind = self.signal.kind
-        seen = 0.0
         if kind == "number":
-            chart: Any = self._chart
-            was = chart.firing
-            if chart.add(value, now) or chart.firing != was:
-                found = self._sudden_number(chart, found)
-            seen = chart.latest
-            last[2] += value
-            last[3] += seen
-            if self.signal.quantile is not None:
-                found = self._take_tail(value, now, found)
+            found = self._take_number(value, now, last, found)
         elif kind == "share":
-            chart = self._chart
-            was = chart.firing
-            if chart.add(value, now) or chart.firing != was:
-                found = self._sudden_share(chart, found)
-            if not self._learnt and chart.ready:
-                self._learnt = True
-                usual = self.signal.usual
-                self.unusual = usual is not None and chart.share > usual
-                found = found or []
-            if value:
-                last[2] += 1.0
-                last[3] += 1.0
-        more = drift.take(value, now, seen)
+            found = self._take_share(value, now, last, found)
+        more = drift.take(value, now, last[3] - before)
         return found if more is None else self._noted(more, found)
+
+    def _take_number(
+        self, value: float, now: float, minute: list[float], found: list[Finding] | None
+    ) -> list[Finding] | None:
+        chart: Any = self._chart
+        was = chart.firing
+        if chart.add(value, now) or chart.firing != was:
+            found = self._sudden_number(chart, found)
+        minute[2] += value
+        minute[3] += chart.latest
+        return found if self.signal.quantile is None else self._take_tail(value, now, found)
+
+    def _take_share(
+        self, value: object, now: float, minute: list[float], found: list[Finding] | None
+    ) -> list[Finding] | None:
+        chart: Any = self._chart
+        was = chart.firing
+        if chart.add(value, now) or chart.firing != was:
+            found = self._sudden_share(chart, found)
+        if not self._learnt and chart.ready:
+            self._learnt = True
+            usual = self.signal.usual
+            self.unusual = usual is not None and chart.share > usual
+            found = found or []
+        if value:
+            minute[2] += 1.0
+            minute[3] += 1.0
+        return found
 
     def _take_tail(
         self, value: float, now: float, found: list[Finding] | None
@@ -183,6 +193,9 @@ class Field:
             self._edge = edge
             share = 1.0 - quantile
             self._tail = ShareChart(arl=self._tuning.arl, reference=share, records=records)
+            memory = self._chart.memory if isinstance(self._chart, NumberChart) else 0.0
+            # Of numbers that hang together, those far out do so about half as much.
+            self._tail.scatter.at_least((1 + memory**2) / (1 - memory**2))
 
     def _noted(
         self, more: list[Finding] | None, found: list[Finding] | None
