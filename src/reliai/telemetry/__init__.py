@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from reliai.telemetry.memory import Memory
     from reliai.telemetry.opentelemetry import OpenTelemetry
     from reliai.telemetry.prometheus import Prometheus
+    from reliai.telemetry.sampled import Sampled
     from reliai.telemetry.structlog import Structlog
     from reliai.telemetry.webhook import Webhook
 
@@ -23,6 +24,7 @@ __all__ = [
     "Memory",
     "OpenTelemetry",
     "Prometheus",
+    "Sampled",
     "Score",
     "Structlog",
     "Webhook",
@@ -41,6 +43,7 @@ _MODULES = {
     "OpenTelemetry": "reliai.telemetry.opentelemetry",
     "Prometheus": "reliai.telemetry.prometheus",
     "Score": "reliai._core.scores",
+    "Sampled": "reliai.telemetry.sampled",
     "Structlog": "reliai.telemetry.structlog",
     "content_of": "reliai._core.content",
     "health": "reliai.telemetry._health",
