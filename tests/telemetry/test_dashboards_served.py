@@ -45,7 +45,7 @@ class Server:
     def get(self, path: str, **parameters: str) -> Any:
         url = f"http://{self._address}{path}?{urllib.parse.urlencode(parameters)}"
         try:
-            with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310  ours
+            with urllib.request.urlopen(url, timeout=30) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             if error.code == 503:  # it is not ready yet
