@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def test_calls_that_matter_are_all_kept_and_metrics_count_every_call() -> None:
     """At 1 %: errors, slow calls and calls that a guard blocked are kept, and counted all."""
     kept, registry = Memory(limit=10_000), CollectorRegistry()
-    observers = [Sampled(kept, 0.01, slow=5.0), Prometheus(registry)]
+    observers: list[object] = [Sampled(kept, 0.01, slow=5.0), Prometheus(registry)]
     with virtual_clock() as clock:
 
         def model(prompt: str) -> str:
