@@ -9,8 +9,9 @@ import json
 import os
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -222,6 +223,104 @@ class TestProviders:
         for _ in reliai.reliable(observers=[reader])(events)():
             pass
         assert reader.last.text == "hello you"
+
+
+class TestAnswers:
+    """The output as data to be recorded."""
+
+    TOOLS: ClassVar[dict[str, Any]] = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "model": "m",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "tool_calls",
+                "message": {
+                    "role": "assistant",
+                    "content": "Let me see.",
+                    "tool_calls": [
+                        {
+                            "id": "call-1",
+                            "type": "function",
+                            "function": {"name": "look", "arguments": '{"at": 1}'},
+                        }
+                    ],
+                },
+            }
+        ],
+    }
+
+    def test_of_text_it_is_the_text(self, reader: Reader) -> None:
+        guarded("sync", reader)("you")
+        assert reader.last.answer == "to you"
+
+    def test_of_data_it_is_the_data(self, reader: Reader) -> None:
+        reliai.reliable(observers=[reader])(lambda: {"a": [1]})()
+        assert (reader.last.answer, reader.last.text) == ({"a": [1]}, None)
+
+    def test_of_a_response_it_names_the_tools(self, reader: Reader) -> None:
+        reliai.reliable(observers=[reader])(lambda: self.TOOLS)()
+        assert reader.last.answer["text"] == "Let me see."
+        (call,) = reader.last.answer["tool_calls"]
+        assert (call["name"], call["id"]) == ("look", "call-1")
+        assert "refusal" not in reader.last.answer
+
+    def test_of_a_refusal_it_says_so(self, reader: Reader) -> None:
+        refusal = sdk_answer("I will not", "chat", finish="refusal")
+        reliai.reliable(observers=[reader])(lambda: refusal)()
+        assert reader.last.answer == {"refusal": "I will not"}
+
+    def test_of_a_failure_it_is_nothing(self, reader: Reader) -> None:
+        reliai.execute(guarded("sync", reader), "down")
+        assert reader.last.answer is None
+
+
+def test_of_a_hedged_call_the_answer_that_won_is_told(reader: Reader) -> None:
+    hedge = reliai.Hedge(after=0.0, extra_load=1.0)
+    guarded("sync", reader, hedge)("you")
+    assert (reader.last.inputs["prompt"], reader.last.text) == ("you", "to you")
+
+
+def test_calls_in_threads_do_not_mix(reader: Reader) -> None:
+    call = guarded("sync", reader)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(call, map(str, range(200))))
+    hub.flush()
+    told = {(each.inputs["prompt"], each.text) for each in reader.seen if each}
+    assert told == {(str(n), f"to {n}") for n in range(200)}
+
+
+def test_content_is_the_same_object_for_whoever_asks(reader: Reader) -> None:
+    class Other(Reader):
+        def on_end(self, record: reliai.CallRecord) -> None:
+            self.seen += [content_of(record), content_of(record)]
+
+    other = Other(inline=True)
+    reliai.reliable(observers=[other, reader])(sync)("you")
+    assert other.seen[0] is other.seen[1]
+    assert reader.last.text == "to you"
+
+
+def test_arguments_that_do_not_fit_are_told_by_number(reader: Reader) -> None:
+    def one(prompt: str) -> str:
+        return prompt
+
+    wrong: Any = reliai.reliable(observers=[reader])(one)
+    with pytest.raises(TypeError):
+        wrong("a", "b", c=1)
+    assert reader.last.inputs == {"0": "a", "1": "b", "c": 1}
+
+
+def test_a_call_that_is_refused_tells_its_inputs(reader: Reader) -> None:
+    reliai.execute(guarded("sync", reader, reliai.Guard(reliai.MaxLength(1))), "too long")
+    assert (reader.last.inputs["prompt"], reader.last.output) == ("too long", None)
+
+
+def test_with_the_policies_off_content_is_told_all_the_same(reader: Reader) -> None:
+    with reliai.mode("off"):
+        guarded("sync", reader)("you")
+    assert reader.last.text == "to you"
 
 
 @each_stream
