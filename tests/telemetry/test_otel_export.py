@@ -27,7 +27,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 import reliai
-from reliai.telemetry import OpenTelemetry
+from reliai.telemetry import OpenTelemetry, score
 from reliai.testing import virtual_clock
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Collector:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base's
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -192,7 +192,7 @@ def test_a_collector_gets_failures_and_scores_at_their_spans() -> None:
 
             with pytest.raises(ConnectionError):
                 ask("gpt-x")
-            reliai.telemetry.score(calls[0], "quality", 0.0, evaluator="judge", version="1")
+            score(calls[0], "quality", 0.0, evaluator="judge", version="1")
         (call,) = (span for span in collector.spans() if span.name == "chat gpt-x")
         events = {record.event_name: record for record in collector.logs()}
         assert set(events) == {"gen_ai.client.operation.exception", "gen_ai.evaluation.result"}

@@ -37,7 +37,7 @@ def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     record._ambient = here  # noqa: SLF001
     record._identity = settings.identity  # noqa: SLF001
     record._attempts = record._began = None  # noqa: SLF001
-    record._events = record._after = None  # noqa: SLF001
+    record._events = record._after = record._notes = None  # noqa: SLF001
     record._told = False  # noqa: SLF001
     record._id = _take_id(here.call_ids) if here.call_ids else None  # noqa: SLF001
     record._started = now = time.monotonic()  # noqa: SLF001

@@ -8,8 +8,8 @@ hangs or dies never changes a call, nor what others see; what it missed is count
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from reliai._core.content import crowded, forget, keep_inputs, keep_output, reads_content
 from reliai._core.delivery import deliver
@@ -39,6 +39,9 @@ class EveryObserver(Protocol):
 
     reads_content: bool
     """Whether calls keep what went in and came out until `on_end` was told, for `content_of`."""
+
+    asleep: bool
+    """Whether `activate` gives nothing at present, so that calls need not ask."""
 
     def on_start(self, call: Call) -> None:
         """A call starts. Runs in the call path: keep it short."""
@@ -114,29 +117,29 @@ class Hooks:
         for observer in self.starting:
             if not deliver(observer, observer.on_start, call):
                 _count_trouble(observer)
+        if self.watching and all(getattr(one, "asleep", False) for one in self.activating):
+            call.watched = call.ambient.leaf_filter is not None
 
     def activated(self, call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
         """`function`, run inside what the observers make current around a step of the leaf."""
         return _activated(self.activating, call, function) if self.activating else function
 
-    def activation(self, call: Call) -> ExitStack:
+    def activation(self, call: Call) -> Entered:
         """What the observers make current around one attempt, entered; to be closed after it."""
-        attempt = call.current_attempt()
-        stack = ExitStack()
-        for observer in self.activating:
-            _activate(stack, observer, call, attempt)
-        return stack
+        entered = Entered()
+        entered.enter(self.activating, call, call.current_attempt())
+        return entered
 
     @contextmanager
     def activation_in(self, context: Context, call: Call) -> Iterator[None]:
         """The same around a step that runs in a context of its own, where it must be seen."""
-        stack = context.run(self.activation, call)
+        entered = context.run(self.activation, call)
         try:
             yield
         except BaseException:
-            context.run(stack.__exit__, *sys.exc_info())
+            context.run(entered.__exit__, *sys.exc_info())
             raise
-        context.run(stack.close)
+        context.run(entered.close)
 
     def event(self, call: Call, event: Event) -> None:
         """Show the observers an event."""
@@ -236,30 +239,57 @@ def _activated(
     attempt = call.current_attempt()
 
     def step(*args: Any, **kwargs: Any) -> Any:
-        with ExitStack() as stack:
-            for observer in activating:
-                _activate(stack, observer, call, attempt)
-            return function(*args, **kwargs)
+        entered = Entered()
+        try:
+            entered.enter(activating, call, attempt)
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            entered.__exit__(type(error), error, error.__traceback__)
+            raise
+        entered.close()
+        return result
 
     return step
 
 
-def _activate(stack: ExitStack, observer: Any, call: Call, attempt: Attempt) -> None:
-    if not deliver(observer, _enter, stack, observer, call, attempt):
-        _count_trouble(observer)
+class Entered:
+    """What observers made current around one step; left in the opposite order, each once."""
 
+    __slots__ = ("_managers",)
 
-def _enter(stack: ExitStack, observer: EveryObserver, call: Call, attempt: Attempt) -> None:
-    manager = observer.activate(call, attempt)
-    if manager is not None:
+    def __init__(self) -> None:
+        self._managers: list[tuple[Any, AbstractContextManager[object]]] | None = None
+
+    def enter(self, activating: tuple[Any, ...], call: Call, attempt: Attempt) -> None:
+        """Ask each observer what is to be current, and enter that."""
+        for observer in activating:
+            if not deliver(observer, self._enter, observer, call, attempt):
+                _count_trouble(observer)
+
+    def _enter(self, observer: EveryObserver, call: Call, attempt: Attempt) -> None:
+        manager = observer.activate(call, attempt)
+        if manager is None:
+            return
         manager.__enter__()
-        stack.push(_leaving(observer, manager))
+        if self._managers is None:
+            self._managers = []
+        self._managers.append((observer, manager))
 
+    def __enter__(self) -> Self:
+        return self
 
-def _leaving(observer: Observer, manager: AbstractContextManager[object]) -> Callable[..., bool]:
-    def leave(*details: Any) -> bool:
-        if not deliver(observer, manager.__exit__, *details):
-            _count_trouble(observer)
-        return False
+    def __exit__(self, *details: object) -> None:
+        managers = self._managers
+        while managers:
+            observer, manager = managers.pop()
+            try:
+                if not deliver(observer, manager.__exit__, *details):
+                    _count_trouble(observer)
+            finally:
+                if managers:  # an interrupt ends this loop, but not what the others have begun
+                    self.__exit__(*details)
 
-    return leave
+    def close(self) -> None:
+        """Leave a step that went well."""
+        if self._managers:
+            self.__exit__(None, None, None)

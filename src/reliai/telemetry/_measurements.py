@@ -7,6 +7,7 @@ those the name table allows, and of each only so many values: ids, subjects and 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from copy import copy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -16,7 +17,7 @@ from reliai.telemetry._inferences import attempt_error, delivered, error_type, i
 from reliai.telemetry.names import LABELS, Profile, provider_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from reliai._core.record import Attempt, CallRecord
     from reliai.decisions.circuit_values import Snapshot
@@ -222,7 +223,7 @@ def checked_labels(where: str, allowed: object) -> frozenset[str]:
     """
     if allowed is None:
         return frozenset(LABELS)
-    if isinstance(allowed, str) or not hasattr(allowed, "__iter__"):
+    if isinstance(allowed, str) or not isinstance(allowed, Iterable):
         message = f"{where}(labels={allowed!r}): give a list of labels"
         raise ConfigurationError(message)
     given: list[Any] = list(allowed)

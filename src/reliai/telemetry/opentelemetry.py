@@ -40,6 +40,9 @@ __all__ = ["OpenTelemetry"]
 
 _SCOPE = "reliai"
 
+OFTEN = 64
+"""The first so many calls, and from then on each that is a multiple, look for a provider."""
+
 
 class OpenTelemetry:
     """An observer that tells OpenTelemetry of each call: spans, metrics and events.
@@ -53,7 +56,8 @@ class OpenTelemetry:
             and secrets replaced) or "full".
         redact: with "redacted", a function of a text in place of the rules of `Pii` and `Secrets`.
         content_limit: bytes of each attribute of content at most, from 64.
-        tracer_provider: by default the global one, also when it is set later; so the other two.
+        tracer_provider: by default the global one, also when it is set later (after more than 64
+            calls it is found within 64); so the other two.
         meter_provider: as above.
         logger_provider: as above.
         metric_labels: labels that metrics keep, of `reliai.telemetry.names.LABELS`; all by default.
@@ -85,6 +89,7 @@ class OpenTelemetry:
         self._labels = Labels(self._profile, metric_labels, label_limit, "OpenTelemetry")
         self._providers: tuple[Any, Any, Any] = (tracer_provider, meter_provider, logger_provider)
         self._spans: Spans | None = None
+        self._looked = 0
         self._metrics: Metrics | None = None
         self._logs: Logs | None = None
         self.redactions = 0
@@ -94,6 +99,11 @@ class OpenTelemetry:
     def semconv(self) -> str:
         """The profile's name."""
         return self._profile.name
+
+    @property
+    def asleep(self) -> bool:
+        """Whether there are no spans to make current: no tracer provider is set."""
+        return self._spans is None
 
     def conflict(self, other: object) -> str | None:
         """Why another observer cannot be there beside this one; None when it can."""
@@ -109,8 +119,12 @@ class OpenTelemetry:
 
     def on_start(self, call: Call) -> None:
         """Keep where a call is made; its span starts with its first attempt."""
-        if self._spans is None and self._new_spans() is None:
-            return
+        if self._spans is None:
+            self._looked += 1  # each look takes 1 µs, and most who trace are ready by then
+            if self._looked > OFTEN and self._looked % OFTEN:
+                return
+            if self._new_spans() is None:
+                return
         started = Trace(get_current(), call._site.spreads)  # noqa: SLF001  the engine's own
         record = call._record  # noqa: SLF001  the record is being filled
         notes = record._notes  # noqa: SLF001
