@@ -138,6 +138,15 @@ def test_a_unit_with_one_rating_changes_nothing_but_the_count() -> None:
     assert krippendorff_alpha(more).dropped == 2
 
 
+def test_thousands_of_different_ratings_take_no_table_of_their_pairs() -> None:
+    first = np.random.default_rng(1).normal(size=3000)
+    second = first + np.random.default_rng(2).normal(0, 0.5, 3000)
+    result = krippendorff_alpha([first.tolist(), second.tolist()], "interval")
+    everything = np.concatenate([first, second])
+    within = np.mean((first - second) ** 2) / 2
+    assert result.value == pytest.approx(1 - within / everything.var(ddof=1), abs=1e-9)
+
+
 def test_ratings_around_zero_have_a_ratio_alpha() -> None:
     assert krippendorff_alpha([[0, 0, 1], [0, 0, 1]], "ratio").value == 1.0
     assert krippendorff_alpha([[0, 1], [-0.0, 1]], "ratio").value == 1.0

@@ -148,6 +148,13 @@ def test_clusters_that_do_not_vary_have_the_p_value_of_their_signs() -> None:
     assert (result.low, result.p_value) == (None, 0.25)
 
 
+@pytest.mark.parametrize(("wins", "said"), [(1, True), (4, True), (5, False)])
+def test_an_interval_that_rests_on_few_pairs_says_so(wins: int, said: bool) -> None:
+    result = paired_difference([1] * wins + [0] * (100 - wins), [0] * 100)
+    assert ("pairs differ" in result.note) is said
+    assert paired_difference([1, 2, 4], [0, 0, 0], span=4).note == ""
+
+
 def test_nothing_of_this_warns() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -70,7 +70,8 @@ def test_of_a_thousand_changes_that_change_nothing_few_fail_and_most_real_drops_
 
 
 @pytest.mark.parametrize(
-    ("n", "no_change", "five_points"), [(100, 0.51, 0.93), (200, 0.28, 0.94), (400, 0.06, 0.94)]
+    ("n", "no_change", "five_points"),
+    [(50, 0.66, 0.91), (100, 0.51, 0.93), (200, 0.28, 0.94), (400, 0.06, 0.94), (1000, 0.0, 0.95)],
 )
 def test_a_margin_of_five_points_blocks_this_often(
     n: int, no_change: float, five_points: float
@@ -79,6 +80,15 @@ def test_a_margin_of_five_points_blocks_this_often(
         pairs = discordant(n, drop, runs=1000, seed=n)
         rate = sum(blocked_by_margin(*each, n) for each in pairs) / len(pairs)
         assert rate == pytest.approx(wanted, abs=0.05)
+
+
+@pytest.mark.parametrize(("true", "wrong"), [(0.85, 0.439), (0.88, 0.140), (0.80, 0.132)])
+def test_a_fixed_threshold_of_085_is_wrong_this_often_for_a_hundred_cases(
+    true: float, wrong: float
+) -> None:
+    passed = np.random.default_rng(2).binomial(100, true, 20_000)
+    missed = passed < 85 if true >= 0.85 else passed >= 85
+    assert missed.mean() == pytest.approx(wrong, abs=0.015)
 
 
 def test_any_drop_blocks_nearly_every_second_harmless_change() -> None:

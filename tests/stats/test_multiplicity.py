@@ -94,3 +94,5 @@ def test_an_unknown_method_and_a_wrong_number_are_refused() -> None:
         false_alarm_chance(-1)
     with pytest.raises(ConfigurationError, match="alpha=0"):
         false_alarm_chance(1, 0)
+    with pytest.raises(ConfigurationError, match="alpha=5"):
+        adjust([0.5]).significant(5)

@@ -25,6 +25,9 @@ Test = Literal["t", "signed_rank", "sign_flip"]
 _TESTS: Final = ("t", "signed_rank", "sign_flip")
 _WHERE: Final = "paired_difference"
 
+_ENOUGH: Final = 5
+"""Pairs that differ, below which the t interval of mostly equal pairs is not to be relied on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -133,6 +136,7 @@ def _compared(
 ) -> Comparison:
     n, error = len(differences), mean.standard_error
     low = high = lower = upper = p = None
+    wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
     if error is None:
         what = "one pair" if n == 1 else "one cluster"
         note = f"{what}: how far the difference may be off cannot be told"
@@ -145,12 +149,18 @@ def _compared(
         reach_of_one = t_quantile(confidence, mean.freedom) * error
         low, high = mean.mean - reach, mean.mean + reach
         lower, upper = mean.mean - reach_of_one, mean.mean + reach_of_one
-        note = few(mean.clusters)
-    wins, losses = int((differences > 0).sum()), int((differences < 0).sum())
+        note = few(mean.clusters) or _sparse(wins + losses, n)
     return Comparison(
         *(mean.mean, low, high, error, p, n, mean.clusters, wins, losses),
         *(lower, upper, confidence, note),
     )
+
+
+def _sparse(differing: int, n: int) -> str:
+    """What to say when the spread is from so few pairs that it may be quite another."""
+    if differing >= _ENOUGH or 2 * differing > n:
+        return ""
+    return f"only {differing} of {n} pairs differ: the interval and the bounds rest on few"
 
 
 def _identical(mean: Mean, n: int, confidence: float, span: float, width: float) -> Comparison:

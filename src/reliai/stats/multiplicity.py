@@ -41,8 +41,12 @@ class Adjusted:
 
         Args:
             alpha: for "holm" and "bonferroni" the chance of any false alarm in the family; for
-                "bh" and "by" the share of false alarms among the alarms, on average.
+                "bh" and "by" the share of false alarms among the alarms, on average; in (0, 1).
+
+        Raises:
+            ConfigurationError: `alpha` is out of its range.
         """
+        share("significant", "alpha", alpha)
         return tuple(p is not None and p <= alpha for p in self.p_values)
 
 

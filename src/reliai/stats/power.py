@@ -40,7 +40,8 @@ def sample_size(
             for independent runs that are not paired, the sum of both variances.
         within_variances: of the scores on one and the same case, of either system (>= 0).
         repeats: tries of each case by either system (>= 1); `math.inf` for the limit.
-        alpha: chance of a difference where there is none, two-sided, in (0, 1).
+        alpha: chance of a difference where there is none, two-sided, in (0, 1); for a one-sided
+            question, such as non-inferiority with `delta` for the margin, give twice its level.
         power: chance to find the difference, in (0, 1).
 
     Raises:

@@ -12,14 +12,17 @@ from reliai.stats._checked import chosen, number
 from reliai.stats.agreement import UNDEFINED, Agreement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from reliai.stats._arrays import Floats
+    from reliai.stats._arrays import Codes, Floats
+
+    Distance = Callable[[Floats, Floats], Floats]
 
 __all__ = ["krippendorff_alpha"]
 
 _WHERE: Final = "krippendorff_alpha"
 _LEVELS: Final = ("nominal", "ordinal", "interval", "ratio")
+_AT_ONCE: Final = 4_000_000
 
 
 def krippendorff_alpha(
@@ -29,9 +32,8 @@ def krippendorff_alpha(
     """Agreement beyond chance of any number of raters, with ratings missing.
 
     Krippendorff (2018), Content Analysis, 4th edition, chapter 12: one less the disagreement
-    within units over that of all ratings, from the table of coincidences. Units with less than two
-    ratings say nothing, and are counted as `dropped`. Takes the square of the number of different
-    ratings in memory.
+    within units over that of all ratings. Units with less than two ratings say nothing, and are
+    counted as `dropped`. Takes time with the square of the number of different ratings.
 
     Args:
         ratings: shape (raters, units): a row for each rater; None or NaN for no rating. Numbers,
@@ -57,14 +59,14 @@ def krippendorff_alpha(
     if level != "nominal":
         least = 0.0 if level == "ratio" else -inf
         values = sorted(number(_WHERE, "rating", value, low=least) for value in values)
-    table = _coincidences(rated, values)
-    seen = table.sum(axis=1)
-    observed = float(np.trace(table) / seen.sum())
+    place = {value: index for index, value in enumerate(values)}
+    indices = [np.asarray([place[rating] for rating in unit], dtype=np.intp) for unit in rated]
+    seen = np.bincount(np.concatenate(indices), minlength=len(values)).astype(np.float64)
+    observed = 1.0 - _within(_not_the_same, indices, np.arange(len(values), dtype=np.float64))
     if len(values) < 2:
         return Agreement(None, observed, len(rated), dropped, UNDEFINED)
-    distance = _distances(level, values, seen)
-    expected = float(seen @ distance @ seen) / (float(seen.sum()) - 1.0)
-    value = 1.0 - float((table * distance).sum()) / expected
+    distance, at = _scale(level, values, seen)
+    value = 1.0 - _within(distance, indices, at) / _overall(distance, seen, at)
     return Agreement(value, observed, len(rated), dropped)
 
 
@@ -83,28 +85,44 @@ def _units(ratings: Sequence[Sequence[Any]]) -> list[list[Any]]:
     ]
 
 
-def _coincidences(units: list[list[Any]], values: list[Any]) -> Floats:
-    """How often each two ratings meet in one unit. Shape (values, values)."""
-    place = {value: index for index, value in enumerate(values)}
-    table = np.zeros((len(values), len(values)))
-    for unit in units:
-        at = np.asarray([place[rating] for rating in unit])
-        share = 1.0 / (len(unit) - 1)
-        np.add.at(table, (at[:, None], at[None, :]), share)
-        np.subtract.at(table, (at, at), share)  # a rating does not meet itself
-    return table
+def _within(distance: Distance, units: list[Codes], at: Floats) -> float:
+    """The mean squared distance of two ratings of one unit."""
+    total = sum(
+        float(distance(at[unit][:, None], at[unit][None, :]).sum()) / (len(unit) - 1)
+        for unit in units
+    )
+    return total / sum(map(len, units))
 
 
-def _distances(level: str, values: list[Any], seen: Floats) -> Floats:
-    """How far apart each two ratings are, squared. Shape (values, values)."""
+def _overall(distance: Distance, seen: Floats, at: Floats) -> float:
+    """The mean squared distance of any two ratings, in blocks that fit in memory."""
+    total, size = 0.0, max(1, _AT_ONCE // len(at))
+    for start in range(0, len(at), size):
+        block = slice(start, start + size)
+        total += float(seen[block] @ distance(at[block, None], at[None, :]) @ seen)
+    ratings = float(seen.sum())
+    return total / (ratings * (ratings - 1.0))
+
+
+def _scale(level: str, values: list[Any], seen: Floats) -> tuple[Distance, Floats]:
+    """The squared distance of the level, and where on its scale each value is."""
     if level == "nominal":
-        return 1.0 - np.eye(len(values))
+        return _not_the_same, np.arange(len(values), dtype=np.float64)
     if level == "ordinal":
-        middles = np.cumsum(seen) - seen / 2.0
-        return np.asarray((middles[:, None] - middles[None, :]) ** 2, dtype=np.float64)
+        return _squared, np.cumsum(seen) - seen / 2.0
     numbers = np.asarray(values, dtype=np.float64)
-    apart = numbers[:, None] - numbers[None, :]
-    if level == "ratio":
-        both = numbers[:, None] + numbers[None, :]
-        apart = np.divide(apart, both, out=np.zeros_like(apart), where=both != 0.0)
+    return (_squared if level == "interval" else _squared_share), numbers
+
+
+def _not_the_same(one: Floats, other: Floats) -> Floats:
+    return np.asarray(one != other, dtype=np.float64)
+
+
+def _squared(one: Floats, other: Floats) -> Floats:
+    return np.asarray((one - other) ** 2, dtype=np.float64)
+
+
+def _squared_share(one: Floats, other: Floats) -> Floats:
+    both = one + other
+    apart = np.divide(one - other, both, out=np.zeros_like(both), where=both != 0.0)
     return np.asarray(apart**2, dtype=np.float64)
