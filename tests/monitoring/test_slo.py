@@ -6,10 +6,13 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reliai._core.record import Event
 from reliai._core.record_parts import ErrorInfo
 from reliai.errors import ConfigurationError
+from reliai.monitoring.burn_rate import History
 from reliai.monitoring.slo import SLO
 from tests.monitoring._records import failed, record
 
@@ -358,6 +361,38 @@ def test_which_calls_count(given: dict[str, Any], counted: int) -> None:
 def test_bad_settings_are_named(arguments: Any, given: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         SLO(*arguments, **given)
+
+
+def test_a_function_that_raises_is_complained_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(record: object) -> bool:
+        raise KeyError("x")
+
+    slo = SLO(broken, 0.9)
+    for _ in range(3):
+        slo.observe(GOOD, START)
+    assert slo.snapshot(START)["state"] == "no_data"
+    assert len(caplog.records) == 1
+
+
+@given(
+    events=st.lists(st.tuples(st.floats(0, 4 * DAY), st.booleans()), min_size=1, max_size=200),
+    window=st.sampled_from([300, 1800, 3600, 7200, 21_600, 86_400, 259_200]),
+)
+def test_windows_count_what_lies_in_them(events: list[tuple[float, bool]], window: int) -> None:
+    """Against counting by hand, in whatever order events come: to a bucket's width."""
+    history = History(30 * DAY)
+    now = START + max(at for at, _ in events)
+    width = 30 if window <= 3600 else 300
+    ring = history._fine if window <= 3600 else history._middle
+    history.last(now, window)  # what was summed up must not go stale
+    expected = [0, 0]
+    for at, good in events:
+        moment = START + at
+        kept = ring.add(moment, int(good), int(not good))
+        inside = now // width - window / width < moment // width <= now // width
+        assert kept or not inside
+        expected[not good] += inside
+    assert history.last(now, window) == tuple(expected)
 
 
 def test_an_event_costs_no_more_memory_after_days() -> None:

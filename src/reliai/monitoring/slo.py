@@ -11,6 +11,7 @@ import hashlib
 import threading
 from typing import TYPE_CHECKING, Any
 
+from reliai._core.delivery import complain
 from reliai._core.forking import renew_after_fork
 from reliai.errors import ConfigurationError
 from reliai.monitoring._indicators import chosen, indicator_of
@@ -120,12 +121,18 @@ class SLO:
         return tuple(self._firing.values())
 
     def observe(self, record: CallRecord, now: float) -> None:
-        """Count a call that ended at `now` (Unix seconds), when it is one of those it is about."""
-        if self._matches(record):
-            good = self._good(record)
-            if good is not None:
-                with self._lock:
-                    self._history.add(now, good=bool(good))
+        """Count a call that ended at `now` (Unix seconds), when it is one of those it is about.
+
+        A function of the user's that raises is complained of once; its calls do not count.
+        """
+        try:
+            good = self._good(record) if self._matches(record) else None
+        except Exception:  # noqa: BLE001  the other objectives and signals go on
+            complain(self, "raised in its indicator or where; such calls do not count")
+            return
+        if good is not None:
+            with self._lock:
+                self._history.add(now, good=bool(good))
 
     def judge(self, now: float) -> Sequence[Alert]:
         """Say what changed since the last time: alarms that began, and those that are over."""
