@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import warnings
 from contextlib import contextmanager
 from contextvars import Context
@@ -74,7 +75,11 @@ def _run_part(incident: Incident, part: PartName, seed: int, calls: int) -> Part
                     _run(given)
             except Exception as error:  # noqa: BLE001  a scenario that breaks is a failed part
                 return trial.result(f"{type(error).__name__}: {error}")
-            return trial.result()
+            return trial.result(_first(trial.raised))
+
+
+def _first(raised: list[str]) -> str | None:
+    return raised[0] if raised else None
 
 
 def _run(scenario: Any) -> None:
@@ -124,8 +129,26 @@ def _heard(trial: Trial) -> Iterator[None]:
             trial.warnings.append(str(message))
 
         warnings.showwarning = show
+        listening = _Listening(trial)
+        logger = logging.getLogger("reliai")
+        logger.addHandler(listening)
         try:
             yield
         finally:
+            logger.removeHandler(listening)
             complaints._said.clear()  # noqa: SLF001
             complaints._said.update(said)  # noqa: SLF001
+
+
+class _Listening(logging.Handler):
+    """Hears of observers that raised: a monitor that is broken raises no alarm, either."""
+
+    def __init__(self, trial: Trial) -> None:
+        super().__init__(logging.WARNING)
+        self._trial = trial
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if message.startswith("observer "):
+            error = record.exc_info[1] if record.exc_info else None
+            self._trial.raised.append(f"{message}: {error!r}")

@@ -27,6 +27,7 @@ class Trial:
         calls: how many calls a healthy part has to make.
         made: how many logical calls were made; `incidents.load` counts its own.
         warnings: what reliai warned of, filled in as it happens.
+        raised: what observers raised, which no call shows; the part has failed then.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Trial:
         self.calls = calls
         self.made = 0
         self.warnings: list[str] = []
+        self.raised: list[str] = []
         self._part: PartName = part
         self._findings: list[Finding] = []
         self._detected: str | None = None
