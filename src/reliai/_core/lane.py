@@ -186,14 +186,15 @@ class Lane:
 
     def _start(self) -> bool:
         with self._lock:
-            if self.thread is not None:
+            if self.thread is not None and self.thread.is_alive():
                 return True
             thread = Thread(target=self._work, name="reliai-observers", daemon=True)
+            self.thread = thread  # before it runs: an observer may ask whose thread it is on
             try:
                 thread.start()
             except RuntimeError:
+                self.thread = None
                 return False  # the interpreter is shutting down; flush empties the queue
-            self.thread = thread
         self._started()
         return True
 
