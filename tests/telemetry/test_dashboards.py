@@ -203,6 +203,17 @@ def _underscored(expression: str, back: Mapping[str, str]) -> str:
     return re.sub(labels, lambda found: back.get(found[1], found[0]), moved).replace("{}", "")
 
 
+@every_naming
+@both_profiles
+def test_an_independent_parser_reads_every_expression(profile: str, naming: Scheme) -> None:
+    parser: Any = pytest.importorskip("promql_parser", reason="package promql-parser")
+    files = made(Dialect(profile, naming), spend_a_day=10.0)
+    asked = [expression for _, expression in panels(files)]
+    asked += [rule["expr"] for text in files.values() for rule in rules_in(text)]
+    for expression in asked:
+        parser.parse(expression.replace("$__rate_interval", "5m"))
+
+
 def promtool() -> str:
     found = shutil.which("promtool")
     if found is None:
