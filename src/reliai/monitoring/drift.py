@@ -130,38 +130,43 @@ class Drift:
         total.merge(self.window)
         return total
 
-    def take(self, value: Any, now: float, seen: float) -> list[Finding] | None:
-        """Take a value in; what was found, if anything.
+    def begin(self, now: float) -> None:
+        """A block of records begins."""
+        if not self._block[0]:
+            self._block[2] = now
+        if self._window_began is None:
+            self._start(now)
+
+    def keep(self, vector: Any) -> None:
+        """Keep a vector for the reference, as long as it is learnt."""
+        if not self.ready and len(self._rows) < ROWS:
+            self._rows.append(vector)
+
+    def end(self, now: float, count: int, seen: float) -> list[Finding] | None:
+        """A block of records has ended; what was found, if anything.
 
         Args:
-            value: of the signal.
             now: when; Unix seconds.
-            seen: a number on the scale of its chart.
+            count: records in it.
+            seen: the sum of their numbers on the scale of the chart.
         """
-        window = self.window
-        began = self._window_began
-        if began is None:
-            began = self._start(now)
-        window.add(value)
-        if self._kind == "vector" and not self.ready and len(self._rows) < ROWS:
-            self._rows.append(value)
         found = None
         if self._seen_as is not None:
             block = self._block
-            block[0] += 1
+            block[0] += count
             block[1] += seen
-            if block[0] >= BLOCK and now - block[2] >= self._least(2000):
+            if now - block[2] >= self._least(2000):
                 found = self._end_block(now)
-        if window.n >= WINDOW and (
-            now - began >= self._least(WINDOWS) or (self._hourly and now // 3600 != began // 3600)
-        ):
+        began = self._window_began
+        if began is None or self.window.n < WINDOW:
+            return found
+        if now - began >= self._least(WINDOWS) or (self._hourly and now // 3600 != began // 3600):
             found = (found or []) + self._end_window(now)
         return found
 
     def absorb(self, window: Any, now: float) -> list[Finding] | None:
         """Add a window that another process counted."""
-        if self._window_began is None:
-            self._start(now)
+        self.begin(now)
         self.window.merge(window)
         return self._end_window(now) if self.window.n >= WINDOW else None
 
@@ -208,12 +213,10 @@ class Drift:
             "limit": None if self.last is None else max(self.last.least, self._ceiling),
         }
 
-    def _start(self, now: float) -> float:
+    def _start(self, now: float) -> None:
         self._window_began = now
-        self._block[2] = now
         if not self._learning and not self.ready:
             self._since = now
-        return now
 
     def _least(self, parts: int) -> float:
         return self._learn / parts

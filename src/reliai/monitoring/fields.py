@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from reliai.monitoring.charting import BLOCK
 from reliai.monitoring.drift import Drift
 from reliai.monitoring.findings import Finding
 from reliai.monitoring.number_chart import NumberChart
@@ -53,8 +54,10 @@ class Field:
 
     __slots__ = (
         "_chart",
+        "_count",
         "_edge",
         "_learnt",
+        "_sum",
         "_tail",
         "_tuning",
         "drift",
@@ -72,7 +75,8 @@ class Field:
         self.minutes: deque[list[float]] = deque(maxlen=MINUTES)
         self.seen_at = float("-inf")
         self._chart = _chart(signal, tuning, reference)
-        self._edge = 0.0
+        self._edge = self._sum = 0.0
+        self._count = 0
         self._learnt = reference is not None
         self.unusual = False
         self._tail: ShareChart | None = None
@@ -134,6 +138,9 @@ class Field:
         minutes = self.minutes
         if not minutes or minutes[-1][0] < minute:
             found = self._end_minute(minute)
+        if not self._count:
+            drift.begin(now)
+        drift.window.add(value)
         last = minutes[-1]
         last[1] += 1.0
         before = last[3]
@@ -142,8 +149,14 @@ class Field:
             found = self._take_number(value, now, last, found)
         elif kind == "share":
             found = self._take_share(value, now, last, found)
-        more = drift.take(value, now, last[3] - before)
-        return found if more is None else self._noted(more, found)
+        elif kind == "vector":
+            drift.keep(value)
+        self._sum += last[3] - before
+        self._count += 1
+        if self._count >= BLOCK:
+            found = self._noted(drift.end(now, self._count, self._sum), found)
+            self._count, self._sum = 0, 0.0
+        return found
 
     def _take_number(
         self, value: float, now: float, minute: list[float], found: list[Finding] | None

@@ -9,9 +9,9 @@ from math import ceil, exp, log
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["bin_of", "merged", "quantile", "value_of"]
+__all__ = ["bin_of", "count", "merged", "quantile", "value_of"]
 
 _GROWTH: Final = log(1.01 / 0.99)
 _OFFSET: Final = 2000
@@ -28,6 +28,17 @@ def bin_of(value: float) -> int:
     if value < -_SMALLEST:
         return -ceil(log(min(-value, _LARGEST)) / _GROWTH) - _OFFSET
     return 0
+
+
+def count(bins: dict[int, int], values: Iterable[float]) -> None:
+    """Count numbers into the bins."""
+    get = bins.get
+    for value in values:
+        if _SMALLEST < value < _LARGEST:
+            number = ceil(log(value) / _GROWTH) + _OFFSET
+        else:
+            number = bin_of(value)
+        bins[number] = get(number, 0) + 1
 
 
 def value_of(number: int) -> float:
@@ -53,8 +64,8 @@ def quantile(bins: Mapping[int, int], share: float) -> float:
 
 def merged(first: dict[int, int], second: Mapping[int, int], sign: int = 1) -> None:
     """Add the second to the first, or take it away (`sign` -1)."""
-    for number, count in second.items():
-        new = first.get(number, 0) + sign * count
+    for number, amount in second.items():
+        new = first.get(number, 0) + sign * amount
         if new > 0:
             first[number] = new
         else:

@@ -28,6 +28,7 @@ class ShareChart(Chart):
     __slots__ = (
         "_at",
         "_before",
+        "_calm",
         "_charts",
         "_fixed",
         "_hits",
@@ -61,6 +62,7 @@ class ShareChart(Chart):
         self._n = self._k = self._at = 0.0
         self._twice = self._pairs = 0.0
         self._before: object = False
+        self._calm = False
         self._in_block = self._hits = self.recent_records = 0
         self.recent = 0.0
         """The share in the records since the change, when it was noticed."""
@@ -97,16 +99,22 @@ class ShareChart(Chart):
         if self.firing:
             self._recover(value)
             return False
+        if self._calm and not value:
+            return False
         self._hits += value
+        calm = True
         for chart in self._charts:
-            total = chart[0] + (chart[1] if value else chart[2])
-            if total <= 0.0:
-                chart[0], chart[4], chart[5] = 0.0, self.seen, self._hits
+            before = chart[0]
+            chart[0] = total = max(0.0, before + (chart[1] if value else chart[2]))
+            if total == 0.0:
                 continue
-            chart[0] = total
+            if before == 0.0:
+                chart[4], chart[5] = self.seen - 1, self._hits - value
             if total >= self._limit:
                 self._raise(chart)
                 return True
+            calm = False
+        self._calm = calm and not self.both
         return False
 
     def _raise(self, chart: list[float]) -> None:
@@ -124,7 +132,7 @@ class ShareChart(Chart):
         if self._over >= OVER:
             self.firing = False
             for each in self._charts:
-                each[0], each[4], each[5] = 0.0, self.seen, self._hits
+                each[0] = 0.0
 
     def _learn(self, now: float) -> None:
         self._n, self._k, self._pairs = float(self._in_block), self._at, self._twice
@@ -161,6 +169,7 @@ class ShareChart(Chart):
             self.scatter.at_least((1 + memory) / (1 - memory))
 
     def _tune(self) -> None:
+        self._calm = False
         if not self._fixed:
             n, k = self._n, self._k
             self.share = k / n

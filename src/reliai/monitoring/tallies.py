@@ -6,7 +6,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai.monitoring import _reading as reading
-from reliai.monitoring.windows import NumberWindow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,11 +14,14 @@ __all__ = ["CallStats"]
 
 MINUTES: Final = 60
 
+LATEST: Final = 1000
+"""Calls of which the durations are kept."""
+
 
 class CallStats:
     """Counts since the start, and minute by minute for the last hour."""
 
-    __slots__ = ("_history", "_hour", "_last", "_now", "_sums")
+    __slots__ = ("_durations", "_history", "_sums")
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {
@@ -31,28 +33,30 @@ class CallStats:
             "refusals": 0,
         }
         self._history: deque[list[float]] = deque(maxlen=MINUTES)
-        self._now, self._last = NumberWindow(), NumberWindow()
-        self._hour = float("-inf")
+        self._durations: deque[float] = deque(maxlen=LATEST)
 
     def take(self, record: Any, now: float) -> None:
         """Count a call."""
         sums = self._sums
-        failed = reading.failed(record) is True
+        status = record.status
+        failed = status != "success" and reading.failed(record) is True
         sums["count"] += 1
-        sums["errors"] += failed
-        sums["degraded"] += record.status == "degraded"
-        sums["cost_usd"] += record.cost_usd or 0.0
-        sums["tokens"] += (record.input_tokens or 0) + (record.output_tokens or 0)
-        sums["refusals"] += reading.refused(record) is True
+        if status != "success":
+            sums["errors"] += failed
+            sums["degraded"] += status == "degraded"
+        if record.cost_usd is not None:
+            sums["cost_usd"] += record.cost_usd
+        if record.output_tokens is not None or record.input_tokens is not None:
+            sums["tokens"] += (record.input_tokens or 0) + (record.output_tokens or 0)
+        if status != "success" or record.finish_reason is not None:
+            sums["refusals"] += reading.refused(record) is True
         minute = now // 60.0 * 60.0
         history = self._history
         if not history or history[-1][0] < minute:
             history.append([minute, 0, 0])
         history[-1][1] += 1
         history[-1][2] += failed
-        if now - self._hour >= 3600.0:
-            self._hour, self._last, self._now = now, self._now, NumberWindow()
-        self._now.add(record.duration)
+        self._durations.append(record.duration)
 
     def absorb(self, counts: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
         """Add what another process counted since `before`."""
@@ -68,15 +72,14 @@ class CallStats:
 
     def to_dict(self, now: float) -> dict[str, Any]:
         """Plain data; `rate` in calls a second over the last minutes, quantiles in seconds."""
-        window = NumberWindow()
-        window.merge(self._last)
-        window.merge(self._now)
+        durations = sorted(self._durations)
+        most = len(durations) - 1
         lately = [row for row in self._history if row[0] > now - 360.0]
         span = max(1.0, now - lately[0][0]) if lately else 1.0
         return {
             **self._sums,
             "rate": sum(row[1] for row in lately) / span,
-            "p50": window.quantile(0.5) if window.n else None,
-            "p95": window.quantile(0.95) if window.n else None,
+            "p50": durations[most // 2] if durations else None,
+            "p95": durations[int(0.95 * most)] if durations else None,
             "history": [list(row) for row in self._history],
         }
