@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from operator import eq, ge, gt, le, lt, ne
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, func, select, tuple_
 
 from reliai._core.record_parts import Attempt, CheckResult, ErrorInfo, Event
-from reliai.errors import ConfigurationError
 from reliai.records import _tables as tables
+from reliai.records._conditions import condition
 from reliai.records.stored import Feedback, StoredCall
 
 if TYPE_CHECKING:
@@ -18,14 +17,23 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row, Table
 
-__all__ = ["Where", "conditions", "found", "latest", "newest", "seconds_of", "written_after"]
+__all__ = [
+    "Where",
+    "conditions",
+    "found",
+    "has_content",
+    "last_written",
+    "latest",
+    "newest",
+    "page",
+    "seconds_of",
+    "written_after",
+]
 
 Where: TypeAlias = "Mapping[str, Any] | ColumnElement[bool]"
 
 _CHUNK = 500
 """Calls whose parts are fetched at once."""
-
-_OPERATORS = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 def conditions(
@@ -33,6 +41,9 @@ def conditions(
     name: str | None = None,
     status: str | None = None,
     subject: str | None = None,
+    session: str | None = None,
+    tenant: str | None = None,
+    run_id: str | None = None,
     since: float | datetime | None = None,
     where: Where | None = None,
 ) -> list[ColumnElement[bool]]:
@@ -42,55 +53,29 @@ def conditions(
         ConfigurationError: for a condition on what calls do not have.
     """
     columns = tables.calls.c
-    found: list[ColumnElement[bool]] = []
-    for column, value in ((columns.name, name), (columns.status, status)):
-        if value is not None:
-            found.append(column == value)
-    if subject is not None:
-        found.append(columns.subject == subject)
+    like = (
+        (columns.name, name),
+        (columns.status, status),
+        (columns.subject, subject),
+        (columns.session, session),
+        (columns.tenant, tenant),
+        (columns.run_id, run_id),
+    )
+    found: list[ColumnElement[bool]] = [
+        column == value for column, value in like if value is not None
+    ]
     if since is not None:
         found.append(columns.started_at >= seconds_of(since))
     if isinstance(where, ColumnElement):
         found.append(where)
     elif where is not None:
-        found += [_condition(str(key), value) for key, value in where.items()]
+        found += [condition(str(key), value) for key, value in where.items()]
     return found
 
 
 def seconds_of(moment: float | datetime) -> float:
     """Unix seconds."""
     return moment.timestamp() if isinstance(moment, datetime) else float(moment)
-
-
-def _condition(key: str, value: Any) -> ColumnElement[bool]:
-    kind, colon, name = key.partition(":")
-    if colon and kind == "tag":
-        return _compared(tables.calls.c.tags[name].as_string(), key, value)
-    if colon and kind == "value":
-        values = tables.values.c
-        of_call = and_(values.call_id == tables.calls.c.id, values.name == name)
-        return exists().where(of_call, _compared(values.number, key, value))
-    if key not in tables.calls.c or key == "tags":
-        known = ", ".join(sorted(set(tables.calls.c.keys()) - {"tags"}))
-        message = f"where={{{key!r}: …}}: use tag:NAME, value:NAME or one of {known}"
-        raise ConfigurationError(message)
-    return _compared(tables.calls.c[key], key, value)
-
-
-def _compared(column: ColumnElement[Any], key: str, value: Any) -> ColumnElement[bool]:
-    if value is None:
-        return column.is_(None)
-    if isinstance(value, list | set | frozenset):
-        return column.in_(list(value))
-    if isinstance(value, tuple):
-        operator = _OPERATORS.get(value[0]) if len(value) == 2 else None
-        if operator is None:
-            signs = ", ".join(_OPERATORS)
-            message = f"where={{{key!r}: {value!r}}}: a pair is an operator ({signs}) and a value"
-            raise ConfigurationError(message)
-    else:
-        operator, value = eq, ("=", value)
-    return cast("ColumnElement[bool]", operator(column, value[1]))
 
 
 def newest(
@@ -102,12 +87,42 @@ def newest(
     return found(connection, connection.execute(ordered.limit(limit)).all())
 
 
+def page(
+    connection: Connection,
+    which: Sequence[ColumnElement[bool]],
+    after: tuple[float, int] | None,
+    count: int,
+) -> list[StoredCall]:
+    """The calls that follow one, in the order of `newest`.
+
+    Args:
+        connection: to the database.
+        which: what they must be like.
+        after: `started_at` and `seq` of the last call of the page before.
+        count: how many at most.
+    """
+    calls = tables.calls
+    if after is not None:
+        which = [*which, tuple_(calls.c.started_at, calls.c.seq) < after]
+    return newest(connection, which, count)
+
+
+def last_written(connection: Connection) -> int:
+    """The `seq` of the call written last."""
+    return connection.execute(select(func.max(tables.calls.c.seq))).scalar() or 0
+
+
+def has_content(connection: Connection) -> bool:
+    """Whether the store keeps the content of any call."""
+    return connection.execute(select(tables.contents.c.call_id).limit(1)).first() is not None
+
+
 def latest(
     connection: Connection, which: Sequence[ColumnElement[bool]], count: int
 ) -> tuple[list[StoredCall], int]:
     """The calls written last, and the `seq` of the last one of all."""
     calls = tables.calls
-    last = connection.execute(select(func.max(calls.c.seq))).scalar() or 0
+    last = last_written(connection)
     ordered = select(calls).where(calls.c.seq <= last, *which).order_by(calls.c.seq.desc())
     rows = connection.execute(ordered.limit(count)).all()
     return found(connection, rows[::-1]), last

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 __all__ = [
@@ -78,6 +79,14 @@ calls = Table(
     Index("calls_id", "id", unique=True),
     Index("calls_started_at", "started_at"),
     Index("calls_subject", "subject"),
+    Index("calls_name_started_at", "name", "started_at"),
+    *(
+        Index(f"calls_{name}", name, sqlite_where=there, postgresql_where=there)
+        for name, there in (
+            ("session", text("session IS NOT NULL")),
+            ("run_id", text("run_id IS NOT NULL")),
+        )
+    ),
     sqlite_autoincrement=True,
 )
 

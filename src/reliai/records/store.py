@@ -20,8 +20,11 @@ from reliai.records._epochs import losses
 from reliai.records._queries import (
     Where,
     conditions,
+    has_content,
+    last_written,
     latest,
     newest,
+    page,
     seconds_of,
     written_after,
 )
@@ -30,9 +33,10 @@ from reliai.records._tables import calls
 from reliai.records._writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from datetime import datetime
+    from os import PathLike
 
     from sqlalchemy import ColumnElement, Connection
 
@@ -98,6 +102,7 @@ class RecordStore:
             self._writer.patiently(self._writer.open)
         except Exception as error:
             if not self._database.transient(error):
+                self._database.close()
                 raise
             logging.getLogger("reliai").warning(
                 "record store %r cannot be opened now: %s; records wait for it",
@@ -153,6 +158,9 @@ class RecordStore:
         name: str | None = None,
         status: str | None = None,
         subject: str | None = None,
+        session: str | None = None,
+        tenant: str | None = None,
+        run_id: str | None = None,
         since: float | datetime | None = None,
         where: Where | None = None,
         limit: int | None = 1000,
@@ -163,17 +171,76 @@ class RecordStore:
             name: the guarded function's name.
             status: "success", "degraded", "rejected", "error" or "cancelled".
             subject: whom they were made for.
+            session: the conversation they belong to.
+            tenant: the customer they were made for.
+            run_id: the agent's run they belong to.
             since: Unix seconds, or a datetime: when they started at the earliest.
-            where: further conditions by name of a column, `tag:NAME` or `value:NAME`: a value, a
-                list of values, or an operator and a value, as in `{"duration": (">", 5)}`; or an
-                expression of SQLAlchemy's.
+            where: further conditions by name of a column, `tag:NAME`, `value:NAME`,
+                `check:NAME` (whether it passed), `event:KIND` (whether there was one),
+                `event:KIND.ATTRIBUTE`, and of stored content `input:NAME`, `output` or
+                `output:NAME`, with dots into what is nested: a value, a list of values, or an
+                operator and a value, as in `{"duration": (">", 5)}`; or an expression of
+                SQLAlchemy's.
             limit: how many at most; None for all of them.
 
         Raises:
             ConfigurationError: for a condition on what calls do not have.
         """
-        which = conditions(name=name, status=status, subject=subject, since=since, where=where)
+        which = conditions(
+            name=name,
+            status=status,
+            subject=subject,
+            session=session,
+            tenant=tenant,
+            run_id=run_id,
+            since=since,
+            where=where,
+        )
         return self._newest(which, limit)
+
+    def to_parquet(
+        self, path: str | PathLike[str], *, limit: int | None = None, **which: Any
+    ) -> int:
+        """Write calls to a Parquet file, in the order of `calls`.
+
+        Attempts, events, checks, values and feedback are lists in a call's row; what can be
+        anything is JSON text. It needs the extra `parquet`. Calls that are written to the store
+        meanwhile are not in the file.
+
+        Args:
+            path: the file; one that is there is replaced once all is written.
+            limit: how many calls at most; None for all of them.
+            **which: as of `calls`.
+
+        Returns:
+            How many calls there are in it.
+
+        Raises:
+            ConfigurationError: when the extra is missing, or as `calls` does.
+        """
+        from reliai.records._parquet import ROW_GROUP, write_parquet  # noqa: PLC0415  few need it
+
+        self.flush()
+        with self._reading() as connection:
+            last, content = last_written(connection), has_content(connection)
+        chosen = [*conditions(**which), calls.c.seq <= last]
+        return write_parquet(path, self._pages(chosen, limit, ROW_GROUP), content=content)
+
+    def _pages(
+        self, which: list[ColumnElement[bool]], limit: int | None, size: int
+    ) -> Iterator[list[StoredCall]]:
+        """The calls, some at a time; in between others have their turn."""
+        after = None
+        while limit is None or limit > 0:
+            with self._reading() as connection:
+                count = size if limit is None else min(size, limit)
+                some = page(connection, which, after, count)
+            if some:
+                yield some
+            if len(some) < count:
+                return
+            after = (some[-1].started_at, some[-1].seq)
+            limit = None if limit is None else limit - count
 
     def _newest(self, which: list[ColumnElement[bool]], limit: int | None) -> list[StoredCall]:
         self.flush()
