@@ -63,6 +63,7 @@ OWN_METRICS = {
     "process.cpu.utilization": "process_cpu_utilization_ratio",
     "process.memory.usage": "process_memory_usage_bytes",
     "process.thread.count": "process_thread_count",
+    "process.open_file_descriptor.count": "process_open_file_descriptor_count",
     "hw.gpu.utilization": "hw_gpu_utilization_ratio",
     "hw.gpu.memory.usage": "hw_gpu_memory_usage_bytes",
 }

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import baggage, trace
+from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.context import attach, detach
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.propagate import inject
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 
@@ -294,13 +296,39 @@ assert not loaded, loaded
 
 
 def test_one_observer_twice_for_the_same_providers_is_refused() -> None:
-    with pytest.raises(reliai.ConfigurationError, match="told twice"):
+    with pytest.raises(reliai.ConfigurationError, match="traces and metrics and logs"):
         reliai.configure(observers=[OpenTelemetry(), OpenTelemetry()])
 
 
 def test_two_dialects_for_the_same_providers_are_refused() -> None:
-    with pytest.raises(reliai.ConfigurationError, match="in two dialects"):
+    with pytest.raises(reliai.ConfigurationError, match="counted twice"):
         reliai.reliable(observers=[OpenTelemetry("v1_41"), OpenTelemetry("latest")])
+
+
+def test_two_observers_that_share_one_provider_are_refused() -> None:
+    seen = Collected()
+    one = OpenTelemetry(tracer_provider=seen.tracers)
+    other = OpenTelemetry("langfuse", tracer_provider=Collected().tracers)
+    with pytest.raises(reliai.ConfigurationError, match="provider of metrics and logs"):
+        reliai.configure(observers=[one, other])
+
+
+def test_an_observer_for_traces_alone_is_well_beside_another() -> None:
+    seen = Collected()
+    traces = OpenTelemetry(
+        "langfuse",
+        tracer_provider=Collected().tracers,
+        meter_provider=NoOpMeterProvider(),
+        logger_provider=NoOpLoggerProvider(),
+    )
+
+    @reliai.reliable(name="ask", observers=[seen.observer, traces])
+    def ask() -> str:
+        return "a"
+
+    ask()
+    (point,) = seen.metrics()["reliai.call.duration"]
+    assert point.count == 1
 
 
 def test_two_dialects_for_two_backends_are_well() -> None:

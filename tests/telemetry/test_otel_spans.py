@@ -550,3 +550,17 @@ def test_measured_numbers_are_on_the_span_and_texts_are_not() -> None:
     attributes = told(seen.only("reliai.call ask"))
     assert attributes["reliai.value.confidence"] == 0.8
     assert "reliai.value.said" not in attributes
+
+
+def test_a_tool_is_the_execution_of_a_tool() -> None:
+    seen = Collected()
+
+    @reliai.tool(name="find", observers=[seen.observer])
+    def find(query: str) -> str:
+        return "a"
+
+    find("x")
+    call = seen.only("execute_tool find")
+    assert call.kind is SpanKind.INTERNAL
+    assert told(call)["gen_ai.operation.name"] == "execute_tool"
+    assert told(call)["gen_ai.tool.name"] == "find"

@@ -13,6 +13,7 @@ __all__ = ["ATTRIBUTES", "EVENTS", "PROVIDERS", "SPANS"]
 SPANS = {
     "call": "reliai.call {name}",
     "inference": "{operation} {model}",
+    "tool": "execute_tool {name}",
     "target": "reliai.target {target}",
     "attempt": "reliai.attempt",
 }
@@ -60,6 +61,7 @@ ATTRIBUTES = {
     "output_messages": "gen_ai.output.messages",
     "system_instructions": "gen_ai.system_instructions",
     "tool_name": "gen_ai.tool.name",
+    "tool_type": "gen_ai.tool.type",
     "score": "gen_ai.evaluation.name",
     "score_value": "gen_ai.evaluation.score.value",
     "score_label": "gen_ai.evaluation.score.label",

@@ -102,6 +102,8 @@ def of_call(record: CallRecord) -> dict[str, Any]:
         "user": record.subject,
         "tenant": record.tenant,
         "run": record.run_id,
+        "environment": record.environment,
+        "release": record.release,
         "fingerprint": record.fingerprint,
         "time_to_first_chunk": record.time_to_first_chunk if streamed else None,
         **dict(_of_cache(record)),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["end_spans", "gaps"]
 
+TOOL = "execute_tool"
+
 
 def end_spans(
     spans: Spans, profile: Profile, record: CallRecord, trace: Trace, content: Mapping[str, Any]
@@ -57,7 +59,7 @@ def _of_attempt(profile: Profile, record: CallRecord, attempt: Attempt) -> Finis
     return Finished(
         profile.spans["attempt"],
         SpanKind.INTERNAL,
-        named(profile, of_attempt(record, attempt)),
+        named(profile, of_attempt(record, attempt)) | _constants(profile, "attempt"),
         attempt.started_at,
         _end_of(attempt),
         attempt.status == "error",
@@ -79,7 +81,7 @@ def _of_target(  # noqa: PLR0917  called in one place
     attempts = [attempt for attempt in record.attempts if attempt.target == target]
     values: dict[str, Any] = {"target": target}
     name, kind = profile.spans["target"].format(target=target), SpanKind.INTERNAL
-    constants: dict[str, Any] = {}
+    constants = _constants(profile, "target")
     if inference is not None:
         values |= _of_model(record, inference, trace)
         if delivered(record) not in attempts:  # another one's chunks were delivered
@@ -87,7 +89,7 @@ def _of_target(  # noqa: PLR0917  called in one place
         else:
             values |= content
         name, kind = _name(profile, inference), SpanKind.CLIENT
-        constants = _constants(profile, inference)
+        constants = _of_request(profile, inference)
     return Finished(
         name,
         kind,
@@ -107,14 +109,18 @@ def _of_call(
 ) -> Finished:
     values = {"name": record.name, **of_call(record)}
     name, kind = profile.spans["call"].format(name=record.name), SpanKind.INTERNAL
-    constants: dict[str, Any] = {}
+    constants = _constants(profile, "call")
     if not trace.spread and len(asked) == 1:
         (inference,) = asked.values()
         values |= _of_model(record, inference, trace)
         name, kind = _name(profile, inference), SpanKind.CLIENT
-        constants = _constants(profile, inference)
+        constants = _of_request(profile, inference)
     elif asked:
         values |= _costs(record, profile)
+    elif record._site.is_tool:  # noqa: SLF001  the engine's own
+        name = profile.spans["tool"].format(name=record.name)
+        values |= {"operation": TOOL, "tool_name": record.name, "tool_type": "function"}
+        constants = _constants(profile, "tool", TOOL)
     if not trace.spread or not asked:
         values |= content
     if asked and record.wasted_usd:
@@ -141,12 +147,15 @@ def _name(profile: Profile, inference: Inference) -> str:
     return profile.spans["inference"].format(operation=inference.operation, model=model).rstrip()
 
 
-def _constants(profile: Profile, inference: Inference) -> dict[str, Any]:
-    """What the span of each request has in a profile."""
-    made: dict[str, Any] = {
-        name: value.format(operation=inference.operation)
-        for name, value in profile.constants.items()
-    }
+def _constants(profile: Profile, kind: str, operation: str = "") -> dict[str, Any]:
+    """What each span of a kind has in a profile."""
+    found = profile.constants.get(kind, {})
+    return {name: value.format(operation=operation) for name, value in found.items()}
+
+
+def _of_request(profile: Profile, inference: Inference) -> dict[str, Any]:
+    """What the span of each request to a model has in a profile."""
+    made = _constants(profile, "inference", inference.operation)
     if "request_model" not in profile.attributes and inference.response_model is None:
         made |= named(profile, {"response_model": inference.request_model})
     return made

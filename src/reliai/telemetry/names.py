@@ -60,7 +60,8 @@ class Profile:
         attributes: attribute names by key; a key that is not there is not emitted.
         events: event names by key.
         metrics: instruments by key; a key that is not there is not emitted.
-        constants: attributes that every inference span has besides, patterns of {operation}.
+        constants: attributes that spans have besides, by the key of their kind in `spans`; patterns
+            of {operation}.
         labels: names of metrics' labels by key; the same in every profile.
     """
 
@@ -71,7 +72,7 @@ class Profile:
     attributes: Mapping[str, str]
     events: Mapping[str, str]
     metrics: Mapping[str, Metric]
-    constants: Mapping[str, str]
+    constants: Mapping[str, Mapping[str, str]]
     labels: Mapping[str, str] = field(default_factory=lambda: _LABEL_NAMES)
 
 
@@ -81,7 +82,7 @@ def _profile(  # noqa: PLR0917  called here only
     schema_url: str | None,
     attributes: Mapping[str, str | None],
     metrics: Mapping[str, Metric],
-    constants: Mapping[str, str] | None = None,
+    constants: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Profile:
     named = {**ATTRIBUTES, **attributes}
     return Profile(
@@ -96,6 +97,7 @@ def _profile(  # noqa: PLR0917  called here only
     )
 
 
+_OPENINFERENCE = "openinference.span.kind"
 _V1_41_URL = "https://opentelemetry.io/schemas/1.41.0"
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
@@ -134,7 +136,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 "time_to_first_chunk": "gen_ai.response.time_to_first_token",
             },
             METRICS_V1_41,
-            {"sentry.op": "gen_ai.{operation}"},
+            {kind: {"sentry.op": "gen_ai.{operation}"} for kind in ("inference", "tool")},
         ),
         "openinference": _profile(
             "openinference",
@@ -152,13 +154,18 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
                 "cache_write": "llm.token_count.prompt_details.cache_write",
                 "reasoning_tokens": "llm.token_count.completion_details.reasoning",
                 "cost": "llm.cost.total",
+                "tool_name": "tool.name",
                 "conversation": "session.id",
                 "input_messages": "input.value",
                 "output_messages": "output.value",
                 "system_instructions": None,
             },
             METRICS_V1_41,
-            {"openinference.span.kind": "LLM"},
+            {
+                **{kind: {_OPENINFERENCE: "CHAIN"} for kind in ("call", "target", "attempt")},
+                "inference": {_OPENINFERENCE: "LLM"},
+                "tool": {_OPENINFERENCE: "TOOL"},
+            },
         ),
     }
 )

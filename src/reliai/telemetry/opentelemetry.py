@@ -6,6 +6,7 @@ and end on the worker, and metrics and events are made there. See docs/telemetry
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["OpenTelemetry"]
 
 _SCOPE = "reliai"
+_SIGNALS = ("traces", "metrics", "logs")
 
 OFTEN = 64
 """The first so many calls, and from then on each that is a multiple, look for a provider."""
@@ -107,15 +109,22 @@ class OpenTelemetry:
 
     def conflict(self, other: object) -> str | None:
         """Why another observer cannot be there beside this one; None when it can."""
-        if not isinstance(other, OpenTelemetry) or other._providers != self._providers:  # noqa: SLF001  its own
+        if not isinstance(other, OpenTelemetry):
             return None
-        if other.semconv == self.semconv:
-            return "OpenTelemetry is there twice for the same providers: all would be told twice"
+        both = zip(_SIGNALS, self._told_to(), other._told_to(), strict=True)  # noqa: SLF001  its own
+        shared = [name for name, one, two in both if one is two and one is not None]
+        if not shared:
+            return None
         return (
-            f"OpenTelemetry(semconv={self.semconv!r}) and (semconv={other.semconv!r}) tell the "
-            "same providers: all would be counted twice, in two dialects. Use one, or give each "
-            "providers of its own"
+            f"OpenTelemetry(semconv={self.semconv!r}) and (semconv={other.semconv!r}) would tell "
+            f"the same provider of {' and '.join(shared)}, and all would be counted twice. Use "
+            "one, or give each providers of its own (one of the API's NoOp providers for none)"
         )
+
+    def _told_to(self) -> list[Any]:
+        """The providers that it tells, or will; None for one that was given to tell nobody."""
+        found = zip(self._providers, self._now(), strict=True)
+        return [None if given and _idle(given) else now for given, now in found]
 
     def on_start(self, call: Call) -> None:
         """Keep where a call is made; its span starts with its first attempt."""
@@ -176,11 +185,11 @@ class OpenTelemetry:
 
     def flush(self, timeout: float) -> None:
         """Have the providers export what they hold back."""
-        milliseconds = max(1, int(timeout * 1000))
+        until = time.monotonic() + timeout
         for provider in self._now():
             force = getattr(provider, "force_flush", None)
             if callable(force):
-                force(milliseconds)
+                force(max(1, int((until - time.monotonic()) * 1000)))
 
     def _content(self, record: CallRecord) -> dict[str, Any]:
         found, failures = content_attributes(record, self._redaction)
