@@ -52,4 +52,17 @@ def complain(observer: object, message: str, *args: object) -> None:
         weakref.finalize(observer, _complained.discard, id(observer)).atexit = False
     text = message % args if args else message
     name = type(observer).__qualname__
-    logging.getLogger("reliai").warning("observer %s %s", name, text, exc_info=sys.exc_info())
+    logging.getLogger("reliai").warning("observer %s %s", name, text, exc_info=_quiet_info())
+
+
+def _quiet_info() -> Any:
+    """The exception being handled, for a log: where it was raised, and not what it says.
+
+    Observers and callbacks see what calls are about, and an exception may quote what was seen.
+    """
+    kind, error, traceback = sys.exc_info()
+    if kind is None or isinstance(error, OSError | ImportError):  # a host, a file, a package
+        return kind, error, traceback
+    named = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    quiet = type(kind.__name__, (Exception,), named)
+    return kind, quiet("(what it says is left out: it may quote content)"), traceback
