@@ -181,6 +181,15 @@ def test_a_snapshot_of_a_process_is_shown(snapshot: dict[str, Any], tmp_path: Pa
     assert "insufficient" in said
 
 
+def test_alerts_that_did_not_arrive_are_shown(snapshot: dict[str, Any], tmp_path: Path) -> None:
+    counts = {"sent": 3, "failed": 2, "dropped": 0, "pending": 0}
+    snapshot["routes"] = [{"route": "alerts.slack(hooks.slack.com)", **counts}]
+    file = tmp_path / "snapshot.json"
+    file.write_text(json.dumps(snapshot))
+    _, said = run("--snapshot", str(file))
+    assert "alerts.slack(hooks.slack.com) 3 2 0" in " ".join(said.split())
+
+
 def test_a_snapshot_is_read_from_an_address(snapshot: dict[str, Any]) -> None:
     import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer

@@ -219,6 +219,13 @@ def test_what_waits_is_bounded_and_the_oldest_gives_way() -> None:
     assert counts.dropped + counts.pending == CAPACITY + 10
 
 
+def test_what_became_of_each_route_s_alerts_is_plain_data() -> None:
+    routing = Routing([alerts.log(), alerts.slack("https://hooks.slack.com/services/SECRET")])
+    found = routing.to_list()
+    assert [row["route"] for row in found] == ["alerts.log()", "alerts.slack(hooks.slack.com)"]
+    assert found[0]["sent"] == found[1]["failed"] == 0
+
+
 @pytest.mark.parametrize("failure", [ValueError("x"), SystemExit(), KeyboardInterrupt()])
 def test_a_route_that_raises_anything_is_tried_again(failure: BaseException) -> None:
     inbox = Inbox(failure)

@@ -41,6 +41,7 @@ def drawn(state: Mapping[str, Any]) -> RenderableType:
         ("Objectives", _objectives(state.get("slos", ()))),
         ("Firing", _firing(state.get("alerts", ()))),
         ("Signals", _signals(state.get("signals", ()))),
+        ("Alerts that did not arrive", _undelivered(state.get("routes", ()))),
     ):
         if table.row_count:
             parts += [Text(f"\n{title}", style="bold"), table]
@@ -164,6 +165,20 @@ def _signals(signals: Sequence[Mapping[str, Any]]) -> Table:
             Text(_value(row.get("reference"))),
             Text(sparkline(minutes) if _are_numbers(minutes) else "", "cyan"),
         )
+    return table
+
+
+def _undelivered(routes: Sequence[Mapping[str, Any]]) -> Table:
+    table = _grid("  route", "sent", "given up", "waiting")
+    for row in routes:
+        lost = row.get("failed", 0) + row.get("dropped", 0)
+        if lost:
+            table.add_row(
+                Text(f"  {row['route']}"),
+                str(row["sent"]),
+                Text(str(lost), "red"),
+                str(row["pending"]),
+            )
     return table
 
 

@@ -173,6 +173,11 @@ class Routing:
                 for lane in self._lanes
             ]
 
+    def to_list(self) -> list[dict[str, Any]]:
+        """Each route, with what became of its alerts; plain data, without addresses."""
+        named = zip(self.routes, self.by_route(), strict=True)
+        return [{"route": repr(route), **counts._asdict()} for route, counts in named]
+
     def put(self, alert: Alert) -> None:
         """Take an alert in; never blocks."""
         with self._changed:
