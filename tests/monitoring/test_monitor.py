@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import reliai
+from reliai._core.scores import Score, score
 from reliai.errors import ConfigurationError
 from reliai.monitoring import SLO, Alert, Monitor, alerts, signals
 from reliai.testing import virtual_clock
@@ -221,3 +222,29 @@ def test_a_signal_that_raises_is_left_out_and_said_once(caplog: pytest.LogCaptur
         "monitor: signal mine raised ValueError; records go on without it"
     ]
     assert monitor.snapshot()["calls"]["ask"]["count"] == 3
+
+
+def test_scores_given_after_the_call_are_watched_for_each_judge_by_itself() -> None:
+    random, monitor = Random(1), Monitor([signals.score("help")], inline=True, alerts=[])
+
+    def judged(count: int, mean: float, version: str) -> list[tuple[str, str]]:
+        for number in range(count):
+            score = Score("help", random.gauss(mean, 0.1), evaluator="judge", version=version)
+            monitor.on_score("0", record(number), score)
+        return [(alert.signal, alert.slice) for alert in monitor.alerts()]
+
+    assert judged(600, 0.8, "1") == []
+    assert judged(300, 0.5, "2") == []
+    assert judged(50, 0.6, "1") == [("score:help", "evaluator=judge@1")]
+
+
+def test_a_score_reaches_the_monitor_of_a_call() -> None:
+    monitor = Monitor([signals.score("help")], alerts=[])
+    with reliai.collect() as records:
+        reliai.reliable(observers=[monitor], name="ask")(lambda question: question)("why")
+    score(records[0], "help", 0.9)
+    reliai.flush()
+    found = [each for each in monitor.snapshot()["signals"] if each["n"]]
+    assert [(each["signal"], each["n"], each["value"]) for each in found] == [
+        ("score:help", 1, 0.9)
+    ]

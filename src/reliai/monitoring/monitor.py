@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING, Any, Final
 from reliai import clock
 from reliai._core.forking import renew_after_fork
 from reliai.errors import ConfigurationError
-from reliai.monitoring import signals as known_signals
+from reliai.monitoring._checking import checked_signals, checked_slos, number, whole
+from reliai.monitoring._notices import judge_of, learnt, served
 from reliai.monitoring.alarms import COOLDOWN, Alarms, Place
-from reliai.monitoring.alert import Alert
 from reliai.monitoring.changes import ChangeLog
 from reliai.monitoring.fields import Tuning
 from reliai.monitoring.routing import Routing
 from reliai.monitoring.series import Book
-from reliai.monitoring.signals import Signal
 from reliai.monitoring.slices import MOST_SLICES, slicers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from reliai._core.record import CallRecord
-    from reliai.monitoring.fields import Field
+    from reliai._core.scores import Score
+    from reliai.monitoring.alert import Alert
+    from reliai.monitoring.signals import Signal
 
 __all__ = ["Monitor"]
 
@@ -100,20 +101,20 @@ class Monitor:
                 )
                 raise ConfigurationError(message)
         self.inline = inline
-        self.signals = _checked_signals(signals)
+        self.signals = checked_signals(signals)
         self.reads_content = any(signal.reads_content for signal in self.signals)
-        self._slicers = slicers(slices, _whole("max_slices", max_slices, 1))
-        self._slos = _checked_slos(slos)
+        self._slicers = slicers(slices, whole("max_slices", max_slices, 1))
+        self._slos = checked_slos(slos)
         tuning = Tuning(
-            arl=_number("arl", arl, 100.0),
-            warm_up=_whole("warm_up", warm_up, 50),
-            learn=_number("learn", learn, 0.0),
+            arl=number("arl", arl, 100.0),
+            warm_up=whole("warm_up", warm_up, 50),
+            learn=number("learn", learn, 0.0),
             hours_of_week=bool(hours_of_week),
         )
         self._changes = ChangeLog()
-        self._alarms = Alarms(self._changes, _number("cooldown", cooldown, 0.0))
+        self._alarms = Alarms(self._changes, number("cooldown", cooldown, 0.0))
         self._book = Book(
-            self.signals, tuning, reference, _whole("max_fields", max_fields, len(self.signals))
+            self.signals, tuning, reference, whole("max_fields", max_fields, len(self.signals))
         )
         if alerts is None:
             from reliai.monitoring.alerts import log  # noqa: PLC0415  asked for by default only
@@ -142,28 +143,56 @@ class Monitor:
         for alert in told:
             self._routing.put(alert)
 
+    def on_score(self, call_id: str, record: CallRecord | None, score: Score) -> None:
+        """Take in what an evaluator made of a call, for `signals.score` of that name.
+
+        Scores of each evaluator and version are watched by themselves: a new judge is no change of
+        what is judged. Scores of calls that nobody remembers any more do not count.
+        """
+        name, value = f"score:{score.name}", score.value
+        if record is None or value is None or record.duration is None:
+            return
+        told: list[Alert] = []
+        with self._lock:
+            now = self._now = max(self._now, record.started_at + record.duration)
+            series, _ = self._book.series_of(record, self._changes, now)
+            for signal in series.signals:
+                if signal.name != name:
+                    continue
+                for place in self._places(record):
+                    where = ", ".join(filter(None, (place, judge_of(score))))
+                    field = series.score_field(where, signal)
+                    if field is not None and field.take(value, now) is not None:
+                        found = Place(record.name, name, where)
+                        told += self._alarms.changed(found, field, now)
+        for alert in told:
+            self._routing.put(alert)
+
+    def _places(self, record: Any) -> list[str]:
+        places = [""]
+        for slicer in self._slicers:
+            found = self._sliced(slicer, record)
+            if found is not None:
+                places.append(found)
+        return places
+
     def _take(self, record: Any, now: float) -> list[Alert]:
         self._now = max(self._now, now)
         series, changes = self._book.series_of(record, self._changes, now)
         told: list[Alert] = []
         for change in changes:
             if change.kind == "model_served":
-                told += self._alarms.event(_served(record.name, change))
+                told += self._alarms.event(served(record.name, change))
         series.stats.take(record, now)
         values = [self._value(signal, record) for signal in series.signals]
-        places = [""]
-        for slicer in self._slicers:
-            found = self._sliced(slicer, record)
-            if found is not None:
-                places.append(found)
-        for where in places:
+        for where in self._places(record):
             for field, value in zip(series.fields(where), values, strict=False):
                 if field.take(value, now) is not None:
                     place = Place(record.name, field.signal.name, where)
                     told += self._alarms.changed(place, field, now)
                     if field.unusual:
                         field.unusual = False
-                        told += self._alarms.event(_learnt(place, field, now))
+                        told += self._alarms.event(learnt(place, field, now))
         for slo in self._slos:
             slo.observe(record, now)
         return told + self._pass(self._now)
@@ -246,6 +275,7 @@ class Monitor:
                 "objectives": [slo.counted() for slo in self._slos],
                 "alerts": [alert.to_dict() for alert in firing],
                 "changes": self._changes.to_list(),
+                "routes": self._routing.to_list(),
             }
 
     def merge(self, other: Monitor | Mapping[str, Any]) -> None:
@@ -314,90 +344,3 @@ class Monitor:
 
     def __repr__(self) -> str:
         return f"<reliai.monitoring.Monitor of {len(self.signals)} signals>"
-
-
-def _served(name: str, change: Any) -> Alert:
-    return Alert(
-        key=Place(name, f"identity:{change.after}", "").key,
-        name=name,
-        signal="identity",
-        slice="",
-        severity="info",
-        state="firing",
-        at=change.at,
-        summary=(
-            f"{change.name}: the provider answered with {change.after}, before with "
-            f"{change.before}; ask for a dated name to pin the model"
-        ),
-        evidence={"before": str(change.before), "after": change.after},
-        changes=(change,),
-    )
-
-
-def _learnt(place: Place, field: Field, now: float) -> Alert:
-    share, n = field.normal or 0.0, field.total.n
-    where = f" in {place.slice}" if place.slice else ""
-    return Alert(
-        key=Place(place.name, f"{place.signal}:learnt", place.slice).key,
-        name=place.name,
-        signal=place.signal,
-        slice=place.slice,
-        severity="info",
-        state="firing",
-        at=now,
-        summary=(
-            f"{place.name}: {place.signal}{where} of {share:.3g} in the first {n} records are "
-            "taken as normal; if they are not, give a reference, as in "
-            f"signals.{place.signal}(reference=0.01)"
-        ),
-        evidence={"share": share, "records": n},
-    )
-
-
-def _checked_signals(given: Iterable[Signal] | None) -> tuple[Signal, ...]:
-    if given is None:
-        return (
-            known_signals.errors(),
-            known_signals.latency(),
-            known_signals.cost(),
-            known_signals.refusals(),
-        )
-    if isinstance(given, Signal) or not hasattr(given, "__iter__"):
-        raise ConfigurationError(f"Monitor(signals={given!r}): give a list, also of one: [...]")
-    found = tuple(given)
-    for signal in found:
-        if not isinstance(signal, Signal):
-            message = (
-                f"Monitor(signals=…): {signal!r} is no signal; make one by "
-                "reliai.monitoring.signals, for instance signals.errors()"
-            )
-            raise ConfigurationError(message)
-    keys = [(signal.name, signal.calls) for signal in found]
-    twice = next((key for key in keys if keys.count(key) > 1), None)
-    if twice is not None:
-        message = f"Monitor(signals=…): {twice[0]!r} is there twice; give one another name="
-        raise ConfigurationError(message)
-    return found
-
-
-def _checked_slos(given: Iterable[Any]) -> tuple[Any, ...]:
-    if hasattr(given, "judge") or not hasattr(given, "__iter__"):
-        raise ConfigurationError(f"Monitor(slos={given!r}): give a list, also of one: [...]")
-    found = tuple(given)
-    for slo in found:
-        if isinstance(slo, type) or not callable(getattr(slo, "judge", None)):
-            raise ConfigurationError(f"Monitor(slos=…): {slo!r} is no objective; give SLO(…)")
-    return found
-
-
-def _whole(name: str, value: Any, low: int) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= low:
-        return value
-    raise ConfigurationError(f"Monitor({name}={value!r}): must be a whole number from {low} up")
-
-
-def _number(name: str, value: Any, low: float) -> float:
-    real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if real and low <= value < float("inf"):
-        return float(value)
-    raise ConfigurationError(f"Monitor({name}={value!r}): must be a number from {low:g} up")

@@ -43,7 +43,7 @@ class Series:
         stats: plain counts of its calls, whatever the version.
     """
 
-    __slots__ = ("_book", "_slices", "first", "name", "signals", "stats", "version")
+    __slots__ = ("_book", "_scores", "_slices", "first", "name", "signals", "stats", "version")
 
     def __init__(
         self, book: Book, name: str, version: Version, stats: CallStats, *, first: bool
@@ -55,6 +55,7 @@ class Series:
         self.stats = stats
         self.signals = tuple(s for s in book.signals if s.calls is None or name in s.calls)
         self._slices: dict[str, tuple[Field, ...]] = {}
+        self._scores: dict[tuple[str, Signal], Field] = {}
 
     def fields(self, where: str) -> tuple[Field, ...]:
         """The fields of a slice, in the order of the signals; none when there are too many."""
@@ -68,11 +69,22 @@ class Series:
                         each.drift.among = len(self.signals) * len(self._slices)
         return found
 
+    def score_field(self, where: str, signal: Signal) -> Field | None:
+        """The field of scores that came after the call; None when there are too many."""
+        found = self._scores.get((where, signal))
+        if found is None:
+            made = self._book.new_fields((signal,), len(self._scores) + 1)
+            if made:
+                found = self._scores[where, signal] = made[0]
+        return found
+
     def items(self) -> Iterator[tuple[str, Field]]:
         """All fields with their slices."""
         for where, fields in self._slices.items():
             for field in fields:
                 yield where, field
+        for (where, _), field in self._scores.items():
+            yield where, field
 
     def state_of(self, field: Field) -> str:
         """How a field stands."""

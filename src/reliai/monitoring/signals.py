@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
 
 from reliai.errors import ConfigurationError
 from reliai.monitoring import _reading as reading
 from reliai.monitoring.alert import SEVERITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from reliai.monitoring._options import (
+        Kind,
+        NumberOptions,
+        Options,
+        ShareOptions,
+        ValueOptions,
+    )
     from reliai.monitoring.alert import Severity
 
 __all__ = [
@@ -43,8 +50,6 @@ __all__ = [
     "validation_failures",
     "value",
 ]
-
-Kind = Literal["share", "number", "category", "vector"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +131,11 @@ def _real(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def errors(**options: Any) -> Signal:
+_CONTENT: Final = {"reads_content": True}
+_SECONDS: Final = {"scale": 0.001}
+
+
+def errors(**options: Unpack[ShareOptions]) -> Signal:
     """The share of calls that failed or were turned away; not those that a guard rejected.
 
     Args:
@@ -135,24 +144,25 @@ def errors(**options: Any) -> Signal:
     return _signal("errors", "share", reading.failed, {"usual": 0.05, **options})
 
 
-def latency(q: float | None = 0.95, **options: Any) -> Signal:
+def latency(q: float | None = 0.95, **options: Unpack[NumberOptions]) -> Signal:
     """Seconds that answered calls took: their level, and the share of those beyond a quantile.
 
     Args:
         q: the quantile whose share of slower calls is watched; None for the level alone.
         options: further fields of `Signal`.
     """
-    options = {"quantile": q, "scale": 0.001, **options}
-    return _signal("latency", "number", reading.duration, options)
+    return _signal("latency", "number", reading.duration, {**_SECONDS, "quantile": q, **options})
 
 
-def first_chunk(q: float | None = 0.95, **options: Any) -> Signal:
+def first_chunk(q: float | None = 0.95, **options: Unpack[NumberOptions]) -> Signal:
     """Seconds until the first chunk of streams, as `latency`."""
-    options = {"quantile": q, "scale": 0.001, **options}
-    return _signal("first_chunk", "number", reading.first_chunk, options)
+    settings = {**_SECONDS, "quantile": q, **options}
+    return _signal("first_chunk", "number", reading.first_chunk, settings)
 
 
-def tokens(direction: Literal["input", "output"] = "output", **options: Any) -> Signal:
+def tokens(
+    direction: Literal["input", "output"] = "output", **options: Unpack[NumberOptions]
+) -> Signal:
     """Tokens of a call, where they were reported.
 
     Raises:
@@ -164,12 +174,12 @@ def tokens(direction: Literal["input", "output"] = "output", **options: Any) -> 
     return _signal(f"{direction}_tokens", "number", read, options)
 
 
-def cost(**options: Any) -> Signal:
+def cost(**options: Unpack[NumberOptions]) -> Signal:
     """US dollars that a call cost; where the price is not known, the call does not count."""
     return _signal("cost", "number", reading.cost, {"scale": 1e-6, **options})
 
 
-def refusals(*, text: bool = False, **options: Any) -> Signal:
+def refusals(*, text: bool = False, **options: Unpack[ShareOptions]) -> Signal:
     """The share of answers in which the model refused.
 
     Args:
@@ -180,34 +190,34 @@ def refusals(*, text: bool = False, **options: Any) -> Signal:
     return _signal("refusals", "share", read, {"usual": 0.05, "reads_content": text, **options})
 
 
-def validation_failures(**options: Any) -> Signal:
+def validation_failures(**options: Unpack[ShareOptions]) -> Signal:
     """The share of calls in which an answer did not pass its checks, asked again or not."""
     return _signal("validation_failures", "share", reading.invalid, {"usual": 0.05, **options})
 
 
-def guard_hits(**options: Any) -> Signal:
+def guard_hits(**options: Unpack[ShareOptions]) -> Signal:
     """The share of calls that a guard rejected, changed, or would have."""
     return _signal("guard_hits", "share", reading.guarded, options)
 
 
-def truncated(**options: Any) -> Signal:
+def truncated(**options: Unpack[ShareOptions]) -> Signal:
     """The share of answers that stopped at their length limit."""
     return _signal("truncated", "share", reading.cut_off, {"usual": 0.05, **options})
 
 
-def empty(**options: Any) -> Signal:
+def empty(**options: Unpack[ShareOptions]) -> Signal:
     """The share of answers without any text; reads content."""
     return _signal(
         "empty", "share", reading.empty, {"usual": 0.05, "reads_content": True, **options}
     )
 
 
-def finish_reasons(**options: Any) -> Signal:
+def finish_reasons(**options: Unpack[Options]) -> Signal:
     """Why answers stopped, as the providers say."""
     return _signal("finish_reasons", "category", reading.finish_reason, options)
 
 
-def length(of: str = "output", **options: Any) -> Signal:
+def length(of: str = "output", **options: Unpack[NumberOptions]) -> Signal:
     """Characters of the answer, or of an argument; reads content.
 
     Args:
@@ -215,11 +225,12 @@ def length(of: str = "output", **options: Any) -> Signal:
         options: further fields of `Signal`.
     """
     name = "length" if of == "output" else f"length:{of}"
-    options = {"reads_content": True, **options}
-    return _signal(name, "number", reading.Length(of), options)
+    return _signal(name, "number", reading.Length(of), {**_CONTENT, **options})
 
 
-def script(expected: str = "LATIN", *, of: str = "output", **options: Any) -> Signal:
+def script(
+    expected: str = "LATIN", *, of: str = "output", **options: Unpack[ShareOptions]
+) -> Signal:
     """The share of texts with letters of another alphabet than expected; reads content.
 
     Two letters or more count, and Greek ones do not beside Latin: formulas have them.
@@ -233,11 +244,10 @@ def script(expected: str = "LATIN", *, of: str = "output", **options: Any) -> Si
         ConfigurationError: when Unicode knows no such alphabet.
     """
     name = "script" if of == "output" else f"script:{of}"
-    options = {"reads_content": True, **options}
-    return _signal(name, "share", reading.OtherScript(expected, of), options)
+    return _signal(name, "share", reading.OtherScript(expected, of), {**_CONTENT, **options})
 
 
-def language(*expected: str, of: str = "output", **options: Any) -> Signal:
+def language(*expected: str, of: str = "output", **options: Unpack[ShareOptions]) -> Signal:
     """The language of texts; reads content, and needs `reliai[language]`.
 
     It takes about a millisecond a text, on the observers' thread. Texts too short to tell do not
@@ -254,12 +264,16 @@ def language(*expected: str, of: str = "output", **options: Any) -> Signal:
     """
     name = "language" if of == "output" else f"language:{of}"
     kind: Kind = "share" if expected else "category"
-    options = {"reads_content": True, **options}
-    return _signal(name, kind, reading.Tongue(expected, of), options)
+    return _signal(name, kind, reading.Tongue(expected, of), {**_CONTENT, **options})
 
 
 def value(
-    name: str, *, above: float | None = None, below: float | None = None, **options: Any
+    name: str,
+    /,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    **options: Unpack[ValueOptions],
 ) -> Signal:
     """A value that the function told by `reliai.measure`: a number, a flag or a word.
 
@@ -282,32 +296,37 @@ def value(
         label = f"value:{name}{'>' if above is not None else '<'}{limit:g}"
         return _signal(label, "share", reading.Beyond(name, above, below), options)
     kind = options.pop("kind", None) or _kind_of(options.get("reference"))
-    if kind == "share":
-        options = {"both": True, **options}
-    return _signal(f"value:{name}", kind, reading.Value(name, kind), options)
+    settings = {"both": kind == "share", **options}
+    return _signal(f"value:{name}", kind, reading.Value(name, kind), settings)
 
 
-def score(name: str, **options: Any) -> Signal:
+def score(name: str, /, **options: Unpack[NumberOptions]) -> Signal:
     """A score that a check or an evaluator gave: the value of that name, as a number."""
     return _signal(f"score:{name}", "number", reading.Value(name, "number"), options)
 
 
-def share(name: str, function: Callable[[Any], bool | None], **options: Any) -> Signal:
+def share(
+    name: str, function: Callable[[Any], bool | None], /, **options: Unpack[ShareOptions]
+) -> Signal:
     """A flag of your own: `function(record)` gives True, False, or None for what does not count."""
     return _signal(name, "share", function, options)
 
 
-def category(name: str, function: Callable[[Any], str | None], **options: Any) -> Signal:
+def category(
+    name: str, function: Callable[[Any], str | None], /, **options: Unpack[Options]
+) -> Signal:
     """A word of your own: `function(record)` gives it, or None."""
     return _signal(name, "category", function, options)
 
 
-def number(name: str, function: Callable[[Any], float | None], **options: Any) -> Signal:
+def number(
+    name: str, function: Callable[[Any], float | None], /, **options: Unpack[NumberOptions]
+) -> Signal:
     """A number of your own: `function(record)` gives it, or None."""
     return _signal(name, "number", function, options)
 
 
-def embedding(of: str | Callable[[Any], Any] = "output", **options: Any) -> Signal:
+def embedding(of: str | Callable[[Any], Any] = "output", **options: Unpack[Options]) -> Signal:
     """A vector: what an answer, or a text that went in, is about.
 
     Needs `reliai[monitoring]`. With the name of an argument or "output" that is a vector it reads
@@ -320,8 +339,9 @@ def embedding(of: str | Callable[[Any], Any] = "output", **options: Any) -> Sign
     if callable(of):
         name = getattr(of, "__name__", "embedding")
         return _signal(f"embedding:{name}", "vector", reading.Vector(of), options)
-    options = {"reads_content": True, **options}
-    return _signal(f"embedding:{of}", "vector", reading.Vector(reading.part(of)), options)
+    return _signal(
+        f"embedding:{of}", "vector", reading.Vector(reading.part(of)), {**_CONTENT, **options}
+    )
 
 
 def _kind_of(reference: Any) -> Kind:
@@ -351,7 +371,9 @@ _OPTIONS: Final = frozenset(
 )
 
 
-def _signal(name: str, kind: Kind, read: Callable[[Any], Any], options: dict[str, Any]) -> Signal:
+def _signal(
+    name: str, kind: Kind, read: Callable[[Any], Any], options: Mapping[str, Any]
+) -> Signal:
     unknown = sorted(set(options) - _OPTIONS)
     if unknown:
         message = (
@@ -361,9 +383,6 @@ def _signal(name: str, kind: Kind, read: Callable[[Any], Any], options: dict[str
     if not callable(read):
         raise ConfigurationError(f"signals.{name}: {read!r} is no function of a record")
     calls = options.get("calls")
-    if isinstance(calls, str):
-        options = {**options, "calls": frozenset({calls})}
-    elif calls is not None:
-        options = {**options, "calls": frozenset(calls)}
-    fields: dict[str, Any] = {"name": name, "kind": kind, "read": read, **options}
+    about = None if calls is None else frozenset({calls} if isinstance(calls, str) else calls)
+    fields: dict[str, Any] = {"name": name, "kind": kind, "read": read, **options, "calls": about}
     return Signal(**fields)
