@@ -280,6 +280,39 @@ assert names == ["reliai.attempt", "reliai.call ask"], names
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_the_last_calls_of_a_program_are_told(before: bool) -> None:
+    """Also when its provider came after its first call, and so shuts down sooner."""
+    program = f"""
+import reliai
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from reliai.telemetry import OpenTelemetry
+
+class Prints(SpanExporter):
+    def export(self, spans):
+        for span in spans:
+            print(span.name, flush=True)
+        return SpanExportResult.SUCCESS
+
+reliai.configure(observers=[OpenTelemetry()])
+@reliai.reliable(name="ask")
+def ask():
+    return "a"
+if {before}:
+    ask()
+provider = TracerProvider()
+provider.add_span_processor(BatchSpanProcessor(Prints()))
+trace.set_tracer_provider(provider)
+ask()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, timeout=60, capture_output=True, text=True
+    )
+    assert sorted(done.stdout.split("\n")[:2]) == ["reliai.attempt", "reliai.call ask"]
+
+
 def test_without_the_observer_nothing_of_opentelemetry_is_loaded() -> None:
     program = """
 import sys

@@ -161,3 +161,17 @@ def test_refused_calls_are_counted_with_why() -> None:
     assert call.attributes["error.type"] == "guard_rejected"
     (result,) = found["reliai.guard.results"]
     assert result.attributes["reliai.guard.verdict"] == "deny"
+
+
+def test_what_the_process_uses_is_among_the_metrics() -> None:
+    seen = Collected(resources=True)
+    reliai.reliable(observers=[seen.observer])(ScriptedModel(["a"]))()
+    found = seen.metrics()
+    assert found["process.memory.usage"][0].value > 1_000_000
+    assert found["process.thread.count"][0].value >= 1
+
+
+def test_what_the_process_uses_need_not_be_told() -> None:
+    seen = Collected(resources=False)
+    reliai.reliable(observers=[seen.observer])(ScriptedModel(["a"]))()
+    assert not [name for name in seen.metrics() if name.startswith("process.")]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Meter
 
     from reliai.telemetry.names import Metric, Profile
+    from reliai.telemetry.resources import Resources
 
 __all__ = ["Metrics"]
 
@@ -33,6 +34,10 @@ _COLLECTED: Final = (
 """What is asked for when metrics are collected, and not recorded call by call."""
 
 
+_USED: Final = ("process.", "gpu.")
+"""Beginnings of the keys of what the process and its machine use."""
+
+
 class Metrics:
     """The instruments of one profile on one meter; each is made when it is first needed.
 
@@ -40,15 +45,20 @@ class Metrics:
         meter: of the application's provider.
         profile: what instruments are called, with their units and buckets.
         labels: what attributes they may have.
+        resources: what the process uses; None when that is not told.
     """
 
-    def __init__(self, meter: Meter, profile: Profile, labels: Labels) -> None:
+    def __init__(
+        self, meter: Meter, profile: Profile, labels: Labels, resources: Resources | None = None
+    ) -> None:
         self._meter = meter
         self._profile = profile
         self._labels = labels
         self._instruments: dict[str, Any] = {}
         self._collected: Labels = labels.again()
-        for key in _COLLECTED:
+        self._resources = resources
+        used = () if resources is None else [k for k in profile.metrics if k.startswith(_USED)]
+        for key in (*_COLLECTED, *used):
             self._observe(profile.metrics[key])
 
     def record(self, measurements: Iterable[Measurement], context: Context | None) -> None:
@@ -95,10 +105,15 @@ class Metrics:
         )
 
         def collect(_: CallbackOptions) -> Iterator[Observation]:
-            for measurement in _collected(metric.key):
+            for measurement in self._now(metric.key):
                 yield Observation(measurement.value, self._attributes(self._collected, measurement))
 
         create(metric.name, [collect], metric.unit, metric.description)
+
+    def _now(self, key: str) -> list[Measurement]:
+        if self._resources is not None and key.startswith(_USED):
+            return [each for each in self._resources.now() if each.key == key]
+        return _collected(key)
 
 
 def _collected(key: str) -> list[Measurement]:

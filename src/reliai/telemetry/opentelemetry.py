@@ -6,6 +6,7 @@ and end on the worker, and metrics and events are made there. See docs/telemetry
 
 from __future__ import annotations
 
+import atexit
 import time
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +25,7 @@ from reliai.telemetry._otel_logs import Logs
 from reliai.telemetry._otel_metrics import Metrics
 from reliai.telemetry._otel_spans import Spans, Trace, note_ids
 from reliai.telemetry.names import DEFAULT_PROFILE, profile_of
+from reliai.telemetry.resources import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,6 +43,9 @@ __all__ = ["OpenTelemetry"]
 
 _SCOPE = "reliai"
 _SIGNALS = ("traces", "metrics", "logs")
+
+BEFORE_PROVIDERS = 0.4
+"""Seconds that the end of a program waits for calls to be told, before providers shut down."""
 
 OFTEN = 64
 """The first so many calls, and from then on each that is a multiple, look for a provider."""
@@ -64,10 +69,12 @@ class OpenTelemetry:
         logger_provider: as above.
         metric_labels: labels that metrics keep, of `reliai.telemetry.names.LABELS`; all by default.
         label_limit: values of one label at most; later ones are counted as "_other".
+        resources: whether metrics tell what the process and GPUs use; None for where psutil is
+            there.
 
     Raises:
-        ConfigurationError: for an unknown profile, several at once, a label that may be none, or
-            a value out of range.
+        ConfigurationError: for an unknown profile, several at once, a label that may be none, a
+            value out of range, or resources that are asked for without psutil.
     """
 
     inline = False
@@ -84,12 +91,14 @@ class OpenTelemetry:
         logger_provider: LoggerProvider | None = None,
         metric_labels: Iterable[str] | None = None,
         label_limit: int = 100,
+        resources: bool | None = None,
     ) -> None:
         self._profile = profile_of(semconv)
         self._redaction = redaction_of("OpenTelemetry", content, redact, limit=content_limit)
         self.reads_content = self._redaction is not None
         self._labels = Labels(self._profile, metric_labels, label_limit, "OpenTelemetry")
         self._providers: tuple[Any, Any, Any] = (tracer_provider, meter_provider, logger_provider)
+        self._resources = None if resources is False else Resources(required=bool(resources))
         self._spans: Spans | None = None
         self._looked = 0
         self._metrics: Metrics | None = None
@@ -211,13 +220,14 @@ class OpenTelemetry:
         if not _idle(provider):
             tracer = provider.get_tracer(_SCOPE, _version(), self._profile.schema_url)
             self._spans = Spans(self._profile, tracer)
+            _arrange_exit()
         return self._spans
 
     def _new_metrics(self) -> Metrics | None:
         provider = self._now()[1]
         if not _idle(provider):
             meter = provider.get_meter(_SCOPE, _version(), self._profile.schema_url)
-            self._metrics = Metrics(meter, self._profile, self._labels)
+            self._metrics = Metrics(meter, self._profile, self._labels, self._resources)
         return self._metrics
 
     def _new_logs(self) -> Logs | None:
@@ -229,6 +239,27 @@ class OpenTelemetry:
 
     def __repr__(self) -> str:
         return f"<reliai.telemetry.OpenTelemetry {self.semconv}>"
+
+
+_arranged = False
+
+
+def _arrange_exit() -> None:
+    """See that what waits at the end of the program is told before the providers shut down.
+
+    They do so by `atexit`, the last one that was registered first: after the first provider was
+    seen it is time.
+    """
+    global _arranged  # noqa: PLW0603  once a process, and its children have it from there
+    if not _arranged:
+        _arranged = True
+        atexit.register(_before_providers)
+
+
+def _before_providers() -> None:
+    from reliai._core.hub import hub  # noqa: PLC0415  loaded by now
+
+    hub.flush(BEFORE_PROVIDERS)
 
 
 def _idle(provider: object) -> bool:
