@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -65,33 +66,34 @@ def list_calls(
     from reliai.cli.calls_views import print_table  # noqa: PLC0415  when it runs
 
     try:
-        found = _opened(store).calls(
-            name=name,
-            status=status,
-            subject=subject,
-            since=None if since is None else _moment(since),
-            where=_conditions(where),
-            limit=limit,
-        )
+        with closing(_opened(store)) as opened:
+            found = opened.calls(
+                name=name,
+                status=status,
+                subject=subject,
+                since=None if since is None else _moment(since),
+                where=_conditions(where),
+                limit=limit,
+            )
     except ConfigurationError as error:
         _leave(str(error))
     print_table(found[::-1])
 
 
 def show_call(
-    call: Annotated[str, typer.Argument(metavar="CALL", help="The id, or how it begins.")],
+    call: Annotated[str, typer.Argument(metavar="CALL", help="The id, or how it begins or ends.")],
     *,
     store: Store = None,
 ) -> None:
     """One call explained: attempts, waits, events, checks, costs."""
     from reliai.cli.calls_views import print_call  # noqa: PLC0415  when it runs
 
-    opened = _opened(store)
-    found = opened.find(call)
+    with closing(_opened(store)) as opened:
+        found = opened.find(call)
     if not found:
         _leave(f"no call {call!r} in {opened!r}")
     if len(found) > 1:
-        _leave(f"{call!r} begins several ids: {', '.join(one.id for one in found)}, …")
+        _leave(f"{call!r} begins or ends several ids: {', '.join(one.id for one in found)}, …")
     print_call(found[0])
 
 
@@ -108,19 +110,19 @@ def tail_calls(
     """Calls as they are written; ends with Ctrl-C."""
     from reliai.cli.calls_views import print_lines  # noqa: PLC0415  when it runs
 
-    opened = _opened(store)
-    try:
-        wanted: dict[str, Any] = {"name": name, "status": status, "subject": subject}
-        begin, seq = opened.latest(last, where=_conditions(where), **wanted)
-        print_lines(begin)
-        while True:
-            time.sleep(every)
-            new, seq = opened.after(seq, where=_conditions(where), **wanted)
-            print_lines(new)
-    except ConfigurationError as error:
-        _leave(str(error))
-    except KeyboardInterrupt:
-        return
+    wanted: dict[str, Any] = {"name": name, "status": status, "subject": subject}
+    with closing(_opened(store)) as opened:
+        try:
+            begin, seq = opened.latest(last, where=_conditions(where), **wanted)
+            print_lines(begin)
+            while True:
+                time.sleep(every)
+                new, seq = opened.after(seq, where=_conditions(where), **wanted)
+                print_lines(new)
+        except ConfigurationError as error:
+            _leave(str(error))
+        except KeyboardInterrupt:
+            return
 
 
 def _opened(given: str | None) -> RecordStore:
@@ -130,9 +132,9 @@ def _opened(given: str | None) -> RecordStore:
     path = url.removeprefix("sqlite:///")
     if url.startswith("sqlite:") and not os.path.exists(path):  # noqa: PTH110  a URL's part
         _leave(f"there is no record store {path}; give --store or set RELIAI_RECORDS")
-    from reliai.records import RecordStore  # noqa: PLC0415  needs an extra
-
     try:
+        from reliai.records import RecordStore  # noqa: PLC0415  needs an extra
+
         return RecordStore(url)
     except ConfigurationError as error:
         _leave(str(error))

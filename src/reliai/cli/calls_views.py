@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reliai._core.record_parts import Attempt, ErrorInfo
     from reliai.records import StoredCall
 
 __all__ = ["print_call", "print_lines", "print_table"]
@@ -28,28 +31,42 @@ _COLOURS = {
 _WITHHELD = "(its message may quote content, and the store keeps none)"
 
 
+_UNLIMITED = 200
+"""Columns where nobody says how many there are: in a pipe, in a file."""
+_NARROW = 120
+"""Columns below which names are cut and tokens left out."""
+_ID = 8
+
+
+def console_for_calls() -> Console:
+    """Where calls are printed: as wide as the terminal, and wide where there is none."""
+    wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=_UNLIMITED if wide else None)
+
+
 def print_table(calls: Sequence[StoredCall], console: Console | None = None) -> None:
     """A row for each call."""
-    console = console or Console(highlight=False)
+    console = console or console_for_calls()
     if not calls:
         console.print("no calls")
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    narrow = console.width < _NARROW
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
     for title in ("when", "call", "name", "status"):
         table.add_column(title, no_wrap=True)
-    for title in ("took", "tries", "tokens", "cost"):
+    for title in ("took", "tries", "cost", *(() if narrow else ("tokens",))):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("what happened", ratio=1, overflow="ellipsis", no_wrap=True)
     for call in calls:
         table.add_row(
             _when(call.started_at),
-            Text(call.id[:16]),
-            Text(call.name),
+            Text(short_id(call.id)),
+            Text(_shortened(call.name, 14 if narrow else 40)),
             _status(call.status),
             _seconds(call.duration),
             str(len(call.attempts)),
-            _tokens(call),
             _dollars(call.cost_usd),
+            *(() if narrow else (_tokens(call),)),
             Text(_story(call)),
         )
     console.print(table)
@@ -57,21 +74,35 @@ def print_table(calls: Sequence[StoredCall], console: Console | None = None) -> 
 
 def print_lines(calls: Sequence[StoredCall], console: Console | None = None) -> None:
     """A line for each call, without a heading."""
-    console = console or Console(highlight=False)
+    console = console or console_for_calls()
     for call in calls:
         line = Text.assemble(
             (_when(call.started_at), "bright_black"),
-            f"  {call.id[:16]}  ",
+            f" {short_id(call.id):<{_ID}} ",
             (f"{call.status or '?':<9}", _COLOURS.get(call.status or "", "")),
-            f"  {_seconds(call.duration):>8}  {_dollars(call.cost_usd):>9}  {call.name}  ",
+            f" {_seconds(call.duration):>8} {_dollars(call.cost_usd):>7} ",
+            f"{_shortened(call.name, 24)} ",
             (_story(call), "bright_black"),
         )
         console.print(line, soft_wrap=True)
 
 
+def short_id(identifier: str) -> str:
+    """The end of an id, which is where ids of one moment differ; `show` finds the call by it."""
+    return identifier[-_ID:]
+
+
+def _shortened(name: str, width: int) -> str:
+    """A name that fits, with its beginning and its end."""
+    if len(name) <= width:
+        return name
+    end = (width - 1) // 2
+    return f"{name[: width - 1 - end]}…{name[-end:]}"
+
+
 def print_call(call: StoredCall, console: Console | None = None) -> None:
     """All that is known of one call."""
-    console = console or Console(highlight=False)
+    console = console or console_for_calls()
     console.print(Text.assemble((call.name, "bold"), "  ", _status(call.status), f"  {call.id}"))
     console.print(_facts(call))
     if call.error is not None:
@@ -145,24 +176,40 @@ def _pairs(values: Any) -> Table:
 
 
 def _attempts(call: StoredCall) -> Table:
-    table = _grid("  #", "after", "waited", "took", "target", "result", "model", "tokens", "cost")
-    for attempt in call.attempts:
-        error = attempt.error
-        result = Text(attempt.status or "running", _COLOURS.get(attempt.status or "", ""))
-        if error is not None:
-            result.append(f" {error.kind}: {error.message or error.type}", "default")
-        table.add_row(
-            f"  {attempt.number}",
-            _seconds(max(0.0, attempt.started_at - call.started_at)),
-            _seconds(attempt.wait) if attempt.wait else "",
-            _seconds(attempt.duration),
-            Text(attempt.target),
-            result,
-            Text(attempt.model or ""),
-            _tokens(attempt),
-            _dollars(attempt.cost_usd),
-        )
+    """A row for each attempt; columns in which there is nothing are left out."""
+    rows = [_attempt_row(call, attempt) for attempt in call.attempts]
+    shown = [title for title in _ATTEMPT_TITLES if any(str(row[title]) for row in rows)]
+    table = Table(box=None, header_style="bright_black", padding=(0, 2, 0, 0))
+    for title in shown:
+        table.add_column(title, no_wrap=title != "result", ratio=1 if title == "result" else None)
+    for row in rows:
+        table.add_row(*(row[title] for title in shown))
     return table
+
+
+_ATTEMPT_TITLES = ("  #", "after", "waited", "took", "target", "model", "tokens", "cost", "result")
+
+
+def _attempt_row(call: StoredCall, attempt: Attempt) -> dict[str, Any]:
+    result = Text(attempt.status or "running", _COLOURS.get(attempt.status or "", ""))
+    if attempt.error is not None:
+        result.append(f" {_said(attempt.error)}", "default")
+    return {
+        "  #": f"  {attempt.number}",
+        "after": _seconds(max(0.0, attempt.started_at - call.started_at)),
+        "waited": _seconds(attempt.wait) if attempt.wait else "",
+        "took": _seconds(attempt.duration),
+        "target": Text(_shortened(attempt.target, 24)),
+        "model": Text(_shortened(attempt.model or "", 24)),
+        "tokens": _tokens(attempt),
+        "cost": _dollars(attempt.cost_usd),
+        "result": result,
+    }
+
+
+def _said(error: ErrorInfo) -> str:
+    """What went wrong, in one line: the type where no message was kept."""
+    return f"{error.kind}: {error.message or error.type}"
 
 
 def _events(call: StoredCall) -> Table:
@@ -189,7 +236,7 @@ def _content(call: StoredCall) -> Table:
 def _when(started_at: float) -> str:
     moment = datetime.fromtimestamp(started_at).astimezone()
     today = datetime.now().astimezone().date()
-    return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M:%S")
+    return moment.strftime("%H:%M:%S" if moment.date() == today else "%m-%d %H:%M:%S")
 
 
 def _status(status: str | None) -> Text:
@@ -211,7 +258,9 @@ def _tokens(used: Any) -> str:
 
 
 def _dollars(cost: float | None) -> str:
-    return "" if cost is None else f"${cost:.6f}".rstrip("0").rstrip(".")
+    if cost is None:
+        return ""
+    return f"${cost:.4f}" if cost >= 0.01 else f"${cost:.6f}"
 
 
 def _story(call: StoredCall) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 __all__ = ["explain"]
 
 
-_EXTRAS = {"openai": "openai", "anthropic": "anthropic", "typer": "cli", "rich": "cli"}
+_EXTRAS = {
+    "openai": "openai",
+    "anthropic": "anthropic",
+    "typer": "cli",
+    "rich": "cli",
+    "sqlalchemy": "records",
+    "alembic": "records",
+    "psycopg": "postgres",
+    "pyarrow": "parquet",
+}
 
 
 def explain(error: ModuleNotFoundError, extra: str) -> str:

@@ -247,13 +247,16 @@ class RecordStore:
         with self._reading() as connection:
             return newest(connection, which, limit)
 
-    def find(self, beginning: str) -> list[StoredCall]:
-        """Up to three calls whose id begins so; the one with this very id comes alone."""
-        exact = self.get(beginning)
+    def find(self, part: str) -> list[StoredCall]:
+        """Up to three calls whose id begins or ends so; the one with this very id comes alone."""
+        exact = self.get(part)
         if exact is not None:
             return [exact]
         # Ids are digits up to "f", so a range says it; LIKE would not use the index.
-        return self._newest([calls.c.id >= beginning, calls.c.id < beginning + "g"], 3)
+        beginning = [calls.c.id >= part, calls.c.id < part + "g"]
+        return self._newest(beginning, 3) or self._newest(
+            [calls.c.id.endswith(part, autoescape=True)], 3
+        )
 
     def latest(self, count: int, **which: Any) -> tuple[list[StoredCall], int]:
         """The calls written last, in the order they were written, and the last call's `seq`.
