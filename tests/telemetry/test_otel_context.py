@@ -8,6 +8,7 @@ import logging
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from opentelemetry.context import attach, detach
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.propagate import inject
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 import reliai
 from reliai.telemetry import OpenTelemetry
@@ -200,6 +202,81 @@ def test_a_trace_that_is_not_sampled_gives_no_spans_but_all_metrics() -> None:
     assert not int(headers["traceparent"][-2:], 16) & trace.TraceFlags.SAMPLED
     (point,) = seen.metrics()["reliai.call.duration"]
     assert point.count == 1
+
+
+def test_failed_refused_and_slow_calls_are_kept_whatever_is_sampled() -> None:
+    seen = Collected(
+        sampler=ParentBased(TraceIdRatioBased(0.01)), keep_failures=True, keep_slow=5.0
+    )
+    with virtual_clock() as clock:
+
+        @reliai.reliable(
+            reliai.Guard(reliai.MaxLength(9)),
+            reliai.Retry(2),
+            name="ask",
+            observers=[seen.observer],
+        )
+        def ask(prompt: str) -> str:
+            if prompt == "fail":
+                raise ConnectionError("down")
+            if prompt == "slow":
+                clock.advance(6)
+            return "a"
+
+        for prompt in ("fail", "slow", "much too long"):
+            for _ in range(5):
+                with suppress(ConnectionError, reliai.GuardRejected):
+                    ask(prompt)
+        kept = seen.named("reliai.call ask")
+        assert len(kept) == 15
+        attempts = seen.named("reliai.attempt")
+        assert len(attempts) == 15  # two of each that failed, one of each that was slow
+        assert {parent_of(span) for span in attempts} <= {id_of(span) for span in kept}
+        for _ in range(100):
+            ask("well")
+    assert len(seen.named("reliai.call ask")) < 30
+    points = seen.metrics()["reliai.call.duration"]
+    assert sum(point.count for point in points) == 115
+
+
+def test_what_is_kept_although_it_was_not_sampled_asks_nobody_else_to_sample() -> None:
+    seen = Collected(sampler=ALWAYS_OFF, keep_failures=True)
+    headers: dict[str, str] = {}
+
+    @reliai.reliable(name="ask", observers=[seen.observer])
+    def ask() -> str:
+        inject(headers)
+        raise ConnectionError("down")
+
+    with suppress(ConnectionError):
+        ask()
+    attempt = seen.only("reliai.attempt").get_span_context()
+    assert attempt is not None
+    assert headers["traceparent"].startswith(f"00-{attempt.trace_id:032x}-{attempt.span_id:016x}")
+    assert not int(headers["traceparent"][-2:], 16) & trace.TraceFlags.SAMPLED
+
+
+def test_two_processes_decide_alike_for_one_trace() -> None:
+    both = []
+    for _ in range(2):
+        seen = Collected(sampler=TraceIdRatioBased(0.3))
+        ask = reliai.reliable(name="ask", observers=[seen.observer])(ScriptedModel(["a"] * 60))
+        for number in range(60):
+            trace_id = (number * 0x9E3779B97F4A7C15) % 2**64 + (1 << 64)
+            above = NonRecordingSpan(SpanContext(trace_id, 1, is_remote=True))
+            token = attach(trace.set_span_in_context(above))
+            ask()
+            detach(token)
+        contexts = [span.get_span_context() for span in seen.named("reliai.call ask")]
+        both.append({context.trace_id for context in contexts if context is not None})
+    assert both[0] == both[1]
+    assert 5 < len(both[0]) < 40
+
+
+@pytest.mark.parametrize("seconds", [0, -1, True, "5"])
+def test_what_is_no_time_from_which_calls_are_slow_is_refused(seconds: Any) -> None:
+    with pytest.raises(reliai.ConfigurationError, match="keep_slow"):
+        OpenTelemetry(keep_slow=seconds)
 
 
 def test_a_trace_is_sampled_as_a_whole() -> None:

@@ -42,16 +42,23 @@ MOST_NOTES: Final = 256
 class Noted(Span):
     """A span that is to be: it has its ids, and notes what it is told."""
 
-    __slots__ = ("_context", "_notes", "given", "result")
+    __slots__ = ("_context", "_notes", "given", "result", "spare")
 
     def __init__(
-        self, context: SpanContext, result: Any, given: Mapping[str, Any] | None = None
+        self,
+        context: SpanContext,
+        result: Any,
+        given: Mapping[str, Any] | None = None,
+        *,
+        spare: bool = False,
     ) -> None:
         self._context = context
         self.result = result
         """What the sampler decided."""
         self.given = given
         """What it was told; None when it was not asked for this one."""
+        self.spare = spare
+        """Whether the sampler left it out, and it is made only if the call turns out to matter."""
         self._notes: list[tuple[str, tuple[Any, ...], dict[str, Any]]] | None = None
 
     def _note(self, method: str, *args: Any, **kwargs: Any) -> None:
@@ -158,9 +165,11 @@ class Later:
 
     Args:
         tracer: of the SDK.
+        spares: whether to note spans too that the sampler leaves out.
     """
 
-    def __init__(self, tracer: Any) -> None:
+    def __init__(self, tracer: Any, *, spares: bool = False) -> None:
+        self._spares = spares
         own: Any = copy.copy(tracer)
         self._source: Any = tracer.id_generator
         self._sampler: Any = tracer.sampler
@@ -198,9 +207,12 @@ class Later:
         context = SpanContext(
             trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags), trace_state=state
         )
-        if not result.decision.is_recording():
+        if result.decision.is_recording():
+            return Noted(context, result, attributes)
+        if not self._spares:
             return NonRecordingSpan(context)
-        return Noted(context, result, attributes)
+        kept = type(result)(type(result.decision).RECORD_AND_SAMPLE, None, state)
+        return Noted(context, kept, attributes, spare=True)
 
     def below(self, above: Noted) -> Noted:
         """A span below another that is to be, which goes where that one goes."""
@@ -237,11 +249,12 @@ class Later:
         return span
 
 
-def later(tracer: Any) -> Later | None:
+def later(tracer: Any, *, spares: bool = False) -> Later | None:
     """What makes spans later; None where a tracer does not let their ids be chosen."""
     source, sampler = getattr(tracer, "id_generator", None), getattr(tracer, "sampler", None)
     able = callable(getattr(source, "generate_span_id", None))
-    return Later(tracer) if able and callable(getattr(sampler, "should_sample", None)) else None
+    able = able and callable(getattr(sampler, "should_sample", None))
+    return Later(tracer, spares=spares) if able else None
 
 
 def _randomly(source: Any) -> bool:

@@ -6,12 +6,14 @@ runs; never across a `yield`. All that takes time, attributes and ends, waits fo
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import Context, attach, detach, set_value
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
+from reliai.errors import ReliaiWarning
 from reliai.telemetry._inferences import OPERATION
 from reliai.telemetry._otel_noted import Noted, later
 from reliai.telemetry._otel_suppression import CONTEXT_KEY, note_data, shared_data
@@ -132,11 +134,19 @@ class Spans:
     Args:
         profile: what things are called.
         tracer: of the application's provider.
+        spares: whether spans that the sampler leaves out are kept until the call has ended.
     """
 
-    def __init__(self, profile: Profile, tracer: Tracer) -> None:
+    def __init__(self, profile: Profile, tracer: Tracer, *, spares: bool = False) -> None:
         self._tracer = tracer
-        self._later = later(tracer)
+        self._later = later(tracer, spares=spares)
+        if spares and self._later is None:
+            warnings.warn(
+                f"OpenTelemetry(keep_failures=…, keep_slow=…): {type(tracer).__qualname__} lets no "
+                "span be made after its call; what its sampler leaves out is left out",
+                ReliaiWarning,
+                stacklevel=2,
+            )
         self._names = profile.attributes
         self._patterns = profile.spans
         self._learned: dict[tuple[str, str], Learned] = {}

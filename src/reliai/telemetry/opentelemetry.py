@@ -17,6 +17,7 @@ from opentelemetry.context import Context, get_current
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from reliai.checks.redaction import redaction_of
+from reliai.errors import ConfigurationError
 from reliai.telemetry._inferences import inferences
 from reliai.telemetry._measurements import Labels, of_gaps, of_record, of_score
 from reliai.telemetry._otel_content import content_attributes
@@ -69,6 +70,9 @@ class OpenTelemetry:
         logger_provider: as above.
         metric_labels: labels that metrics keep, of `reliai.telemetry.names.LABELS`; all by default.
         label_limit: values of one label at most; later ones are counted as "_other".
+        keep_failures: whether spans of calls that were no success, or in which a check said no,
+            are told although the sampler left their trace out.
+        keep_slow: seconds from which the same holds for calls that took so long; None for none.
         resources: whether metrics tell what the process and GPUs use; None for where psutil is
             there.
 
@@ -91,6 +95,8 @@ class OpenTelemetry:
         logger_provider: LoggerProvider | None = None,
         metric_labels: Iterable[str] | None = None,
         label_limit: int = 100,
+        keep_failures: bool = False,
+        keep_slow: float | None = None,
         resources: bool | None = None,
     ) -> None:
         self._profile = profile_of(semconv)
@@ -99,6 +105,12 @@ class OpenTelemetry:
         self._labels = Labels(self._profile, metric_labels, label_limit, "OpenTelemetry")
         self._providers: tuple[Any, Any, Any] = (tracer_provider, meter_provider, logger_provider)
         self._resources = None if resources is False else Resources(required=bool(resources))
+        slow = keep_slow is None or (isinstance(keep_slow, int | float) and keep_slow > 0)
+        if not slow or isinstance(keep_slow, bool):
+            message = f"OpenTelemetry(keep_slow={keep_slow!r}): must be seconds above 0, or None"
+            raise ConfigurationError(message)
+        self._keep_failures = bool(keep_failures)
+        self._keep_slow = keep_slow
         self._spans: Spans | None = None
         self._looked = 0
         self._metrics: Metrics | None = None
@@ -168,6 +180,8 @@ class OpenTelemetry:
         if started is not None and self._spans is not None:
             top = started.top or self._spans.start(started, record)
             context = top.context
+            if getattr(top.span, "spare", False) and not self._keeps(record):
+                started.recording = False
             content = self._content(record) if started.recording else {}
             end_spans(self._spans, self._profile, record, started, content)
         counted = self._metrics or self._new_metrics()
@@ -200,6 +214,13 @@ class OpenTelemetry:
             if callable(force):
                 force(max(1, int((until - time.monotonic()) * 1000)))
 
+    def _keeps(self, record: CallRecord) -> bool:
+        """Whether a call that the sampler left out matters all the same."""
+        if self._keep_slow is not None and (record.duration or 0.0) >= self._keep_slow:
+            return True
+        refused = any(not check.passed for check in record.checks)
+        return self._keep_failures and (record.status != "success" or refused)
+
     def _content(self, record: CallRecord) -> dict[str, Any]:
         found, failures = content_attributes(record, self._redaction)
         self.redactions += found.get("content_redactions", 0)
@@ -219,7 +240,8 @@ class OpenTelemetry:
         provider = self._providers[0] or trace.get_tracer_provider()
         if not _idle(provider):
             tracer = provider.get_tracer(_SCOPE, _version(), self._profile.schema_url)
-            self._spans = Spans(self._profile, tracer)
+            spares = self._keep_failures or self._keep_slow is not None
+            self._spans = Spans(self._profile, tracer, spares=spares)
             _arrange_exit()
         return self._spans
 
