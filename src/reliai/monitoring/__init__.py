@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from reliai.monitoring import signals as signals
     from reliai.monitoring.alert import Alert, Change
     from reliai.monitoring.monitor import Monitor
+    from reliai.monitoring.profile import FieldProfile, Profile
     from reliai.monitoring.slo import SLO
 
-__all__ = ["SLO", "Alert", "Change", "Monitor", "alerts", "signals"]
+__all__ = ["SLO", "Alert", "Change", "FieldProfile", "Monitor", "Profile", "alerts", "signals"]
 
 _MODULES = {
     "SLO": "slo",
     "Alert": "alert",
     "Change": "alert",
+    "FieldProfile": "profile",
     "Monitor": "monitor",
+    "Profile": "profile",
     "alerts": "alerts",
     "signals": "signals",
 }
