@@ -399,6 +399,53 @@ def test_spawned_child_flushes_when_it_ends(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == 20
 
 
+BUSY = """
+import os, sys, threading, time, warnings
+warnings.simplefilter("ignore")
+import reliai
+from reliai.telemetry import JsonLines, Prometheus, Webhook
+url, path = sys.argv[1:]
+observers = [Webhook(url, linger=0.0, max_records=3), JsonLines(path), Prometheus()]
+reliai.configure(observers=observers)
+who = lambda arguments, _: {"who": arguments["who"]}
+ask = reliai.reliable(measure=who, name="ask")(lambda who: who)
+running = True
+def work():
+    while running:
+        ask("parent")
+        time.sleep(0.0005)
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads:
+    thread.start()
+bad = 0
+for number in range(15):
+    child = os.fork()
+    if child == 0:
+        for _ in range(10):
+            ask(f"child{number}")
+        os._exit(0 if reliai.flush(30) else 1)
+    bad += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+running = False
+for thread in threads:
+    thread.join()
+print(bad, reliai.flush(60))
+"""
+
+
+@posix
+@pytest.mark.slow
+def test_children_forked_while_all_sinks_are_busy_export_their_own_once(
+    backend: Receiver, tmp_path: Path
+) -> None:
+    path = tmp_path / "calls.jsonl"
+    assert printed(BUSY, backend.url, path) == ["0 True"]
+    for taken in (backend.taken, list(read_json_lines(path))):
+        assert len({record["id"] for record in taken}) == len(taken), "none twice"
+        who = Counter(record["values"]["who"] for record in taken)
+        assert who.pop("parent") > 0
+        assert who == {f"child{number}": 10 for number in range(15)}
+
+
 # --- a backend that is dead -----------------------------------------------------------------------
 DEAD = """
 import sys, time

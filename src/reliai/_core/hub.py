@@ -19,6 +19,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.delivery import deliver
+from reliai._core.forking import renew_after_fork
 from reliai._core.lane import CAPACITY, Counts, Lane
 from reliai._core.settings import settings
 from reliai._core.stream import settle_abandoned
@@ -153,7 +154,7 @@ class Hub:
 
 hub = Hub()
 
-os.register_at_fork(after_in_child=hub._renew)  # noqa: SLF001
+renew_after_fork(hub)
 
 
 def _nothing() -> None:

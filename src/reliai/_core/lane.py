@@ -132,16 +132,16 @@ class Lane:
         observer: whom for; not kept alive.
         counts: where to count.
         capacity: how many entries wait at most.
-        started: called when the lane's thread has started.
+        starts: called before the lane's thread starts.
     """
 
     def __init__(
-        self, observer: object, counts: Counts, capacity: int, started: Callable[[], object]
+        self, observer: object, counts: Counts, capacity: int, starts: Callable[[], object]
     ) -> None:
         self.counts = counts
         self.capacity = capacity
         self.inline = bool(getattr(observer, "inline", False))
-        self._started = started
+        self._starts = starts
         self._idle = callable(getattr(observer, "on_idle", None))
         try:
             self._observer: Callable[[], Any] = weakref.ref(observer)
@@ -188,6 +188,7 @@ class Lane:
         with self._lock:
             if self.thread is not None and self.thread.is_alive():
                 return True
+            self._starts()  # first: who finds a thread here may end the program at once
             thread = Thread(target=self._work, name="reliai-observers", daemon=True)
             self.thread = thread  # before it runs: an observer may ask whose thread it is on
             try:
@@ -195,7 +196,6 @@ class Lane:
             except RuntimeError:
                 self.thread = None
                 return False  # the interpreter is shutting down; flush empties the queue
-        self._started()
         return True
 
     def _work(self) -> None:

@@ -135,6 +135,8 @@ class Prometheus:
             with suppress(AttributeError):
                 instrument._lock = Lock()  # noqa: SLF001  a thread of the parent may have held it
                 instrument.clear()
+                if not instrument._labelnames:  # noqa: SLF001  it is its only child
+                    instrument._metric_init()  # noqa: SLF001
 
     def on_start(self, call: Call) -> None:
         """Note the span that the call is made in, for the exemplar."""
