@@ -258,6 +258,7 @@ class TestSize:
             return []
 
         monkeypatch.setattr(module, "_found", found)
+        monkeypatch.setattr(module, "_clean", {})
         redacted = Redaction().apply("word " * 200_000)
         assert seen == [8192 + 512]
         assert (len(redacted.value), redacted.original_bytes) == (8192, 1_000_000)

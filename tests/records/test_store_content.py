@@ -277,19 +277,16 @@ def test_what_cannot_be_is_refused(settings: Any, told: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_an_older_database_gets_the_columns_of_content(
-    opened: Callable[..., RecordStore],
-    storing: Callable[..., RecordStore],
-    url: str,
+    storing: Callable[..., RecordStore], url: str
 ) -> None:
-    import sqlite3
+    from sqlalchemy import create_engine
 
-    store = opened()
-    store.close()
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
-        connection.execute("ALTER TABLE contents DROP COLUMN inputs_bytes")
-        connection.execute("ALTER TABLE contents DROP COLUMN output_bytes")
-        connection.execute("UPDATE reliai_schema SET version_num = '0002'")
-    connection.close()
+    from reliai.records._schema import _migrate
+
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        _migrate(connection, to="0002")
+    engine.dispose()
     newer = storing(content="full")
     reliai.reliable()(lambda prompt: prompt)("hello")
     found: StoredCall = newer.calls()[0]

@@ -307,6 +307,7 @@ class TestLarge:
             return []
 
         monkeypatch.setattr(redaction, "_found", found)
+        monkeypatch.setattr(redaction, "_clean", {})
         given = sinks(content="redacted")
         reliai.reliable(name="echo")(lambda prompt: prompt)(self.PROMPT)
         given.shown()
