@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+from opentelemetry.trace import NoOpTracerProvider
 
 import reliai
 from reliai.integrations.openai import wrap
+from reliai.telemetry import OpenTelemetry
 from reliai.testing import Status, fault_server, virtual_clock
 from tests.telemetry._collected import Collected, told
 
@@ -197,6 +199,26 @@ def test_metrics_of_the_request_come_once() -> None:
         ask(made)
     points = seen.metrics()["gen_ai.client.operation.duration"]
     assert sum(point.count for point in points) == 1
+
+
+def test_metrics_of_the_request_come_once_also_without_traces() -> None:
+    seen = Collected()
+    observer = OpenTelemetry(
+        tracer_provider=NoOpTracerProvider(),
+        meter_provider=seen.meters,
+        logger_provider=seen.loggers,
+    )
+
+    @reliai.reliable(name="ask", observers=[observer])
+    def ask(made: Any) -> str:
+        return str(chat(made).choices[0].message.content)
+
+    with client("fine") as made, instrumented(seen):
+        ask(made)
+        assert ask(made)
+    assert seen.spans() == []
+    points = seen.metrics()["gen_ai.client.operation.duration"]
+    assert sum(point.count for point in points) == 2
 
 
 def test_outside_of_guarded_calls_the_instrumentation_goes_on_as_before() -> None:

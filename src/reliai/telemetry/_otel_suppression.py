@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.record import Attempt
 
-__all__ = ["CONTEXT_KEY", "REQUEST", "note_data", "shared_data"]
+__all__ = ["CONTEXT_KEY", "REQUEST", "instrumented", "note_data", "shared_data"]
 
 CONTEXT_KEY: Final = "opentelemetry.genai.client.inference.context"
 _MODULE: Final = "opentelemetry.util.genai.invocation"
@@ -43,6 +43,11 @@ REQUEST: Final = (
 """What instrumentations know besides, and the keys of the name table for it."""
 
 _summing: Any = None
+
+
+def instrumented() -> bool:
+    """Whether there may be an instrumentation to suppress."""
+    return _MODULE in sys.modules
 
 
 def shared_data() -> Any:

@@ -25,6 +25,7 @@ from reliai.telemetry._otel_ending import end_spans, gaps
 from reliai.telemetry._otel_logs import Logs
 from reliai.telemetry._otel_metrics import Metrics
 from reliai.telemetry._otel_spans import Spans, Trace, note_ids
+from reliai.telemetry._otel_suppression import instrumented
 from reliai.telemetry.names import DEFAULT_PROFILE, profile_of
 from reliai.telemetry.resources import Resources
 
@@ -237,8 +238,9 @@ class OpenTelemetry:
         )
 
     def _new_spans(self) -> Spans | None:
-        provider = self._providers[0] or trace.get_tracer_provider()
-        if not _idle(provider):
+        provider, meters, _ = self._now()
+        # Without spans an instrumentation inside must still leave the metrics to us.
+        if not _idle(provider) or (instrumented() and not _idle(meters)):
             tracer = provider.get_tracer(_SCOPE, _version(), self._profile.schema_url)
             spares = self._keep_failures or self._keep_slow is not None
             self._spans = Spans(self._profile, tracer, spares=spares)
