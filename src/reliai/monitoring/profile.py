@@ -141,7 +141,7 @@ class Profile:
 
     Of each function it knows the values that were measured (`value:NAME`), and with `content=True`
     the arguments (`input:NAME`) and the answer (`output`; of a dictionary each of its keys,
-    `output.KEY`). It keeps counts, ranges, and up to 256 hashes of the values of each field, to count
+    `output.KEY`). It keeps counts, ranges, and up to 256 hashes of each field's values, to count
     those that differ; whoever has a snapshot could try out whether a value that is
     easily guessed was among them.
 
