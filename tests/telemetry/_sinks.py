@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["CONTENT_SINKS", "SINKS", "Sinks"]
+__all__ = ["CONTENT_SINKS", "SINKS", "Sinks", "otel_shown"]
 
 CONTENT_SINKS = ("otel_spans", "jsonlines", "webhook", "store")
 """Those that show content when asked."""
@@ -87,15 +87,10 @@ class Sinks:
     def shown(self) -> dict[str, str]:
         """All that each sink has shown, in its own form."""
         assert reliai.flush(60)
-        spans = self.otel.spans()
-        self.otel.metrics()
-        metrics: Any = self.otel._reader.get_metrics_data()
         openmetrics: Any = generate_openmetrics
         files = sorted(self.folder.glob("records.db*"))
         return {
-            "otel_spans": _joined(_span(span) for span in spans),
-            "otel_logs": _joined(_log(each) for each in self.otel.events()),
-            "otel_metrics": "" if metrics is None else metrics.to_json(),
+            **otel_shown(self.otel),
             "prometheus": prometheus_client.generate_latest(self.registry).decode(),
             "openmetrics": openmetrics(self.registry).decode(),
             "jsonlines": (self.folder / "calls.jsonl").read_text(),
@@ -119,6 +114,17 @@ class Sinks:
             "webhook": self._receiver.taken,
             "store": [call.to_dict() for call in self.store.calls(limit=None)],
         }
+
+
+def otel_shown(collected: Collected) -> dict[str, str]:
+    """All that OpenTelemetry was told."""
+    spans, events = collected.spans(), collected.events()
+    metrics: Any = collected._reader.get_metrics_data()
+    return {
+        "otel_spans": _joined(_span(span) for span in spans),
+        "otel_logs": _joined(_log(each) for each in events),
+        "otel_metrics": "" if metrics is None else metrics.to_json(),
+    }
 
 
 def _joined(parts: Any) -> str:

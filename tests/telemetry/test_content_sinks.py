@@ -12,9 +12,11 @@ import pytest
 
 import reliai
 from reliai.checks import redaction
+from reliai.telemetry import Webhook
+from reliai.telemetry.names import PROFILES
 from reliai.testing import sdk_answer, sdk_stream
-from tests.telemetry._collected import told
-from tests.telemetry._sinks import CONTENT_SINKS, SINKS, Sinks
+from tests.telemetry._collected import Collected, told
+from tests.telemetry._sinks import CONTENT_SINKS, SINKS, Sinks, otel_shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -191,6 +193,46 @@ class TestNone:
         Product(CANARY).run()
         given.shown()
         assert {record._content for record in given.memory} == {None}
+
+
+@pytest.mark.parametrize("content", ["none", "redacted"])
+@pytest.mark.parametrize("semconv", sorted(set(PROFILES) - {"v1_41"}))
+def test_no_dialect_of_opentelemetry_shows_more(semconv: str, content: str) -> None:
+    text = CANARY if content == "none" else PERSONAL
+    collected = Collected(semconv, content=content)
+    reliai.configure(observers=[collected.observer])
+    try:
+        product = Product(text)
+        product.values()
+        product.failures()
+        product.streams()
+        shown = otel_shown(collected)
+    finally:
+        reliai.configure(observers=[])
+    assert "Product" in "".join(shown.values())
+    for part, said in shown.items():
+        for secret in (CANARY, EMAIL, KEY, SSN):
+            assert secret not in said, part
+    assert ("[US_SSN]" in shown["otel_spans"]) is (content == "redacted")
+
+
+@pytest.mark.parametrize("content", ["none", "redacted"])
+def test_what_waits_on_the_disk_is_what_would_be_sent(content: str, tmp_path: Path) -> None:
+    text = CANARY if content == "none" else PERSONAL
+    settings: Any = {"content": content}
+    webhook = Webhook("http://127.0.0.1:9/", spill=tmp_path, attempts=1, linger=0.0, **settings)
+    reliai.configure(observers=[webhook])
+    try:
+        Product(text).values()
+        reliai.flush()
+        webhook.close()
+    finally:
+        reliai.configure(observers=[])
+    spilled = "".join(each.read_text() for each in tmp_path.rglob("*") if each.is_file())
+    assert "Product" in spilled
+    for secret in (CANARY, EMAIL, KEY, SSN):
+        assert secret not in spilled
+    assert ("[US_SSN]" in spilled) is (content == "redacted")
 
 
 class TestRedacted:
