@@ -84,6 +84,21 @@ def test_calls_that_go_well_are_shown_and_all_is_quiet(url: str) -> None:
     assert "all calls: success (burn-in)" in said
 
 
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_a_narrow_terminal_gets_what_matters_most(
+    columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/records.db"
+    fill(url, bad=40)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    _, said = run("--store", url, "--slo", "answer/success=0.99")
+    rows = [line for line in said.splitlines() if line.startswith("  answer")]
+    assert "50.00%" in rows[0]
+    assert "…" not in rows[0] + rows[1]
+    assert max(map(len, said.splitlines())) <= columns
+    assert "firing" in rows[1]
+
+
 def test_a_page_that_fires_ends_with_1_and_says_why(url: str) -> None:
     fill(url, bad=40)
     code, said = run("--store", url, "--slo", "success=0.99")

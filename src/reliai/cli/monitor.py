@@ -194,7 +194,8 @@ def _shown(state: dict[str, Any], *, as_json: bool) -> int:
 
         from reliai.cli.monitor_views import drawn  # noqa: PLC0415  the same
 
-        Console(highlight=False).print(drawn(state))
+        console = Console(highlight=False)
+        console.print(drawn(state, console.width))
     return _code(state)
 
 
@@ -211,11 +212,11 @@ def _watched(look: Callable[[], dict[str, Any]], every: float, *, as_json: bool)
 
         from reliai.cli.monitor_views import drawn  # noqa: PLC0415  the same
 
-        with Live(drawn(state), auto_refresh=False, vertical_overflow="visible") as live:
+        with Live(auto_refresh=False, vertical_overflow="visible") as live:
             while True:
+                live.update(drawn(state, live.console.width), refresh=True)
                 time.sleep(every)
                 state = look()
-                live.update(drawn(state), refresh=True)
     except KeyboardInterrupt:
         return _code(state)
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["drawn", "sparkline"]
 
 _BARS = "▁▂▃▄▅▆▇█"
-_MINUTES = 30
-"""Minutes that a line of bars shows."""
+_WIDE = 140
+"""Columns of a terminal that everything fits into; a narrower one gets what matters most."""
 
 _STATES = {
     "firing": "bold red",
@@ -31,16 +31,22 @@ _STATES = {
 _SEVERITIES = {"page": "bold red", "ticket": "yellow", "info": "cyan"}
 
 
-def drawn(state: Mapping[str, Any]) -> RenderableType:
-    """The whole snapshot."""
+def drawn(state: Mapping[str, Any], width: int = _WIDE) -> RenderableType:
+    """The whole snapshot.
+
+    Args:
+        state: what `Monitor.snapshot` gave.
+        width: columns that there are.
+    """
+    wide = width >= _WIDE
     at = state.get("at")
     said = f"as of {_when(at)}" if at and state.get("calls") else "no calls"
     parts: list[RenderableType] = [Text(said, "bright_black")]
     for title, table in (
-        ("Calls", _calls(state.get("calls", {}), at)),
-        ("Objectives", _objectives(state.get("slos", ()))),
+        ("Calls", _calls(state.get("calls", {}), at, wide=wide)),
+        ("Objectives", _objectives(state.get("slos", ()), wide=wide)),
         ("Firing", _firing(state.get("alerts", ()))),
-        ("Signals", _signals(state.get("signals", ()))),
+        ("Signals", _signals(state.get("signals", ()), wide=wide)),
         ("Alerts that did not arrive", _undelivered(state.get("routes", ()))),
     ):
         if table.row_count:
@@ -69,23 +75,28 @@ def _grid(*titles: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
-def _calls(calls: Mapping[str, Mapping[str, Any]], at: float | None) -> Table:
+def _calls(calls: Mapping[str, Mapping[str, Any]], at: float | None, *, wide: bool) -> Table:
     numbers = ("calls", "/s", "errors", "p50", "p95", "tokens", "cost", "refused")
-    table = _grid("  name", *numbers, "calls by minute", "errors by minute", right=numbers)
+    shown = numbers if wide else ("calls", "errors", "p95", "cost")
+    lines = ("calls by minute", "errors by minute") if wide else ("by minute", "errors by minute")
+    table = _grid("  name", *shown, *lines, right=shown)
+    minutes = 30 if wide else 15
     for name, counts in sorted(calls.items()):
-        many = counts.get("count", 0)
-        errors = counts.get("errors", 0)
-        rows = _by_minute(counts.get("history", ()), at)
+        many, errors = counts.get("count", 0), counts.get("errors", 0)
+        cells = {
+            "calls": Text(f"{many:,.0f}"),
+            "/s": Text(f"{counts.get('rate', 0.0):.3g}"),
+            "errors": Text(_share(errors, many), "red" if errors else ""),
+            "p50": Text(_seconds(counts.get("p50"))),
+            "p95": Text(_seconds(counts.get("p95"))),
+            "tokens": Text(f"{counts.get('tokens', 0):,.0f}"),
+            "cost": Text(f"${counts.get('cost_usd', 0.0):,.4g}"),
+            "refused": Text(_share(counts.get("refusals", 0), many)),
+        }
+        rows = _by_minute(counts.get("history", ()), at, minutes)
         table.add_row(
             Text(f"  {name}"),
-            f"{many:,.0f}",
-            f"{counts.get('rate', 0.0):.3g}",
-            Text(_share(errors, many), "red" if errors else ""),
-            _seconds(counts.get("p50")),
-            _seconds(counts.get("p95")),
-            f"{counts.get('tokens', 0):,.0f}",
-            f"${counts.get('cost_usd', 0.0):,.4g}",
-            _share(counts.get("refusals", 0), many),
+            *(cells[title] for title in shown),
             Text(sparkline([row and row[0] for row in rows]), "cyan"),
             Text(sparkline([row and row[1] for row in rows]), "red"),
         )
@@ -93,28 +104,37 @@ def _calls(calls: Mapping[str, Mapping[str, Any]], at: float | None) -> Table:
 
 
 def _by_minute(
-    history: Sequence[Sequence[float]], at: float | None
+    history: Sequence[Sequence[float]], at: float | None, minutes: int
 ) -> list[tuple[float, float] | None]:
     """Calls and errors of each of the last minutes, the latest last."""
     if at is None:
         return []
     latest = at // 60 * 60
     known = {row[0]: (row[1], row[2]) for row in history}
-    return [known.get(latest - 60 * back) for back in reversed(range(_MINUTES))]
+    return [known.get(latest - 60 * back) for back in reversed(range(minutes))]
 
 
-def _objectives(slos: Sequence[Mapping[str, Any]]) -> Table:
-    numbers = ("target", "good", "budget left")
-    table = _grid("  objective", "state", *numbers, "burn rates (long/short)", right=numbers)
+def _objectives(slos: Sequence[Mapping[str, Any]], *, wide: bool) -> Table:
+    numbers = ("target", "good", "left")
+    table = _grid(
+        "  objective",
+        "state",
+        *numbers,
+        "burn rates, long/short" if wide else "burn",
+        right=numbers,
+    )
     for slo in slos:
-        burn = Text("  ").join(_burn(row) for row in slo.get("burn", ()))
+        pairs = slo.get("burn", ())
+        if not wide and pairs:  # the pair that is nearest to its alarm
+            pairs = [max(pairs, key=lambda row: row["long_burn_rate"] / row["threshold"])]
+        burn = Text("  ").join(_burn(row) for row in pairs)
         share = slo.get("share")
         left = slo.get("budget_left")
         table.add_row(
             Text(f"  {slo['name']}{' (burn-in)' if slo.get('burn_in') else ''}"),
             _state(slo["state"]),
             f"{slo['target']:.5g}",
-            "" if share is None else f"{share:.3%}",
+            "" if share is None else f"{share:.2%}",
             "" if left is None else Text(f"{left:.0%}", "red" if left <= 0 else ""),
             burn,
         )
@@ -150,11 +170,11 @@ def _changed(change: Mapping[str, Any]) -> str:
     return f"changed before, {_when(change['at'])}: {what}"
 
 
-def _signals(signals: Sequence[Mapping[str, Any]]) -> Table:
+def _signals(signals: Sequence[Mapping[str, Any]], *, wide: bool) -> Table:
     numbers = ("n", "now", "normal")
     table = _grid("  name", "signal", "slice", "state", *numbers, "by minute", right=numbers)
     for row in signals:
-        minutes = [each[2] for each in row.get("minutes", ())][-_MINUTES:]
+        minutes = [each[2] for each in row.get("minutes", ())][-30 if wide else -8 :]
         table.add_row(
             Text(f"  {row['name']}"),
             Text(row["signal"]),
@@ -197,7 +217,7 @@ def _share(some: float, every: float) -> str:
 def _seconds(seconds: float | None) -> str:
     if seconds is None:
         return ""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def _value(value: Any) -> str:
