@@ -113,5 +113,5 @@ def test_each_missing_case_widens_the_bounds(scored: int, missing: int, part: fl
 
 @pytest.mark.parametrize("total", [-0.1, 10.1, float("nan")])
 def test_a_total_that_the_scores_cannot_have_is_refused(total: float) -> None:
-    with pytest.raises(ConfigurationError, match=r"total=.*must be from 0 to 10"):
+    with pytest.raises(ConfigurationError, match=r"total=.*must be a number from 0 to 10"):
         missing_bounds(total, 10, 0)

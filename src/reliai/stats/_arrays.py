@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from reliai.errors import ConfigurationError
+from reliai.stats._checked import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,13 +36,13 @@ def numbers(
     given = values if hasattr(values, "__array__") else list(values)
     try:
         array = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.asarray([_number(where, name, index, each) for index, each in enumerate(given)])
     if array.ndim != 1:
         raise ConfigurationError(
             f"{where}({name} of shape {array.shape}): must be one row of numbers"
         )
-    wrong = ~(np.isfinite(array) & (array >= low) & (array <= high) & (array > above))
+    wrong = ~((abs(array) <= LARGEST) & (array >= low) & (array <= high) & (array > above))
     if wrong.any():
         index = int(np.argmax(wrong))
         raise ConfigurationError(
@@ -95,7 +96,7 @@ def rounded(differences: Floats, scale: float) -> Floats:
 def _number(where: str, name: str, index: int, value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         message = f"{where}({name}[{index}]={value!r}): must be a number"
         raise ConfigurationError(message) from None
 

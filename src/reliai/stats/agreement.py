@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Agreement", "cohen_kappa", "fleiss_kappa"]
 
+_MOST: Final = 1_000_000_000
+
 UNDEFINED: Final = "undefined (one category): with no variety, agreement cannot be told from chance"
 
 
@@ -159,8 +161,10 @@ def _ordered(
 def _counts(where: str, counts: Sequence[Sequence[int]]) -> Floats:
     try:
         table = np.asarray(counts, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ConfigurationError(f"{where}(counts): must be a table of counts") from error
-    if table.size and (table.ndim != 2 or (table < 0).any() or (table != np.rint(table)).any()):
-        raise ConfigurationError(f"{where}(counts): must be a table of whole numbers from 0 up")
+    if table.size and table.ndim != 2:
+        raise ConfigurationError(f"{where}(counts) of shape {table.shape}: must be a table")
+    if not ((table >= 0) & (table <= _MOST) & (table == np.rint(table))).all():
+        raise ConfigurationError(f"{where}(counts): must be whole numbers from 0 to {_MOST:,}")
     return table

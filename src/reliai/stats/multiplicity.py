@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from reliai.errors import ConfigurationError
-from reliai.stats._checked import chosen, share, whole
+from reliai.stats._checked import chosen, number, share, whole
 from reliai.stats._needs import needed
 
 if TYPE_CHECKING:
@@ -120,6 +119,4 @@ def _adjusted(family: Floats, method: str) -> Floats:
 def _p_value(index: int, value: float | None) -> float | None:
     if value is None or value != value:  # noqa: PLR0124  NaN
         return None
-    if 0.0 <= value <= 1.0:
-        return float(value)
-    raise ConfigurationError(f"{_WHERE}(p_values[{index}]={value!r}): must be from 0 to 1")
+    return number(_WHERE, f"p_values[{index}]", value, low=0.0, high=1.0)

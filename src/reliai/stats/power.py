@@ -119,7 +119,7 @@ def discordant_sample_size(
     first = number(where, "b_share", b_share, low=0.0, high=1.0)
     second = number(where, "c_share", c_share, low=0.0, high=1.0)
     discordant, apart = first + second, first - second
-    if not apart or discordant > 1.0:
+    if abs(apart) < 1e-9 or discordant > 1.0:
         raise ConfigurationError(
             f"{where}({b_share!r}, {c_share!r}): must be two different shares of 1 together at most"
         )
@@ -152,7 +152,7 @@ def t_sample_size(effect: float, *, alpha: float = 0.05, power: float = 0.8) -> 
     level, wanted = share(where, "alpha", alpha), share(where, "power", power)
     test = needed("statsmodels.stats.power").TTestPower()
     n = max(_FEWEST, ceil((_quantiles(where, level, wanted) / size) ** 2))  # a lower bound
-    while float(test.power(size, n, level)) < wanted:  # NaN for an effect that is beyond doubt
+    while float(test.power(size, float(n), level)) < wanted:  # NaN beyond doubt
         n += 1
     return n
 

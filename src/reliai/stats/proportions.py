@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reliai.errors import ConfigurationError
-from reliai.stats._checked import share, whole
+from reliai.stats._checked import number, share, whole
 from reliai.stats._needs import needed
 from reliai.stats.interval import Interval
 
@@ -74,8 +74,7 @@ def missing_bounds(total: float, scored: int, missing: int) -> Interval:
     """
     seen = whole("missing_bounds", "scored", scored)
     lost = whole("missing_bounds", "missing", missing)
-    if not 0.0 <= total <= seen:
-        raise ConfigurationError(f"missing_bounds(total={total!r}): must be from 0 to {seen}")
+    total = number("missing_bounds", "total", total, low=0.0, high=float(seen))
     n = seen + lost
     if n == 0:
         return Interval(None, None, None, None, 0, None, 1.0, "no cases")

@@ -55,18 +55,20 @@ def krippendorff_alpha(
     dropped = len(units) - len(rated)
     if not rated:
         return Agreement(None, None, 0, dropped, "no unit has two ratings")
-    values = list(dict.fromkeys(rating for unit in rated for rating in unit))
     if level != "nominal":
         least = 0.0 if level == "ratio" else -inf
-        values = sorted(number(_WHERE, "rating", value, low=least) for value in values)
+        rated = [[number(_WHERE, "rating", each, low=least) for each in unit] for unit in rated]
+    values = list(dict.fromkeys(rating for unit in rated for rating in unit))
+    values = values if level == "nominal" else sorted(values)
     place = {value: index for index, value in enumerate(values)}
     indices = [np.asarray([place[rating] for rating in unit], dtype=np.intp) for unit in rated]
     seen = np.bincount(np.concatenate(indices), minlength=len(values)).astype(np.float64)
     observed = 1.0 - _within(_not_the_same, indices, np.arange(len(values), dtype=np.float64))
-    if len(values) < 2:
-        return Agreement(None, observed, len(rated), dropped, UNDEFINED)
     distance, at = _scale(level, values, seen)
-    value = 1.0 - _within(distance, indices, at) / _overall(distance, seen, at)
+    expected = _overall(distance, seen, at)
+    if not expected:
+        return Agreement(None, observed, len(rated), dropped, UNDEFINED)
+    value = 1.0 - _within(distance, indices, at) / expected
     return Agreement(value, observed, len(rated), dropped)
 
 
