@@ -337,3 +337,10 @@ def test_observer_with_nothing_to_activate_may_say_none(kind: str) -> None:
 
     function = reliai.reliable(observers=[Silent()])(of_kind(ScriptedModel(["a"]), kind))
     assert read(function, kind, "x") == answer(kind, "a")
+
+
+def test_observer_of_the_process_that_a_function_names_again_is_told_once() -> None:
+    observer, equal = Memory(), Memory()
+    reliai.configure(observers=[observer])
+    reliai.reliable(observers=[observer, equal])(lambda: "a")()
+    assert (len(observer), len(equal)) == (1, 1)

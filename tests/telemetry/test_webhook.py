@@ -282,6 +282,23 @@ def test_program_that_ends_spills_what_it_has_or_says_what_is_lost(
     assert caplog.messages[-1].endswith("3 records were lost at the end of the program")
 
 
+def test_closed_with_a_dead_backend_it_says_what_is_lost_and_can_be_used_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    port = free_port()
+    observer = Webhook(f"http://127.0.0.1:{port}")
+    reliai.configure(observers=[observer])
+    ask = reliai.reliable(observers=[observer])(lambda: "a")
+    ask()
+    assert reliai.shutdown(60) is False
+    assert observer.counts[:4] == (1, 0, 1, 0)
+    assert caplog.messages[-1].endswith("1 records were lost when it was closed")
+    with receiver(port) as backend:
+        ask()
+        assert flushed(observer)
+        assert len(backend.taken) == 1
+
+
 # --- settings -------------------------------------------------------------------------------------
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"url": "ftp://host"}, "must be a URL with http"),

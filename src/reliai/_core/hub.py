@@ -225,7 +225,14 @@ def _flushing(observer: Any, until: float, unfinished: list[object]) -> Event | 
 def close_all(observers: tuple[Observer, ...], timeout: float) -> bool:
     """Close the observers, each on its own worker; say whether all were in time."""
     until = time.monotonic() + timeout
-    closing = [(one, getattr(one, "close", None)) for one in observers]
-    return _awaited(
-        [hub.lane(one).run(one, partial(close)) for one, close in closing if callable(close)], until
-    )
+    closes = [(observer, getattr(observer, "close", None)) for observer in observers]
+    closing = [
+        (observer, hub.lane(observer).run(observer, partial(close)))
+        for observer, close in closes
+        if callable(close)
+    ]
+    late = [observer for observer, done in closing if not _awaited([done], until)]
+    for observer in late:
+        if callable(getattr(observer, "give_up", None)):
+            _give_up(observer, time.monotonic() + GIVING_UP)
+    return not late

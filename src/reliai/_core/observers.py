@@ -91,6 +91,9 @@ class Hooks:
     )
 
     def __init__(self, observers: tuple[Observer, ...]) -> None:
+        # One of the process's that a function names again is told once.
+        observers = tuple({id(observer): observer for observer in observers}.values())
+
         def having(method: str, *, inline: bool | None = None) -> tuple[Any, ...]:
             return tuple(
                 observer

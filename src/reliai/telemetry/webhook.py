@@ -39,6 +39,8 @@ MOST_PATIENCE = 300.0
 """Seconds that a backend may ask to wait."""
 REPLAYS = 20
 """Batches from the disk that are sent in one go at most, so that new ones are not kept waiting."""
+QUIET = 1.0
+"""Seconds after `give_up` in which nothing is sent."""
 
 _logger = logging.getLogger("reliai")
 
@@ -141,7 +143,8 @@ class Webhook:
         self._tried = 0
         self._next = 0.0
         self._pause = 0
-        self._ending = False
+        self._quiet_until = 0.0
+        self._sending = RLock()
         self._sent = Sent()
         self._poster.close()
 
@@ -191,10 +194,13 @@ class Webhook:
 
     def on_idle(self) -> None:
         """Send what is due: batches that are full or old enough, and those on the disk."""
-        while not self._ending and self._due() and self._send(self.timeout):
+        if time.monotonic() < self._quiet_until:
+            return
+        while self._due() and self._send(self.timeout):
             pass
-        if not self._ending and self._spill and not self._pausing():
-            self._replay(self._spill)
+        if self._spill and not self._pausing():
+            with self._sending:
+                self._replay(self._spill)
 
     def _pausing(self) -> bool:
         return time.monotonic() < self._next
@@ -213,7 +219,11 @@ class Webhook:
 
     # --- what goes ------------------------------------------------------------------------------
     def _send(self, timeout: float) -> bool:
-        """Try a batch once; say whether the next may follow."""
+        """Try a batch once, one thread at a time; say whether the next may follow."""
+        with self._sending:
+            return self._try_once(timeout)
+
+    def _try_once(self, timeout: float) -> bool:
         with self._lock:
             batch = self._batch = self._batch or self._next_batch()
         if batch is None:
@@ -354,8 +364,11 @@ class Webhook:
 
     def give_up(self) -> None:
         """The program ends: spill what waits, or drop and count it."""
+        self._quiet_until = time.monotonic() + QUIET  # what is shown now is put aside, not sent
+        self._put_aside("at the end of the program")
+
+    def _put_aside(self, when: str) -> None:
         with self._lock:
-            self._ending = True
             before = self._sent.dropped
             if not self._spill_all():
                 self._settle(dropped=self.counts.pending)
@@ -363,11 +376,12 @@ class Webhook:
                 self._bytes = 0
             lost = self._sent.dropped - before
         if lost:
-            self._lost(lost, "at the end of the program")
+            self._lost(lost, when)
 
     def close(self) -> None:
-        """Send what waits, and let the connection go."""
-        self.flush(self.timeout)
+        """Send what waits, or put it aside, and let the connection go."""
+        if not self.flush(self.timeout):
+            self._put_aside("when it was closed")
         self._poster.close()
 
     def __repr__(self) -> str:
