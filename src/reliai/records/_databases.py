@@ -210,7 +210,11 @@ class Sqlite(Database):
     def forgotten(self) -> None:
         with self.engine.connect() as connection:
             raw: Any = connection.connection.driver_connection
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            blocked, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if blocked:  # by somebody who still reads what was there before
+            error = self._driver.OperationalError("deleted, but still in the log that others read")
+            error.sqlite_errorcode = _BUSY
+            raise error
 
 
 _BUSY = 5  # SQLITE_BUSY; its variants say more in higher bits

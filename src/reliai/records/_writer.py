@@ -46,6 +46,8 @@ BUSY_PAUSE = 0.005
 """Seconds between two attempts to write to one that is busy."""
 PRUNE_EVERY = 600.0
 """Seconds between two looks for records that are too old."""
+PRUNED_CHUNKS = 3
+"""Chunks that are deleted after each batch: more than a batch adds."""
 
 T = TypeVar("T")
 
@@ -297,8 +299,10 @@ class Writer:
             self._moved.notify_all()
 
     def _prune(self, keep: float) -> None:
-        if not prune(self.database, keep):
-            self._prune_at = time.monotonic() + PRUNE_EVERY
+        for _ in range(PRUNED_CHUNKS):
+            if not prune(self.database, keep):
+                self._prune_at = time.monotonic() + PRUNE_EVERY
+                return
 
     def _failed(self, error: Exception) -> None:
         if self.database.busy(error):

@@ -82,10 +82,10 @@ class RecordStore:
         keep: float | None = None,
         capacity: int = 10_000,
     ) -> None:
-        if keep is not None and not (isinstance(keep, int | float) and keep > 0):
+        if keep is not None and (type(keep) not in {int, float} or not keep > 0):
             message = f"RecordStore(keep={keep!r}): must be a number of days above 0, or None"
             raise ConfigurationError(message)
-        if not isinstance(capacity, int) or capacity < 1:
+        if type(capacity) is not int or capacity < 1:
             message = f"RecordStore(capacity={capacity!r}): must be a whole number of at least 1"
             raise ConfigurationError(message)
         contents = Contents(redaction_of("RecordStore", content, redact))
@@ -299,7 +299,8 @@ class RecordStore:
             How many calls there were.
 
         Raises:
-            RuntimeError: when calls of the subject are still there afterwards.
+            RuntimeError: when calls of the subject are still there afterwards, or their bytes are
+                in SQLite's log, which others read.
         """
         self.flush()
         patiently = self._writer.patiently
@@ -307,7 +308,13 @@ class RecordStore:
         deleted = 0
         while some := patiently(lambda: self._forget_some(subject)):
             deleted += some
-        patiently(self._database.forgotten)
+        try:
+            patiently(self._database.forgotten)
+        except Exception as error:
+            if not self._database.busy(error):
+                raise
+            message = "the calls are deleted, but others still read what was there; forget again"
+            raise RuntimeError(message) from error
         with self._reading() as connection:
             left = remaining_of(connection, subject)
         if left:
