@@ -260,7 +260,7 @@ class Field:
             "records": chart.recent_records,
             "level_before": before,
             "shift_in_standard_deviations": shift,
-            "likelihood_ratio": 2 * self._tuning.arl,
+            "likelihood_ratio": self._tuning.arl,
         }
         return self._note(found, Finding("sudden", firing=True, text=text, evidence=evidence))
 
