@@ -20,11 +20,23 @@ import reliai
 from reliai._core.content import MOST_ITEMS, MOST_TEXT, MOST_WAITING, Content, content_of
 from reliai._core.hub import hub
 from reliai.checks import Replace
+from reliai.checks.redaction import Redacted, Redaction
 from reliai.testing import sdk_answer, sdk_stream
 from tests.core._kinds import KINDS, each_stream, every_kind, read
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+
+def hostile() -> Any:
+    """An object that raises whatever is done with it."""
+
+    def refuse(*_: object) -> Any:
+        raise RuntimeError("looked at")
+
+    names = "getattr len iter eq bool repr str hash".split()
+    methods = {f"__{name}__": refuse for name in names}
+    return type("Hostile", (), {"__class__": property(refuse), **methods})()
 
 
 class Reader:
@@ -351,16 +363,44 @@ def test_chunks_that_are_no_text_are_listed(reader: Reader) -> None:
 
 
 def test_a_chunk_whose_attributes_raise_changes_no_stream(reader: Reader) -> None:
-    class Nasty:
-        def __getattr__(self, name: str) -> Any:
-            raise RuntimeError(name)
-
     def stream() -> Iterator[Any]:
         yield chunk
 
-    chunk = Nasty()
+    chunk = hostile()
     assert list(reliai.reliable(observers=[reader])(stream)()) == [chunk]
-    assert reader.last.output == [chunk]
+    assert reader.last.output[0] is chunk
+
+
+@every_kind
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_reader_that_raises_changes_no_call(kind: str, *, inline: bool) -> None:
+    class Failing(Reader):
+        def on_end(self, record: reliai.CallRecord) -> None:
+            super().on_end(record)
+            raise ValueError(content_of(record))
+
+    failing = Failing(inline=inline)
+    said = read(guarded(kind, failing), kind, "you")
+    assert "".join(said) == "to you"
+    assert failing.last.text == "to you"
+    assert failing.records[-1].status == "success"
+
+
+@every_kind
+@pytest.mark.parametrize("inline", [False, True])
+def test_arguments_that_cannot_be_looked_at_change_no_call(kind: str, *, inline: bool) -> None:
+    redacted: list[Redacted] = []
+
+    class Redacting(Reader):
+        def on_end(self, record: reliai.CallRecord) -> None:
+            content = content_of(record)
+            assert content is not None
+            redacted.append(Redaction().apply(content.inputs))
+
+    said = read(guarded(kind, Redacting(inline=inline)), kind, "you", odd=hostile())
+    hub.flush()
+    assert "".join(said) == "to you"
+    assert redacted[0].dropped or redacted[0].value["options"]["odd"] == "(Hostile)"
 
 
 class TestMutation:

@@ -290,12 +290,10 @@ def _of_value(inputs: Mapping[str, Any], value: Any) -> Content:
 
 
 def _text_in(chunk: Any) -> str | None:
-    if isinstance(chunk, str):
-        return chunk
     from reliai.providers import chunk_text  # noqa: PLC0415  loaded for streams of events
 
     try:
-        return chunk_text(chunk)
+        return str.__str__(chunk) if isinstance(chunk, str) else chunk_text(chunk)
     except Exception:  # noqa: BLE001  whatever an object's attributes do, the stream goes on
         return None
 
