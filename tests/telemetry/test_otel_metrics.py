@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.sdk.trace import SpanProcessor
 
 import reliai
 from reliai._core.hub import hub
@@ -175,3 +176,17 @@ def test_what_the_process_uses_need_not_be_told() -> None:
     seen = Collected(resources=False)
     reliai.reliable(observers=[seen.observer])(ScriptedModel(["a"]))()
     assert not [name for name in seen.metrics() if name.startswith("process.")]
+
+
+def test_a_processor_of_spans_that_raises_is_no_reason_to_miscount() -> None:
+    seen = Collected()
+
+    class Raises(SpanProcessor):
+        def on_start(self, span: Any, parent_context: Any = None) -> None:
+            raise RuntimeError("a processor's fault")
+
+    seen.tracers.add_span_processor(Raises())
+    ask = reliai.reliable(name="ask", observers=[seen.observer])(ScriptedModel(["a"]))
+    assert ask() == "a"
+    (point,) = seen.metrics()["reliai.call.duration"]
+    assert point.count == 1

@@ -70,7 +70,7 @@ class Metrics:
         """
         for measurement in measurements:
             metric = self._profile.metrics.get(measurement.key)
-            if metric is None:
+            if metric is None or measurement.value < 0:  # the SDK takes no score below 0
                 continue
             attributes = self._attributes(self._labels, measurement)
             instrument = self._instruments.get(metric.key)

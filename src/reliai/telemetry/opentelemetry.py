@@ -112,6 +112,7 @@ class OpenTelemetry:
             raise ConfigurationError(message)
         self._keep_failures = bool(keep_failures)
         self._keep_slow = keep_slow
+        self._version = _version()  # looked up here, for the first call would wait for it
         self._spans: Spans | None = None
         self._looked = 0
         self._metrics: Metrics | None = None
@@ -178,13 +179,22 @@ class OpenTelemetry:
         notes = record._notes  # noqa: SLF001  as above
         started: Trace | None = None if notes is None else notes.pop(self, None)
         context = None
-        if started is not None and self._spans is not None:
-            top = started.top or self._spans.start(started, record)
-            context = top.context
-            if getattr(top.span, "spare", False) and not self._keeps(record):
-                started.recording = False
-            content = self._content(record) if started.recording else {}
-            end_spans(self._spans, self._profile, record, started, content)
+        try:
+            if started is not None and self._spans is not None:
+                top = started.top or self._spans.start(started, record)
+                context = top.context
+                self._end(self._spans, record, started)
+        finally:  # what a processor of spans raises is no reason to miscount
+            self._count(record, started, context)
+
+    def _end(self, spans: Spans, record: CallRecord, started: Trace) -> None:
+        top = started.top
+        if top is not None and getattr(top.span, "spare", False) and not self._keeps(record):
+            started.recording = False
+        content = self._content(record) if started.recording else {}
+        end_spans(spans, self._profile, record, started, content)
+
+    def _count(self, record: CallRecord, started: Trace | None, context: Context | None) -> None:
         counted = self._metrics or self._new_metrics()
         if counted is not None:
             counted.record(of_record(record), context)
@@ -241,7 +251,7 @@ class OpenTelemetry:
         provider, meters, _ = self._now()
         # Without spans an instrumentation inside must still leave the metrics to us.
         if not _idle(provider) or (instrumented() and not _idle(meters)):
-            tracer = provider.get_tracer(_SCOPE, _version(), self._profile.schema_url)
+            tracer = provider.get_tracer(_SCOPE, self._version, self._profile.schema_url)
             spares = self._keep_failures or self._keep_slow is not None
             self._spans = Spans(self._profile, tracer, spares=spares)
             _arrange_exit()
@@ -250,14 +260,14 @@ class OpenTelemetry:
     def _new_metrics(self) -> Metrics | None:
         provider = self._now()[1]
         if not _idle(provider):
-            meter = provider.get_meter(_SCOPE, _version(), self._profile.schema_url)
+            meter = provider.get_meter(_SCOPE, self._version, self._profile.schema_url)
             self._metrics = Metrics(meter, self._profile, self._labels, self._resources)
         return self._metrics
 
     def _new_logs(self) -> Logs | None:
         provider = self._now()[2]
         if not _idle(provider):
-            logger = provider.get_logger(_SCOPE, _version(), self._profile.schema_url)
+            logger = provider.get_logger(_SCOPE, self._version, self._profile.schema_url)
             self._logs = Logs(logger, self._profile)
         return self._logs
 
@@ -302,6 +312,7 @@ def _context_of(record: CallRecord | None) -> Context | None:
     """A context in which the span of an ended call is current."""
     if record is None or record.trace_id is None or record.span_id is None:
         return None
-    flags = TraceFlags(TraceFlags.SAMPLED)
-    span = SpanContext(int(record.trace_id, 16), int(record.span_id, 16), False, flags)  # noqa: FBT003
+    flags = TraceFlags(TraceFlags.SAMPLED if record._sampled else TraceFlags.DEFAULT)  # noqa: SLF001
+    trace_id, span_id = int(record.trace_id, 16), int(record.span_id, 16)
+    span = SpanContext(trace_id, span_id, is_remote=False, trace_flags=flags)
     return set_span_in_context(NonRecordingSpan(span), Context())
