@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest, start_http_server
 from prometheus_client import Counter as PrometheusCounter
 from prometheus_client.openmetrics import exposition, parser
 from prometheus_client.parser import text_string_to_metric_families
@@ -346,3 +347,56 @@ print(os.read(read, 99).decode(), counted())
 @pytest.mark.parametrize("labels", ["name", ""])
 def test_forked_child_counts_its_own_calls_only(labels: str) -> None:
     assert printed(FORKING, labels) == ["1.0 3.0"]
+
+
+SERVING = """
+import os, sys, tempfile
+folder = tempfile.mkdtemp()
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+import prometheus_client
+from prometheus_client import multiprocess
+import reliai
+from reliai.telemetry import Prometheus
+reliai.configure(observers=[Prometheus()])
+ask = reliai.reliable(name="ask")(lambda: "a")
+for _ in range(3):
+    ask()
+reliai.flush(60)
+for _ in range(2):
+    if os.fork() == 0:
+        ask()
+        reliai.flush(60)
+        os._exit(0)
+    os.wait()
+together = prometheus_client.CollectorRegistry()
+multiprocess.MultiProcessCollector(together)
+server, thread = prometheus_client.start_http_server(0, "127.0.0.1", together)
+from urllib.request import urlopen
+text = urlopen(f"http://127.0.0.1:{server.server_port}/metrics").read().decode()
+name = "reliai_call_duration_seconds_count"
+print(*(line for line in text.splitlines() if line.startswith(name)))
+server.shutdown()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_processes_that_share_a_folder_are_added_up_at_a_scrape() -> None:
+    (line,) = printed(SERVING)
+    assert line.endswith("} 5.0")
+    assert 'reliai_call_name="ask"' in line
+
+
+def test_what_is_served_over_http_is_read_by_a_parser(registry: CollectorRegistry) -> None:
+    reliai.reliable(observers=[Prometheus(registry)], name="ask")(lambda: "a")()
+    assert reliai.flush(60)
+    server, thread = start_http_server(0, "127.0.0.1", registry)
+    try:
+        with urlopen(f"http://127.0.0.1:{server.server_port}/metrics") as response:
+            text = response.read().decode()
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert families["reliai_call_duration_seconds"].type == "histogram"
+    assert families["reliai_telemetry_events"].type == "counter"
