@@ -130,6 +130,27 @@ class Product:
         reliai.execute(breaker, failing)
         once = reliai.reliable(effects="once", idempotency_key="prompt")(ask)
         reliai.execute(once, failing)
+        keyed = reliai.reliable(
+            reliai.RateLimit(1, per=1000, key="arg:prompt"),
+            reliai.CircuitBreaker(consecutive=1, key="arg:prompt"),
+        )(ask)
+        for _ in range(3):
+            reliai.execute(keyed, failing)
+        asked = reliai.reliable(reliai.Validate(reliai.OneOf("yes"), reask=1))(ask)
+        reliai.execute(asked, text)
+        self.tools(text)
+
+    def tools(self, text: str) -> None:
+        @reliai.tool
+        def look(at: int, words: list[str]) -> str:
+            return text
+
+        loose: Any = look
+        reliai.execute(loose, text, words=[text])
+        reliai.execute(loose, at=1, word=text)
+        with reliai.run("agent", max_calls=3):
+            for _ in range(5):
+                reliai.execute(loose, 1, [text])
 
     async def asynchronous(self) -> None:
         @reliai.reliable()
