@@ -24,6 +24,7 @@ CODERS = [
     for coder in "123321412.../1233224125.3/.3332342251./12332441251.".split("/")
 ]
 WRONG: Any = "cubic"
+ROW: Any = [2, 1]
 LABELS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=30)
 
 
@@ -185,6 +186,7 @@ def test_an_interval_scale_may_be_moved_and_stretched(
         (lambda: fleiss_kappa([[2, 1], [2, 0]]), "as many ratings in each row"),
         (lambda: fleiss_kappa([[1, 0], [0, 1]]), "two or more"),
         (lambda: fleiss_kappa([[2, -1]]), "whole numbers from 0 to 1,000,000,000"),
+        (lambda: fleiss_kappa(ROW), r"of shape \(2,\)\: must be a table"),
         (lambda: fleiss_kappa([[2, 1], [3]]), "must be a table of counts"),
         (lambda: krippendorff_alpha([[1, 2], [1]]), r"these have \[1, 2\]"),
         (lambda: krippendorff_alpha([["a"], ["b"]], "interval"), "rating='a'"),
