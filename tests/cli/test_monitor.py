@@ -104,9 +104,19 @@ def test_a_page_that_fires_ends_with_1_and_says_why(url: str) -> None:
     code, said = run("--store", url, "--slo", "success=0.99")
     assert code == 1
     assert "50.00% of calls failed in the last 1h" in said
-    assert "long_burn_rate=50" in said
+    assert "long_bad=40, long_events=80" in said
     page = next(line for line in said.splitlines() if line.startswith("  page"))
-    assert "all calls slo:success" in page
+    assert "all calls: success: 50.00%" in page
+
+
+def test_what_fires_says_what_changed_just_before(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/records.db"
+    reliai.configure(release="1.0")
+    fill(url)
+    reliai.configure(release="1.1")
+    fill(url, good=0, bad=40)
+    _, said = run("--store", url, "--slo", "success=0.99")
+    assert "release: 1.0 → 1.1" in said
 
 
 def test_json_has_all_of_it(url: str) -> None:

@@ -107,8 +107,9 @@ def test_an_alarm_says_what_changed_just_before() -> None:
     answer = answering(monitor)
     for _ in range(50):
         reliai.execute(answer, ValueError("odd"))
-    monitor.alerts()
+    (firing, *_) = monitor.alerts()
     monitor.flush(30)
+    assert firing.changes == sent[0].changes
     changed = [(change.kind, change.before, change.after) for change in sent[0].changes]
     assert ("release", "1.0", "1.1") in changed
     monitor.close()

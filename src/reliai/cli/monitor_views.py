@@ -154,10 +154,9 @@ def _firing(alerts: Sequence[Mapping[str, Any]]) -> Table:
     for alert in alerts:
         muted = alert.get("muted", False)
         colour = "bright_black" if muted else _SEVERITIES[alert["severity"]]
-        where = f" [{alert['slice']}]" if alert["slice"] else ""
-        lines = [Text(f"{alert['name']} {alert['signal']}{where}: {alert['summary']}")]
-        if alert.get("evidence"):
-            numbers = ", ".join(f"{key}={_value(v)}" for key, v in alert["evidence"].items())
+        lines = [Text(_headline(alert))]
+        numbers = ", ".join(f"{key}={_value(v)}" for key, v in _evidence(alert).items())
+        if numbers:
             lines.append(Text(numbers, "bright_black"))
         lines += [Text(_changed(change), "cyan") for change in alert.get("changes", ())]
         severity = f"  {alert['severity']}{' (muted)' if muted else ''}"
@@ -165,9 +164,32 @@ def _firing(alerts: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def _headline(alert: Mapping[str, Any]) -> str:
+    if alert["signal"].startswith("slo:"):
+        return str(alert["summary"])  # it names the objective
+    where = f" [{alert['slice']}]" if alert["slice"] else ""
+    return f"{alert['name']} {alert['signal']}{where}: {alert['summary']}"
+
+
+_OF_OBJECTIVES = ("long_bad", "long_events", "short_bad", "short_events", "budget_left")
+
+
+def _evidence(alert: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The numbers that the headline does not say."""
+    evidence: Mapping[str, Any] = alert.get("evidence", {})
+    if not alert["signal"].startswith("slo:"):
+        return evidence
+    return {name: evidence[name] for name in _OF_OBJECTIVES if name in evidence}
+
+
 def _changed(change: Mapping[str, Any]) -> str:
-    what = f"{change['kind']} of {change['name']}: {change['before']} → {change['after']}"
-    return f"changed before, {_when(change['at'])}: {what}"
+    what = (
+        change["kind"]
+        if change["kind"] == change["name"]
+        else f"{change['kind']} of {change['name']}"
+    )
+    values = f"{change['before']} → {change['after']}"
+    return f"changed before, {_when(change['at'])}: {what}: {values}"
 
 
 def _signals(signals: Sequence[Mapping[str, Any]], *, wide: bool) -> Table:

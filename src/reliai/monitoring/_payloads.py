@@ -128,7 +128,8 @@ def alertmanager(
 def change_text(change: Change) -> str:
     """A change of what runs, in words."""
     before = "" if change.before is None else f" from {change.before}"
-    return f"{change.kind} of {change.name} changed{before} to {change.after} at {_iso(change.at)}"
+    what = change.kind if change.kind == change.name else f"{change.kind} of {change.name}"
+    return f"{what} changed{before} to {change.after} at {_iso(change.at)}"
 
 
 def _known(identity: Identity) -> dict[str, str]:

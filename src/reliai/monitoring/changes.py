@@ -74,12 +74,12 @@ class ChangeLog:
         merged = sorted({*known, *changes})
         self._changes = deque(merged[-MOST_CHANGES:], maxlen=MOST_CHANGES)
 
-    def before(self, name: str, at: float) -> tuple[Change, ...]:
-        """What changed for the function in the hour before, the latest first."""
+    def before(self, name: str | None, at: float) -> tuple[Change, ...]:
+        """What changed for the function, or for any, in the hour before, the latest first."""
         return tuple(
             change
             for change in reversed(self._changes)
-            if at - RECENT <= change.at <= at + 1e-6 and _about(change, name)
+            if at - RECENT <= change.at <= at + 1e-6 and (name is None or _about(change, name))
         )
 
     def to_list(self) -> list[dict[str, Any]]:

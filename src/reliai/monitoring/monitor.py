@@ -203,15 +203,20 @@ class Monitor:
         if now - self._judged >= JUDGE or judge:
             self._judged = now
             for slo in self._slos:
-                for alert in slo.judge(now):
-                    changes = self._changes.before(alert.name, now)
-                    told.append(replace(alert, changes=changes))
+                told += [self._explained(slo, alert) for alert in slo.judge(now)]
         if now - self._ticked >= TICK:
             self._ticked = now
             for name, where, field in self._book.retired():
                 told += self._alarms.gone(Place(name, field.signal.name, where), field, now)
             told += self._alarms.tick(now)
         return told
+
+    def _explained(self, slo: Any, alert: Alert) -> Alert:
+        """An objective's alert, with what changed for its functions before it began."""
+        names = getattr(slo, "calls", None) or (None,)
+        found = {change for name in names for change in self._changes.before(name, alert.at)}
+        changes = sorted(found, key=lambda change: change.at, reverse=True)
+        return replace(alert, changes=tuple(changes))
 
     def _value(self, signal: Signal, record: Any) -> Any:
         try:
@@ -251,7 +256,7 @@ class Monitor:
             told = self._pass(now, judge=True) if now > float("-inf") else []
             found = self._alarms.firing()
             for slo in self._slos:
-                found += slo.firing
+                found += [self._explained(slo, alert) for alert in slo.firing]
         for alert in told:
             self._routing.put(alert)
         return sorted(found, key=lambda alert: alert.at)
