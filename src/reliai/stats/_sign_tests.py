@@ -47,7 +47,7 @@ def sign_test(units: Floats) -> float:
 
 def _signed_rank(units: Floats) -> float:
     given = units[units != 0.0]
-    method = "exact" if len(given) <= _RANKED_EXACTLY else "asymptotic"
+    method = "exact" if len(given) <= _RANKED_EXACTLY else "auto"
     result = needed("scipy.stats").wilcoxon(given, method=method, correction=True)
     return float(result.pvalue)
 
