@@ -103,6 +103,28 @@ def test_what_reliai_reads_too_is_counted_once(way: str) -> None:
     assert told(span)["gen_ai.usage.output_tokens"] == alone.completion_tokens
 
 
+def test_a_wrapped_client_tells_of_its_requests_without_any_instrumentation() -> None:
+    seen = Collected()
+
+    @reliai.reliable(name="ask", observers=[seen.observer])
+    def ask(made: Any) -> Any:
+        return chat(wrap(made), temperature=0.5, max_tokens=100, n=1, user="canary")
+
+    with client("fine") as made:
+        ask(made)
+        port = made.base_url.port
+    (span,) = inference_spans(seen)
+    attributes = told(span)
+    assert attributes["gen_ai.request.temperature"] == 0.5
+    assert attributes["gen_ai.request.max_tokens"] == 100
+    assert "gen_ai.request.choice.count" not in attributes
+    assert (attributes["server.address"], attributes["server.port"]) == ("127.0.0.1", port)
+    assert "canary" not in str(attributes)
+    (duration,) = seen.metrics()["gen_ai.client.operation.duration"]
+    assert duration.attributes["server.address"] == "127.0.0.1"
+    assert duration.attributes["server.port"] == port
+
+
 def test_tokens_of_several_attempts_are_added_up() -> None:
     seen = Collected()
     bad = iter([True, True, False])

@@ -112,6 +112,8 @@ class Attempt:
         told: whether the meters were told of it.
         provider, response_id: who answered, and the id of the (last) answer.
         model_requested: the model that was asked for, where a wrapped client or an argument says.
+        request: what is known of the request besides its model, by key of telemetry's name table:
+            numbers it was made with, the server's address.
         cached_tokens, cache_write_tokens: those of `input_tokens` read from and put into a cache.
     """
 
@@ -130,6 +132,7 @@ class Attempt:
         "number",
         "output_tokens",
         "provider",
+        "request",
         "response_id",
         "started_at",
         "status",
@@ -160,6 +163,7 @@ class Attempt:
     provider: str | None
     response_id: str | None
     model_requested: str | None
+    request: Mapping[str, Any] | None
     cached_tokens: int | None
     cache_write_tokens: int | None
 
@@ -197,6 +201,7 @@ _ATTEMPT_DEFAULTS: dict[str, Any] = {
     "provider": None,
     "response_id": None,
     "model_requested": None,
+    "request": None,
     "cached_tokens": None,
     "cache_write_tokens": None,
     "unpriced": False,

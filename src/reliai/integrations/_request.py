@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import zlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from reliai._core.ambient import remaining
 from reliai._core.attempts import attempt_limit
 from reliai._core.limits import overrun
-from reliai._core.usage import note_request
+from reliai._core.usage import note_request, own_attempt
 from reliai.errors import ErrorKind
 from reliai.integrations._answer import reading
 from reliai.providers import classify
@@ -34,6 +34,19 @@ EARLY = 0.005
 MOST_CALLS = 1024
 """Calls whose first request is remembered."""
 
+_NUMBERS: Final = {
+    "max_tokens": "max_tokens",
+    "max_completion_tokens": "max_tokens",
+    "max_output_tokens": "max_tokens",
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "seed": "seed",
+    "frequency_penalty": "frequency_penalty",
+    "presence_penalty": "presence_penalty",
+    "n": "choice_count",
+}
+_PORTS: Final = {"http": 80, "https": 443}
 _PHASES = ("connect", "read", "write", "pool")
 _first_requests: dict[str, int] = {}
 
@@ -64,6 +77,7 @@ def prepared(call: Call, client: Any, ways: Ways, options: Any, *, stream: bool)
     changes: dict[str, Any] = {}
     if isinstance(body, dict):
         note_request(call, text(body.get("model")))
+        own_attempt(call).request = _told(client, body)
     left, given = remaining(), _timeout_of(client, options)
     if left is not None:
         changes["timeout"] = _shorter(given, left)
@@ -75,6 +89,23 @@ def prepared(call: Call, client: Any, ways: Ways, options: Any, *, stream: bool)
     patience = _patience(call, given) if stream else None
     changes["post_parser"] = reading(call, options.post_parser, patience, hide_usage=hide)
     return options.model_copy(update=changes)
+
+
+def _told(client: Any, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What telemetry tells of a request besides its model: numbers and where it goes, no text."""
+    found: dict[str, Any] = {}
+    for name, key in _NUMBERS.items():
+        number = body.get(name)
+        if type(number) is int or type(number) is float:
+            found[key] = number
+    url: Any = attribute(client, "base_url")
+    host, port = attribute(url, "host"), attribute(url, "port")
+    if isinstance(host, str) and host:
+        found["server_address"] = host
+        found["server_port"] = (
+            port if isinstance(port, int) else _PORTS.get(str(attribute(url, "scheme")), 443)
+        )
+    return found
 
 
 def _patience(call: Call, given: Any) -> float | None:

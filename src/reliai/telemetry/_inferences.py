@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reliai.telemetry.names import provider_name
 
@@ -98,6 +98,16 @@ class Inference:
         if self.error is not None:
             return "error"
         return _last(attempt.finish_reason for attempt in self.attempts)
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        """What is known of the requests besides; of several attempts the last word."""
+        known: dict[str, Any] = {}
+        for attempt in self.attempts:
+            known |= attempt.request or {}
+        if known.get("choice_count") == 1:
+            del known["choice_count"]
+        return known
 
     @property
     def input_tokens(self) -> int | None:

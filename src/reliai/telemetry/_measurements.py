@@ -121,13 +121,21 @@ def _of_checks(record: CallRecord) -> Iterator[Measurement]:
         yield of_score(record.name, name, value)
 
 
-def _of_inference(record: CallRecord, inference: Inference) -> Iterator[Measurement]:
-    labels = _labels(
+def _of_request(inference: Inference) -> dict[str, str]:
+    request = inference.request
+    port = request.get("server_port")
+    return _labels(
         operation=inference.operation,
         provider=inference.provider,
         request_model=inference.request_model,
         response_model=inference.response_model,
+        server_address=request.get("server_address"),
+        server_port=None if port is None else str(port),
     )
+
+
+def _of_inference(record: CallRecord, inference: Inference) -> Iterator[Measurement]:
+    labels = _of_request(inference)
     failing = labels if inference.error is None else {**labels, "error": inference.error}
     seconds = record.duration if inference.alone else inference.duration
     yield Measurement("inference.duration", seconds or 0.0, failing)
@@ -156,12 +164,7 @@ def of_gaps(record: CallRecord, gaps: Sequence[float]) -> list[Measurement]:
     asked = next((each for each in inferences(record) if delivered(record) in each.attempts), None)
     if asked is None:
         return []
-    labels = _labels(
-        operation=asked.operation,
-        provider=asked.provider,
-        request_model=asked.request_model,
-        response_model=asked.response_model,
-    )
+    labels = _of_request(asked)
     return [Measurement("inference.time_per_output_chunk", gap, labels) for gap in gaps]
 
 

@@ -10,7 +10,6 @@ from opentelemetry.trace import SpanKind
 from reliai.telemetry._inferences import delivered, inferences
 from reliai.telemetry._otel_attributes import named, of_attempt, of_call, of_event, of_inference
 from reliai.telemetry._otel_spans import Finished, Learned
-from reliai.telemetry._otel_suppression import REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +45,7 @@ def end_spans(
                 above = trace.targets.get(attempt.target, top)
                 spans.finished(entry, above.context, _of_attempt(profile, record, attempt))
         for target, started in trace.targets.items():
-            finished = _of_target(profile, record, trace, target, asked.get(target), content)
+            finished = _of_target(profile, record, target, asked.get(target), content)
             spans.finished(started, top.context, finished)
         spans.finished(top, trace.parent, _of_call(profile, record, trace, asked, content))
     for target in {attempt.target for attempt in record.attempts}:
@@ -70,10 +69,9 @@ def _end_of(attempt: Attempt) -> float:
     return attempt.started_at + (attempt.duration or 0.0)
 
 
-def _of_target(  # noqa: PLR0917  called in one place
+def _of_target(
     profile: Profile,
     record: CallRecord,
-    trace: Trace,
     target: str,
     inference: Inference | None,
     content: Mapping[str, Any],
@@ -83,7 +81,7 @@ def _of_target(  # noqa: PLR0917  called in one place
     name, kind = profile.spans["target"].format(target=target), SpanKind.INTERNAL
     constants = _constants(profile, "target")
     if inference is not None:
-        values |= _of_model(record, inference, trace)
+        values |= _of_model(record, inference)
         if delivered(record) not in attempts:  # another one's chunks were delivered
             values |= {"time_to_first_chunk": None, "stream": None}
         else:
@@ -112,7 +110,7 @@ def _of_call(
     constants = _constants(profile, "call")
     if not trace.spread and len(asked) == 1:
         (inference,) = asked.values()
-        values |= _of_model(record, inference, trace)
+        values |= _of_model(record, inference)
         name, kind = _name(profile, inference), SpanKind.CLIENT
         constants = _of_request(profile, inference)
     elif asked:
@@ -167,16 +165,10 @@ def _costs(record: CallRecord, profile: Profile) -> dict[str, Any]:
     return {"cost": record.cost_usd} if ours else {}
 
 
-def _of_model(record: CallRecord, inference: Inference, trace: Trace) -> dict[str, Any]:
+def _of_model(record: CallRecord, inference: Inference) -> dict[str, Any]:
     values = of_inference(record, inference)
-    for attempt in inference.attempts:
-        started = trace.attempts.get(attempt.number)
-        if started is not None and started.data is not None:
-            for theirs, key in REQUEST:
-                value = getattr(started.data, theirs, None)
-                if value is not None and values.get(key) is None:
-                    values[key] = value
-    return values
+    known = {key: value for key, value in values.items() if value is not None}
+    return {**values, **inference.request, **known}
 
 
 def gaps(record: CallRecord, trace: Trace) -> list[float]:

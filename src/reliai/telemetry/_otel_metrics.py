@@ -81,11 +81,15 @@ class Metrics:
             else:
                 instrument.add(measurement.value, attributes, context=context)
 
-    def _attributes(self, labels: Labels, measurement: Measurement) -> dict[str, str]:
+    def _attributes(self, labels: Labels, measurement: Measurement) -> dict[str, str | int]:
         names = self._profile.labels
         keys = labels.keys[measurement.key]
         values = zip(keys, labels.values(measurement), strict=True)
-        return {names[key]: value for key, value in values if value}
+        return {
+            names[key]: int(value) if key == "server_port" and value.isdecimal() else value
+            for key, value in values
+            if value
+        }
 
     def _made(self, metric: Metric) -> Any:
         if metric.kind == "counter":

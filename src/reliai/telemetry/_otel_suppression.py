@@ -87,6 +87,9 @@ def note_data(call: Call, attempt: Attempt, data: Any) -> None:
     if attempt.model_requested is None and data.request_model is not None:
         note_request(call, data.request_model)
         attempt.model_requested = data.request_model
+    if attempt.request is None and data.request_model is not None:
+        known = ((key, getattr(data, name, None)) for name, key in REQUEST)
+        attempt.request = {key: value for key, value in known if value is not None}
     if attempt.usage_state is not None or data.response_id is None:
         return
     from reliai.providers import Response  # noqa: PLC0415  only where an instrumentation is
