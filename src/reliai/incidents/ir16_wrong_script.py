@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import reliai
-from reliai.incidents.answering import chat, text_of
 from reliai.incidents.monitored import Inline, in_turn, noticed
 from reliai.incidents.registry import incident
 from reliai.monitoring import Monitor, signals
@@ -40,7 +39,7 @@ SAMPLES = 20
 
 SENTENCE = "The parcel was handed to the carrier on Monday and should arrive within two days."
 SPOILT = "The parcel was handed to the ผู้ให้บริการ on Monday and should arrive 两天之内."
-FAULTY, SOUND = "model-2026-01@a", "model-2026-01@b"
+FAULTY = "model-2026-01@a"
 
 
 class Deployments:
@@ -59,17 +58,17 @@ class Deployments:
         self.spoils = HEALTHY
         self.asked = 0
 
-    async def first(self, question: str) -> Any:
+    async def first(self, question: str) -> str:
         """Ask the one that may be faulty."""
         del question
         self.asked += 1
         spoilt = self._chance.random() < self.spoils
-        return chat(SPOILT if spoilt else SENTENCE, model=FAULTY, tokens=(200, 20))
+        return SPOILT if spoilt else SENTENCE
 
-    async def second(self, question: str) -> Any:
+    async def second(self, question: str) -> str:
         """Ask the other one."""
         del question
-        return chat(SENTENCE, model=SOUND, tokens=(200, 20))
+        return SENTENCE
 
 
 class Samples:
@@ -117,22 +116,24 @@ class Guarded:
         monitor = Monitor(signals=[signal], alerts=[])
         self.watch = Inline(trial, monitor, self._told if acts else None)
 
-        first: Any = reliai.reliable(self._breaker, name="deployment a", observers=(self.samples,))(
-            deployments.first
-        )
+        async def ask_first(question: str) -> str:
+            answer = await deployments.first(question)
+            reliai.usage(model=FAULTY, input_tokens=200, output_tokens=20)
+            return answer
+
+        kept = (self.samples,)
+        first: Any = reliai.reliable(self._breaker, name="deployment a", observers=kept)(ask_first)
 
         async def ask(question: str) -> str:
-            return text_of(await first(question))
-
-        async def ask_the_other(question: str) -> str:
-            return text_of(await deployments.second(question))
+            answer: str = await first(question)
+            return answer
 
         self._ask: Any = reliai.reliable(
-            reliai.Fallback(ask_the_other), name="ask", observers=(self.watch,)
+            reliai.Fallback(deployments.second), name="ask", observers=(self.watch,)
         )(ask)
         self.probe: Any = reliai.reliable(
-            name="probe", tags={"purpose": "diagnosis"}, observers=(self.samples,)
-        )(deployments.first)
+            name="probe", tags={"purpose": "diagnosis"}, observers=kept
+        )(ask_first)
 
     def _told(self, _alert: Alert) -> None:
         """What the application makes of the alarm."""
@@ -161,7 +162,7 @@ async def users_find_it(trial: Trial) -> None:
     read: list[str] = []
 
     async def ask(number: int) -> None:
-        read.append(text_of(await deployments.first(f"Where is parcel {number}?")))
+        read.append(await deployments.first(f"Where is parcel {number}?"))
 
     await in_turn(trial, ask, rate=RATE, calls=20_000)
     trial.at_least("spoilt answers in the first half hour, shown to users", read.count(SPOILT), 100)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import reliai
-from reliai.incidents.answering import chat
 from reliai.incidents.monitored import Inline, in_turn, noticed
 from reliai.incidents.registry import incident
 from reliai.monitoring import Monitor, signals
@@ -36,12 +35,25 @@ ALIAS = "model"
 CALLS = 2_000
 
 
+class Answer(NamedTuple):
+    """What the provider says, and what the judge would say of it.
+
+    Attributes:
+        model: which gave it.
+        tokens: how long it is.
+        bad: whether it is.
+    """
+
+    model: str
+    tokens: int
+    bad: bool
+
+
 class Provider:
     """Answers as the model that a name means now.
 
     Args:
         trial: gives chance.
-        judged: the share of calls that somebody judges.
 
     Attributes:
         moved: whether the name means the new model.
@@ -49,9 +61,8 @@ class Provider:
         bad: how many answers of all were bad.
     """
 
-    def __init__(self, trial: Trial, judged: float = JUDGED) -> None:
+    def __init__(self, trial: Trial) -> None:
         self._chance = trial.random
-        self._judged = judged
         self.moved = False
         self.served = {OLD: 0, NEW: 0}
         self.bad = 0
@@ -60,16 +71,14 @@ class Provider:
         """Tokens of an answer of the old model."""
         return self._chance.lognormvariate(6.0, 0.5)
 
-    async def answer(self, model: str) -> Any:
-        """One request. Tells what the judge said, where there was one."""
+    async def answer(self, model: str) -> Answer:
+        """One request."""
         served = NEW if self.moved and model == ALIAS else OLD
         self.served[served] += 1
         tokens = self.length() * (SHORTER if served == NEW else 1.0)
         bad = self._chance.random() < (WORSE if served == NEW else BAD)
         self.bad += bad
-        if self._chance.random() < self._judged:
-            reliai.measure(bad=bad)
-        return chat("the answer", model=served, tokens=(2_000, max(1, int(tokens))))
+        return Answer(served, max(1, int(tokens)), bad)
 
 
 class Guarded:
@@ -78,28 +87,31 @@ class Guarded:
     Args:
         trial: gives time and chance.
         pins: whether the application asks for the old model once it is told of the new one.
-        judged: the share of calls that somebody judges.
+        judged: the share of calls that somebody judges; of 1, the lengths are not watched.
 
     Attributes:
         model: what is asked for.
     """
 
     def __init__(self, trial: Trial, *, pins: bool = False, judged: float = JUDGED) -> None:
-        self.provider = Provider(trial, judged)
+        self.provider = Provider(trial)
         self.model = ALIAS
-        usual = [int(self.provider.length()) for _ in range(2_000)]
-        watched = [
-            signals.tokens("output", reference=usual),
-            signals.value("bad", kind="share", reference=BAD, shift=WORSE, both=False),
-        ]
+        watched = [signals.value("bad", kind="share", reference=BAD, shift=WORSE, both=False)]
+        if judged < 1:
+            usual = [int(self.provider.length()) for _ in range(1_000)]
+            watched.append(signals.tokens("output", reference=usual))
         monitor = Monitor(signals=watched, alerts=[])
         self.watch = Inline(trial, monitor, self._pin if pins else None)
 
-        async def ask(question: int) -> Any:
+        async def ask(question: int) -> str:
             del question
-            return await self.provider.answer(self.model)
+            answer = await self.provider.answer(self.model)
+            reliai.usage(model=answer.model, input_tokens=2_000, output_tokens=answer.tokens)
+            if trial.random.random() < judged:
+                reliai.measure(bad=answer.bad)
+            return "the answer"
 
-        self.ask = reliai.reliable(name="ask", observers=(self.watch,))(ask)
+        self.ask: Any = reliai.reliable(name="ask", observers=(self.watch,))(ask)
 
     def _pin(self, alert: Alert) -> None:
         """What an application makes of the alarm."""
@@ -161,14 +173,14 @@ async def _judged(trial: Trial) -> None:
         trial,
         lambda: Guarded(trial, judged=1.0),
         "value:bad",
-        times=60,
+        times=100,
         rate=RATE * JUDGED,
         most=3_000,
     )
-    trial.at_most("judged calls until the judge tells, median", delays.calls(0.5), 420, give=70)
-    trial.at_most("judged calls until the judge tells, 95 %", delays.calls(0.95), 711, give=250)
+    trial.at_most("judged calls until the judge tells, median", delays.calls(0.5), 420, give=110)
+    trial.at_most("judged calls until the judge tells, 95 %", delays.calls(0.95), 711, give=300)
     minutes = delays.seconds(0.5) / 60
-    trial.at_most("minutes until the judge tells, median", minutes, 7, "min", give=1.2)
+    trial.at_most("minutes until the judge tells, median", minutes, 7, "min", give=1.9)
 
 
 @IR_18.healthy
