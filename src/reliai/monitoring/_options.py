@@ -9,7 +9,16 @@ if TYPE_CHECKING:
 
     from reliai.monitoring.alert import Severity
 
-__all__ = ["Kind", "NumberOptions", "Options", "ShareOptions", "ValueOptions"]
+__all__ = [
+    "Kind",
+    "NamedNumberOptions",
+    "NamedOptions",
+    "NamedShareOptions",
+    "NumberOptions",
+    "Options",
+    "ShareOptions",
+    "ValueOptions",
+]
 
 Kind = Literal["share", "number", "category", "vector"]
 
@@ -18,13 +27,11 @@ class Options(TypedDict, total=False):
     """Of every signal.
 
     Attributes:
-        name: how alerts call it.
         calls: the guarded functions it is about.
         severity: of its alerts.
         reference: what is normal: values, call records or a file.
     """
 
-    name: str
     calls: str | Iterable[str] | None
     severity: Severity
     reference: Any
@@ -54,6 +61,24 @@ class NumberOptions(Options, total=False):
 
     shift: float | None
     scale: float
+
+
+class NamedOptions(Options, total=False):
+    """The same, of a signal that has a name of its own; `name` is another one."""
+
+    name: str
+
+
+class NamedShareOptions(ShareOptions, total=False):
+    """As above, of a share."""
+
+    name: str
+
+
+class NamedNumberOptions(NumberOptions, total=False):
+    """As above, of a number."""
+
+    name: str
 
 
 class ValueOptions(Options, total=False):

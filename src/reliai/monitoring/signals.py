@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from reliai.monitoring._options import (
         Kind,
+        NamedNumberOptions,
+        NamedOptions,
+        NamedShareOptions,
         NumberOptions,
         Options,
         ShareOptions,
@@ -135,7 +138,7 @@ _CONTENT: Final = {"reads_content": True}
 _SECONDS: Final = {"scale": 0.001}
 
 
-def errors(**options: Unpack[ShareOptions]) -> Signal:
+def errors(**options: Unpack[NamedShareOptions]) -> Signal:
     """The share of calls that failed or were turned away; not those that a guard rejected.
 
     Args:
@@ -144,7 +147,7 @@ def errors(**options: Unpack[ShareOptions]) -> Signal:
     return _signal("errors", "share", reading.failed, {"usual": 0.05, **options})
 
 
-def latency(q: float | None = 0.95, **options: Unpack[NumberOptions]) -> Signal:
+def latency(q: float | None = 0.95, **options: Unpack[NamedNumberOptions]) -> Signal:
     """Seconds that answered calls took: their level, and the share of those beyond a quantile.
 
     Args:
@@ -154,14 +157,14 @@ def latency(q: float | None = 0.95, **options: Unpack[NumberOptions]) -> Signal:
     return _signal("latency", "number", reading.duration, {**_SECONDS, "quantile": q, **options})
 
 
-def first_chunk(q: float | None = 0.95, **options: Unpack[NumberOptions]) -> Signal:
+def first_chunk(q: float | None = 0.95, **options: Unpack[NamedNumberOptions]) -> Signal:
     """Seconds until the first chunk of streams, as `latency`."""
     settings = {**_SECONDS, "quantile": q, **options}
     return _signal("first_chunk", "number", reading.first_chunk, settings)
 
 
 def tokens(
-    direction: Literal["input", "output"] = "output", **options: Unpack[NumberOptions]
+    direction: Literal["input", "output"] = "output", **options: Unpack[NamedNumberOptions]
 ) -> Signal:
     """Tokens of a call, where they were reported.
 
@@ -174,12 +177,12 @@ def tokens(
     return _signal(f"{direction}_tokens", "number", read, options)
 
 
-def cost(**options: Unpack[NumberOptions]) -> Signal:
+def cost(**options: Unpack[NamedNumberOptions]) -> Signal:
     """US dollars that a call cost; where the price is not known, the call does not count."""
     return _signal("cost", "number", reading.cost, {"scale": 1e-6, **options})
 
 
-def refusals(*, text: bool = False, **options: Unpack[ShareOptions]) -> Signal:
+def refusals(*, text: bool = False, **options: Unpack[NamedShareOptions]) -> Signal:
     """The share of answers in which the model refused.
 
     Args:
@@ -190,34 +193,34 @@ def refusals(*, text: bool = False, **options: Unpack[ShareOptions]) -> Signal:
     return _signal("refusals", "share", read, {"usual": 0.05, "reads_content": text, **options})
 
 
-def validation_failures(**options: Unpack[ShareOptions]) -> Signal:
+def validation_failures(**options: Unpack[NamedShareOptions]) -> Signal:
     """The share of calls in which an answer did not pass its checks, asked again or not."""
     return _signal("validation_failures", "share", reading.invalid, {"usual": 0.05, **options})
 
 
-def guard_hits(**options: Unpack[ShareOptions]) -> Signal:
+def guard_hits(**options: Unpack[NamedShareOptions]) -> Signal:
     """The share of calls that a guard rejected, changed, or would have."""
     return _signal("guard_hits", "share", reading.guarded, options)
 
 
-def truncated(**options: Unpack[ShareOptions]) -> Signal:
+def truncated(**options: Unpack[NamedShareOptions]) -> Signal:
     """The share of answers that stopped at their length limit."""
     return _signal("truncated", "share", reading.cut_off, {"usual": 0.05, **options})
 
 
-def empty(**options: Unpack[ShareOptions]) -> Signal:
+def empty(**options: Unpack[NamedShareOptions]) -> Signal:
     """The share of answers without any text; reads content."""
     return _signal(
         "empty", "share", reading.empty, {"usual": 0.05, "reads_content": True, **options}
     )
 
 
-def finish_reasons(**options: Unpack[Options]) -> Signal:
+def finish_reasons(**options: Unpack[NamedOptions]) -> Signal:
     """Why answers stopped, as the providers say."""
     return _signal("finish_reasons", "category", reading.finish_reason, options)
 
 
-def length(of: str = "output", **options: Unpack[NumberOptions]) -> Signal:
+def length(of: str = "output", **options: Unpack[NamedNumberOptions]) -> Signal:
     """Characters of the answer, or of an argument; reads content.
 
     Args:
@@ -229,7 +232,7 @@ def length(of: str = "output", **options: Unpack[NumberOptions]) -> Signal:
 
 
 def script(
-    expected: str = "LATIN", *, of: str = "output", **options: Unpack[ShareOptions]
+    expected: str = "LATIN", *, of: str = "output", **options: Unpack[NamedShareOptions]
 ) -> Signal:
     """The share of texts with letters of another alphabet than expected; reads content.
 
@@ -247,7 +250,7 @@ def script(
     return _signal(name, "share", reading.OtherScript(expected, of), {**_CONTENT, **options})
 
 
-def language(*expected: str, of: str = "output", **options: Unpack[ShareOptions]) -> Signal:
+def language(*expected: str, of: str = "output", **options: Unpack[NamedShareOptions]) -> Signal:
     """The language of texts; reads content, and needs `reliai[language]`.
 
     It takes about a millisecond a text, on the observers' thread. Texts too short to tell do not
@@ -269,7 +272,6 @@ def language(*expected: str, of: str = "output", **options: Unpack[ShareOptions]
 
 def value(
     name: str,
-    /,
     *,
     above: float | None = None,
     below: float | None = None,
@@ -300,33 +302,33 @@ def value(
     return _signal(f"value:{name}", kind, reading.Value(name, kind), settings)
 
 
-def score(name: str, /, **options: Unpack[NumberOptions]) -> Signal:
+def score(name: str, **options: Unpack[NumberOptions]) -> Signal:
     """A score that a check or an evaluator gave: the value of that name, as a number."""
     return _signal(f"score:{name}", "number", reading.Value(name, "number"), options)
 
 
 def share(
-    name: str, function: Callable[[Any], bool | None], /, **options: Unpack[ShareOptions]
+    name: str, function: Callable[[Any], bool | None], **options: Unpack[ShareOptions]
 ) -> Signal:
     """A flag of your own: `function(record)` gives True, False, or None for what does not count."""
     return _signal(name, "share", function, options)
 
 
 def category(
-    name: str, function: Callable[[Any], str | None], /, **options: Unpack[Options]
+    name: str, function: Callable[[Any], str | None], **options: Unpack[Options]
 ) -> Signal:
     """A word of your own: `function(record)` gives it, or None."""
     return _signal(name, "category", function, options)
 
 
 def number(
-    name: str, function: Callable[[Any], float | None], /, **options: Unpack[NumberOptions]
+    name: str, function: Callable[[Any], float | None], **options: Unpack[NumberOptions]
 ) -> Signal:
     """A number of your own: `function(record)` gives it, or None."""
     return _signal(name, "number", function, options)
 
 
-def embedding(of: str | Callable[[Any], Any] = "output", **options: Unpack[Options]) -> Signal:
+def embedding(of: str | Callable[[Any], Any] = "output", **options: Unpack[NamedOptions]) -> Signal:
     """A vector: what an answer, or a text that went in, is about.
 
     Needs `reliai[monitoring]`. With the name of an argument or "output" that is a vector it reads
