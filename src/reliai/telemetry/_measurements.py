@@ -57,13 +57,20 @@ class Measurement(NamedTuple):
     labels: Mapping[str, str]
 
 
-def of_record(record: CallRecord) -> list[Measurement]:
-    """All that an ended call gives."""
+def of_record(record: CallRecord, asked: Sequence[Inference] | None = None) -> list[Measurement]:
+    """All that an ended call gives.
+
+    Args:
+        record: of the call.
+        asked: its `inferences`, where they are known already.
+    """
     found = list(_of_call(record))
     found += _of_attempts(record)
-    found += _of_events(record)
-    found += _of_checks(record)
-    asked = inferences(record)
+    if record.events:
+        found += _of_events(record)
+    if record.checks:
+        found += _of_checks(record)
+    asked = inferences(record) if asked is None else asked
     for inference in asked:
         found += _of_inference(record, inference)
     if asked:
@@ -159,12 +166,15 @@ def _of_inference(record: CallRecord, inference: Inference) -> Iterator[Measurem
             yield Measurement(f"usage.cache_{way}.input_tokens", tokens, modal)
 
 
-def of_gaps(record: CallRecord, gaps: Sequence[float]) -> list[Measurement]:
+def of_gaps(
+    record: CallRecord, gaps: Sequence[float], asked: Sequence[Inference]
+) -> list[Measurement]:
     """The seconds from each chunk of a stream to the next."""
-    asked = next((each for each in inferences(record) if delivered(record) in each.attempts), None)
-    if asked is None:
+    final = delivered(record)
+    answered = next((each for each in asked if final in each.attempts), None)
+    if answered is None:
         return []
-    labels = _of_request(asked)
+    labels = _of_request(answered)
     return [Measurement("inference.time_per_output_chunk", gap, labels) for gap in gaps]
 
 

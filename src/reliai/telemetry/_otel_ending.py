@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind
 
-from reliai.telemetry._inferences import delivered, inferences
+from reliai.telemetry._inferences import delivered
 from reliai.telemetry._otel_attributes import named, of_attempt, of_call, of_event, of_inference
 from reliai.telemetry._otel_spans import Finished, Learned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from reliai._core.record import Attempt, CallRecord
     from reliai.telemetry._inferences import Inference
@@ -24,8 +24,13 @@ __all__ = ["end_spans", "gaps"]
 TOOL = "execute_tool"
 
 
-def end_spans(
-    spans: Spans, profile: Profile, record: CallRecord, trace: Trace, content: Mapping[str, Any]
+def end_spans(  # noqa: PLR0917  called in one place
+    spans: Spans,
+    profile: Profile,
+    record: CallRecord,
+    trace: Trace,
+    requests: Sequence[Inference],
+    content: Mapping[str, Any],
 ) -> None:
     """End all spans of a call, innermost first.
 
@@ -34,9 +39,10 @@ def end_spans(
         profile: what things are called.
         record: the ended call.
         trace: its spans.
+        requests: what it asked of models.
         content: attributes by key for the span that gave the answer.
     """
-    asked = {inference.target: inference for inference in inferences(record)}
+    asked = {inference.target: inference for inference in requests}
     top = trace.top
     if trace.recording and top is not None:
         for attempt in record.attempts:
@@ -173,8 +179,8 @@ def _of_model(record: CallRecord, inference: Inference) -> dict[str, Any]:
 
 def gaps(record: CallRecord, trace: Trace) -> list[float]:
     """Seconds from each chunk of the delivered stream to the next, as they came in."""
-    final = delivered(record)
-    if record.chunks is None or final is None:
+    final = None if record.chunks is None else delivered(record)
+    if final is None:
         return []
     started = trace.attempts.get(final.number)
     if started is None:

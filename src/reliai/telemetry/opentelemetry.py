@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.record import Attempt, CallRecord
     from reliai._core.scores import Score
+    from reliai.telemetry._inferences import Inference
     from reliai.telemetry._otel_spans import Step
 
 __all__ = ["OpenTelemetry"]
@@ -179,30 +180,40 @@ class OpenTelemetry:
         notes = record._notes  # noqa: SLF001  as above
         started: Trace | None = None if notes is None else notes.pop(self, None)
         context = None
+        asked = inferences(record)
         try:
             if started is not None and self._spans is not None:
                 top = started.top or self._spans.start(started, record)
                 context = top.context
-                self._end(self._spans, record, started)
+                self._end(self._spans, record, started, asked)
         finally:  # what a processor of spans raises is no reason to miscount
-            self._count(record, started, context)
+            self._count(record, started, asked, context)
 
-    def _end(self, spans: Spans, record: CallRecord, started: Trace) -> None:
+    def _end(
+        self, spans: Spans, record: CallRecord, started: Trace, asked: list[Inference]
+    ) -> None:
         top = started.top
         if top is not None and getattr(top.span, "spare", False) and not self._keeps(record):
             started.recording = False
         content = self._content(record) if started.recording else {}
-        end_spans(spans, self._profile, record, started, content)
+        end_spans(spans, self._profile, record, started, asked, content)
 
-    def _count(self, record: CallRecord, started: Trace | None, context: Context | None) -> None:
+    def _count(
+        self,
+        record: CallRecord,
+        started: Trace | None,
+        asked: list[Inference],
+        context: Context | None,
+    ) -> None:
         counted = self._metrics or self._new_metrics()
         if counted is not None:
-            counted.record(of_record(record), context)
-            if started is not None:
-                counted.record(of_gaps(record, gaps(record, started)), context)
+            counted.record(of_record(record, asked), context)
+            times = [] if started is None else gaps(record, started)
+            if times:
+                counted.record(of_gaps(record, times, asked), context)
         logs = self._logs or self._new_logs()
         if logs is not None:
-            logs.failure(record, context, self._redaction, model=bool(inferences(record)))
+            logs.failure(record, context, self._redaction, model=bool(asked))
             logs.variant(record, context)
             logs.check_scores(record, context)
 
