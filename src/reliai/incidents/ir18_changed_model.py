@@ -22,7 +22,7 @@ IR_18 = incident(
     "the new one on known cases is left to what manages rollouts and experiments",
     evidence="a default effort that was lowered for 34 days; studies of models that changed under "
     "their name",
-    guard="Monitor: identity, tokens, share of bad answers; an alert route that pins the model",
+    guard="Monitor: identity, tokens; Monitor(arl=1e5): share of bad answers; an alert route that pins the model",
     needs=("monitoring",),
 )
 
@@ -87,21 +87,23 @@ class Guarded:
     Args:
         trial: gives time and chance.
         pins: whether the application asks for the old model once it is told of the new one.
-        judged: the share of calls that somebody judges; of 1, the lengths are not watched.
+        judged: the share of calls that somebody judges.
 
     Attributes:
         model: what is asked for.
+        watch: the monitor of identity and lengths.
+        judge: the monitor of what is judged.
     """
 
     def __init__(self, trial: Trial, *, pins: bool = False, judged: float = JUDGED) -> None:
         self.provider = Provider(trial)
         self.model = ALIAS
-        watched = [signals.value("bad", kind="share", reference=BAD, shift=WORSE, both=False)]
-        if judged < 1:
-            usual = [int(self.provider.length()) for _ in range(1_000)]
-            watched.append(signals.tokens("output", reference=usual))
-        monitor = Monitor(signals=watched, alerts=[])
-        self.watch = Inline(trial, monitor, self._pin if pins else None)
+        usual = [int(self.provider.length()) for _ in range(1_000)]
+        lengths = Monitor(signals=[signals.tokens("output", reference=usual)], alerts=[])
+        bad = signals.value("bad", kind="share", reference=BAD, shift=WORSE, both=False)
+        self.watch = Inline(trial, lengths, self._pin if pins else None)
+        self.judge = Inline(trial, Monitor(signals=[bad], arl=1e5, alerts=[]))
+        observers = (self.judge,) if judged == 1.0 else (self.watch, self.judge)
 
         async def ask(question: int) -> str:
             del question
@@ -111,7 +113,7 @@ class Guarded:
                 reliai.measure(bad=answer.bad)
             return "the answer"
 
-        self.ask: Any = reliai.reliable(name="ask", observers=(self.watch,))(ask)
+        self.ask: Any = reliai.reliable(name="ask", observers=observers)(ask)
 
     def _pin(self, alert: Alert) -> None:
         """What an application makes of the alarm."""
@@ -160,6 +162,14 @@ async def it_is_told_at_once(trial: Trial) -> None:
     await _judged(trial)
 
 
+class _Judged(Guarded):
+    """One of which all calls are judged, and nothing else is looked at."""
+
+    def __init__(self, trial: Trial) -> None:
+        super().__init__(trial, judged=1.0)
+        self.watch = self.judge
+
+
 async def _lengths(trial: Trial) -> None:
     delays = await noticed(trial, lambda: Guarded(trial), "output_tokens", times=120, rate=RATE)
     trial.at_most("calls until the lengths tell, median", delays.calls(0.5), 58, give=6)
@@ -171,16 +181,16 @@ async def _judged(trial: Trial) -> None:
     """One call in ten is judged, so those alone are made, at a tenth of the rate."""
     delays = await noticed(
         trial,
-        lambda: Guarded(trial, judged=1.0),
+        lambda: _Judged(trial),
         "value:bad",
         times=100,
         rate=RATE * JUDGED,
         most=3_000,
     )
-    trial.at_most("judged calls until the judge tells, median", delays.calls(0.5), 420, give=110)
-    trial.at_most("judged calls until the judge tells, 95 %", delays.calls(0.95), 711, give=300)
+    trial.at_most("judged calls until the judge tells, median", delays.calls(0.5), 420, give=70)
+    trial.at_most("judged calls until the judge tells, 95 %", delays.calls(0.95), 711, give=200)
     minutes = delays.seconds(0.5) / 60
-    trial.at_most("minutes until the judge tells, median", minutes, 7, "min", give=1.9)
+    trial.at_most("minutes until the judge tells, median", minutes, 7, "min", give=1.2)
 
 
 @IR_18.healthy
@@ -188,5 +198,5 @@ async def a_quiet_day(trial: Trial) -> None:
     """The name means what it meant."""
     guarded = Guarded(trial, pins=True)
     await in_turn(trial, guarded.ask, rate=RATE, calls=trial.calls)
-    trial.none("alarms", len(guarded.watch.alarms))
+    trial.none("alarms", len(guarded.watch.alarms) + len(guarded.judge.alarms))
     trial.none("answers of another model", guarded.provider.served[NEW])

@@ -89,12 +89,18 @@ class Subject(Protocol):
     """A guarded function with its model and its monitor, made anew for each onset.
 
     Attributes:
-        ill: whether what the incident is about has begun.
         watch: its monitor.
     """
 
-    ill: bool
     watch: Inline
+
+    @property
+    def ill(self) -> bool:
+        """Whether what the incident is about has begun."""
+        ...
+
+    @ill.setter
+    def ill(self, ill: bool, /) -> None: ...
 
     async def ask(self, number: int, /) -> object:
         """Make a call."""
