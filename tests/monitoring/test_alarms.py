@@ -165,3 +165,17 @@ def test_changes_that_another_process_saw_are_known_after_a_merge() -> None:
     first.on_end(record(2, release="2"))
     second.merge(first)
     assert [each["after"] for each in second.snapshot()["changes"]] == ["2"]
+
+
+def test_a_forked_child_begins_anew_with_the_same_references() -> None:
+    monitor = Monitor([signals.errors(reference=0.01)], alerts=[], inline=True)
+    for number in range(50):
+        monitor.on_end(record(number, failed=True))
+    source = monitor.snapshot()["source"]
+    monitor._renew()  # what the child does
+    assert monitor.alerts() == []
+    assert monitor.snapshot()["fields"] == []
+    assert monitor.snapshot()["source"] != source
+    for number in range(50):
+        monitor.on_end(record(number, failed=True))
+    assert [alert.signal for alert in monitor.alerts()] == ["errors"]

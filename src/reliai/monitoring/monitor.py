@@ -111,8 +111,7 @@ class Monitor:
             learn=number("learn", learn, 0.0),
             hours_of_week=bool(hours_of_week),
         )
-        self._changes = ChangeLog()
-        self._alarms = Alarms(self._changes, number("cooldown", cooldown, 0.0))
+        self._cooldown = number("cooldown", cooldown, 0.0)
         self._book = Book(
             self.signals, tuning, reference, whole("max_fields", max_fields, len(self.signals))
         )
@@ -121,16 +120,21 @@ class Monitor:
 
             alerts = (log(),)
         self._routing = Routing(alerts)
-        self._source = uuid.uuid4().hex
-        self._now = float("-inf")
-        self._ticked = self._judged = float("-inf")
         self._broken: set[str] = set()
-        self._renew()
+        self._begin()
         renew_after_fork(self)
 
-    def _renew(self) -> None:
+    def _begin(self) -> None:
         self._lock = threading.RLock()
         self._source = uuid.uuid4().hex
+        self._changes = ChangeLog()
+        self._alarms = Alarms(self._changes, self._cooldown)
+        self._now = self._ticked = self._judged = float("-inf")
+
+    def _renew(self) -> None:
+        """In a forked child: what was seen, and what fires, is the parent's to tell and merge."""
+        self._book = self._book.empty()
+        self._begin()
 
     def on_end(self, record: CallRecord) -> None:
         """Look at an ended call; of a store, too."""
@@ -287,7 +291,7 @@ class Monitor:
         """Add what another process's monitor has seen, and judge the windows of both together.
 
         It may be merged again later, when it has seen more: what is known of it already is not
-        counted twice.
+        counted twice. Merge all into one: what a monitor has merged goes into its own snapshot.
 
         Args:
             other: the other monitor, or its `snapshot`, as it is or through JSON.

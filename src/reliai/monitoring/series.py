@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from copy import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai._core.identity import prompt_of
@@ -111,19 +112,25 @@ class Book:
         self.signals = signals
         self.tuning = tuning
         self._limit = limit
-        self._count = 0
-        items = (
-            list(reference)
-            if hasattr(reference, "__iter__") and not isinstance(reference, str)
-            else reference
-        )
+        given = hasattr(reference, "__iter__") and not isinstance(reference, str)
+        items = list(reference) if given else reference
         self._references: dict[int, Reference | None] = {
             id(signal): reference_of(signal, items) for signal in signals
         }
+        self._clear()
+
+    def _clear(self) -> None:
+        self._count = 0
         self._series: OrderedDict[tuple[str, Version], Series] = OrderedDict()
         self._names: OrderedDict[str, CallStats] = OrderedDict()
         self._retired: list[tuple[str, str, Field]] = []
         self._sources: OrderedDict[str, dict[tuple[Any, ...], Any]] = OrderedDict()
+
+    def empty(self) -> Book:
+        """One that watches the same, and has seen nothing."""
+        book = copy(self)
+        book._clear()  # noqa: SLF001  the copy is ours
+        return book
 
     def series_of(self, record: Any, changes: ChangeLog, now: float) -> tuple[Series, list[Change]]:
         """The series of a record, and what it shows to have changed."""
