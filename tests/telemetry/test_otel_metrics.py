@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -190,3 +194,51 @@ def test_a_processor_of_spans_that_raises_is_no_reason_to_miscount() -> None:
     assert ask() == "a"
     (point,) = seen.metrics()["reliai.call.duration"]
     assert point.count == 1
+
+
+def test_counters_grow_from_one_collection_to_the_next() -> None:
+    seen = Collected()
+    ask = reliai.reliable(reliai.Cache(), name="ask", observers=[seen.observer])(
+        ScriptedModel(["a"])
+    )
+    ask()
+    counts = []
+    for _ in range(2):
+        ask()
+        points = seen.metrics()["reliai.events"]
+        counts.append({p.attributes["reliai.event.type"]: p.value for p in points})
+    assert [each["cache_hit"] for each in counts] == [1, 2]
+    assert [each["cache_miss"] for each in counts] == [1, 1]
+
+
+_FORKS = """
+import os
+import reliai
+from tests.telemetry._collected import Collected
+
+seen = Collected()
+
+@reliai.reliable(reliai.Cache(), name="ask", observers=[seen.observer])
+def ask():
+    return "a"
+
+for _ in range(5):
+    ask()
+assert seen.metrics()["reliai.events"]
+child = os.fork()
+ask()
+points = seen.metrics()["reliai.events"]
+counts = {point.attributes["reliai.event.type"]: point.value for point in points}
+if child == 0:
+    assert counts == {"cache_hit": 1}, counts
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 0
+assert counts["cache_hit"] == 5, counts
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_counts_from_zero() -> None:
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", _FORKS], check=True, timeout=60, cwd=root)
