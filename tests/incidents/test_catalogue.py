@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
 from reliai.errors import ConfigurationError, ReliaiWarning
-from reliai.incidents import catalogue, find, incident, run_part
+from reliai.incidents import Incident, catalogue, find, incident, run_part
 from tests.incidents.made import made
 
 if TYPE_CHECKING:
@@ -70,6 +72,36 @@ def test_an_incident_without_a_part_is_no_evidence() -> None:
     half = incident("ACME-8", title="half", scenario="-", evidence="-", guard="-")
     with pytest.raises(ConfigurationError, match="ACME-8 has no unguarded part; give all three"):
         run_part(half, "unguarded")
+
+
+def test_an_incident_says_which_extras_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    needy = _needy()
+    assert list(needy.missing) == []
+    _without_scipy(monkeypatch)
+    assert list(needy.missing) == ["monitoring"]
+
+
+def test_one_that_cannot_be_run_is_left_out_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reliai.cli.replay import _all_that_can_be_run
+
+    needy = _needy()
+    console = Console(record=True, width=100, file=StringIO())
+    assert needy in _all_that_can_be_run(console)
+    assert not console.export_text()
+    _without_scipy(monkeypatch)
+    assert needy not in _all_that_can_be_run(console)
+    assert 'ACME-9 is left out; it needs: pip install "reliai[monitoring]"' in console.export_text()
+
+
+def _needy() -> Incident:
+    needs = ("monitoring", "records")
+    return incident("ACME-9", title="-", scenario="-", evidence="-", guard="-", needs=needs)
+
+
+def _without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "reliai.incidents.registry.find_spec", lambda name: None if name == "scipy" else name
+    )
 
 
 def test_other_packages_bring_incidents(monkeypatch: pytest.MonkeyPatch) -> None:

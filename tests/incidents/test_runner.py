@@ -98,6 +98,54 @@ def test_a_trial_hears_what_is_warned_of_even_when_it_was_said_before() -> None:
         warn_once("said before", "never again")
 
 
+def test_an_observer_that_raises_fails_the_part_for_it_could_have_raised_the_alarm() -> None:
+    class Broken:
+        inline = True
+
+        def on_end(self, record: object) -> None:
+            raise ValueError("broken")
+
+    async def scenario(trial: Trial) -> None:
+        @reliai.reliable(observers=[Broken()])
+        async def ask() -> str:
+            return "answer"
+
+        trial.exactly("answer", await ask(), "answer")
+        trial.none("alarms", 0)
+
+    found = run_part(of(scenario), "guarded")
+    assert found.error is not None
+    assert "Broken raised in on_end" in found.error
+    assert not found.ok
+
+
+def test_what_asks_whether_it_is_over_may_raise() -> None:
+    async def scenario(trial: Trial) -> None:
+        await offer(trial, Provider(trial).answer, rate=10, seconds=1, until=lambda: 1 / 0 > 1)
+
+    assert run_part(of(scenario), "guarded").error == "ZeroDivisionError: division by zero"
+
+
+def test_no_more_calls_are_made_once_it_is_over() -> None:
+    async def scenario(trial: Trial) -> None:
+        provider = Provider(trial)
+        replies = await offer(
+            trial, provider.answer, rate=10, seconds=100, until=lambda: trial.now > 5
+        )
+        trial.at_least("calls", len(replies), 20)
+        trial.at_most("calls", max(reply.at for reply in replies), 5)
+
+    assert run_part(of(scenario), "guarded").ok
+
+
+def test_where_no_call_is_made_nothing_is_waited_for() -> None:
+    async def scenario(trial: Trial) -> None:
+        replies = await offer(trial, Provider(trial).answer, rate=10, calls=0)
+        trial.none("calls", len(replies))
+
+    assert run_part(of(scenario), "guarded").ok
+
+
 def test_no_calls_are_no_healthy_day() -> None:
     with pytest.raises(ConfigurationError, match=r"calls=0"):
         run_incident("IR-28", calls=0)

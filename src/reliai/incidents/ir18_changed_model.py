@@ -22,7 +22,8 @@ IR_18 = incident(
     "the new one on known cases is left to what manages rollouts and experiments",
     evidence="a default effort that was lowered for 34 days; studies of models that changed under "
     "their name",
-    guard="Monitor: identity, tokens; Monitor(arl=1e5): share of bad answers; an alert route that pins the model",
+    guard="Monitor: identity, tokens; Monitor(arl=1e5): share of bad answers; an alert route that "
+    "pins the model",
     needs=("monitoring",),
 )
 
