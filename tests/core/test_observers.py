@@ -329,6 +329,48 @@ def test_concurrent_calls_have_each_their_own_current() -> None:
         assert asyncio.run(main()) == ["attempt 1", "attempt 2", "attempt 3"]
 
 
+def test_an_observer_that_sleeps_is_not_asked_what_to_activate() -> None:
+    class Sleeps:
+        asleep = True
+        asked = 0
+
+        def on_start(self, call: reliai.Call) -> None:
+            """Called, and may wake up."""
+
+        def activate(self, call: reliai.Call, attempt: Attempt) -> None:
+            self.asked += 1
+
+    sleeper = Sleeps()
+    ask = reliai.reliable(observers=[sleeper])(ScriptedModel(["a", "b"]))
+    ask()
+    assert sleeper.asked == 0
+    sleeper.asleep = False
+    ask()
+    assert sleeper.asked == 1
+
+
+def test_what_several_observers_activate_is_left_in_the_opposite_order_whatever_one_raises() -> (
+    None
+):
+    left: list[str] = []
+
+    class Activates:
+        def __init__(self, name: str, *, fails: bool = False) -> None:
+            self.name, self.fails = name, fails
+
+        @contextmanager
+        def activate(self, call: reliai.Call, attempt: Attempt) -> Iterator[None]:
+            yield
+            left.append(self.name)
+            if self.fails:
+                raise RuntimeError(self.name)
+
+    observers: list[object] = [Activates("a"), Activates("b", fails=True), Activates("c")]
+    ask = reliai.reliable(observers=observers)(ScriptedModel(["answer"]))
+    assert ask() == "answer"
+    assert left == ["c", "b", "a"]
+
+
 @every_kind
 def test_observer_with_nothing_to_activate_may_say_none(kind: str) -> None:
     class Silent:
