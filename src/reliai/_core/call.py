@@ -111,8 +111,8 @@ class Call:
         self.parent: Call | None = None
         self.meters: tuple[Meter, ...] = ()
         self.watched = ambient.leaf_filter is not None or hooks.watching
-        self.layer = "inherited"
-        self.limit = 0.0
+        self.layer: str = "inherited"
+        self.limit: float = 0.0
 
     @property
     def id(self) -> str:
