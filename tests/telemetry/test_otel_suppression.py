@@ -193,6 +193,27 @@ def test_a_stream_is_one_span_with_the_usage_of_its_last_chunk() -> None:
     assert told(span)["gen_ai.request.stream"] is True
 
 
+def test_a_stream_that_is_closed_early_is_a_request_whose_usage_is_not_complete() -> None:
+    seen = Collected()
+
+    @reliai.reliable(name="ask", observers=[seen.observer])
+    def ask(made: Any) -> Iterator[str]:
+        with chat(made, stream=True) as chunks:
+            for chunk in chunks:
+                for choice in chunk.choices:
+                    yield choice.delta.content or ""
+
+    with client([["I ", "am ", "fine"]]) as made, instrumented(seen):
+        stream: Any = ask(made)
+        next(stream)
+        stream.close()
+    (span,) = inference_spans(seen)
+    assert span.name == "chat scripted-large"
+    assert told(span)["reliai.usage.complete"] is False
+    assert told(span)["reliai.outcome"] == "cancelled"
+    assert "gen_ai.usage.input_tokens" not in told(span)
+
+
 def test_an_asynchronous_client_is_told_of_once() -> None:
     seen = Collected()
 

@@ -138,6 +138,8 @@ def of_inference(record: CallRecord, inference: Inference) -> dict[str, Any]:
     estimated = any(attempt.usage_state == "estimated" for attempt in inference.attempts)
     incomplete = estimated or any(each.usage_state == "unknown" for each in inference.attempts)
     tokens = (inference.input_tokens, inference.output_tokens)
+    if tokens == (None, None) and any(each.status != "error" for each in inference.attempts):
+        incomplete = True
     return {
         "operation": inference.operation,
         "provider": inference.provider,

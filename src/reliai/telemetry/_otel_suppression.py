@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reliai._core.call import Call
     from reliai._core.record import Attempt
 
-__all__ = ["CONTEXT_KEY", "REQUEST", "instrumented", "note_data", "shared_data"]
+__all__ = ["CONTEXT_KEY", "REQUEST", "instrumented", "note_asked", "note_data", "shared_data"]
 
 CONTEXT_KEY: Final = "opentelemetry.genai.client.inference.context"
 _MODULE: Final = "opentelemetry.util.genai.invocation"
@@ -82,14 +82,22 @@ def _summing_class(base: Any) -> Any:
     return Summing
 
 
+def note_asked(attempt: Attempt, data: Any) -> None:
+    """Keep with an attempt what inner instrumentations saw of its request."""
+    if data.request_model is None:
+        return
+    if attempt.model_requested is None:
+        attempt.model_requested = data.request_model
+    if attempt.request is None:
+        known = ((key, getattr(data, name, None)) for name, key in REQUEST)
+        attempt.request = {key: value for key, value in known if value is not None}
+
+
 def note_data(call: Call, attempt: Attempt, data: Any) -> None:
     """Put on the record what inner instrumentations saw, when nobody else read the answer."""
     if attempt.model_requested is None and data.request_model is not None:
         note_request(call, data.request_model)
-        attempt.model_requested = data.request_model
-    if attempt.request is None and data.request_model is not None:
-        known = ((key, getattr(data, name, None)) for name, key in REQUEST)
-        attempt.request = {key: value for key, value in known if value is not None}
+    note_asked(attempt, data)
     if attempt.usage_state is not None or data.response_id is None:
         return
     from reliai.providers import Response  # noqa: PLC0415  only where an instrumentation is

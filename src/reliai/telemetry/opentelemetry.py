@@ -25,7 +25,7 @@ from reliai.telemetry._otel_ending import end_spans, gaps
 from reliai.telemetry._otel_logs import Logs
 from reliai.telemetry._otel_metrics import Metrics
 from reliai.telemetry._otel_spans import Spans, Trace, note_ids
-from reliai.telemetry._otel_suppression import instrumented
+from reliai.telemetry._otel_suppression import instrumented, note_asked
 from reliai.telemetry.names import DEFAULT_PROFILE, profile_of
 from reliai.telemetry.resources import Resources
 
@@ -180,6 +180,9 @@ class OpenTelemetry:
         notes = record._notes  # noqa: SLF001  as above
         started: Trace | None = None if notes is None else notes.pop(self, None)
         context = None
+        for entry in () if started is None else started.attempts.values():
+            if entry.data is not None:  # of a stream that was left early it is told at its closing
+                note_asked(entry.attempt, entry.data)
         asked = inferences(record)
         try:
             if started is not None and self._spans is not None:
