@@ -183,3 +183,43 @@ def test_windows_of_two_processes_are_judged_together() -> None:
 def test_a_reference_of_few_records_raises_nothing_new() -> None:
     watched = field(signals.category("why", str, reference=["stop"] * 100))
     assert fed(watched, ["stop"] * 480 + ["odd"] * 20) == []
+
+
+def test_more_numbers_far_out_are_noticed_though_the_level_stays() -> None:
+    random = Random(14)
+    watched = Field(signals.latency(q=0.95), Tuning(), None)
+    assert fed(watched, [random.lognormvariate(0, 0.2) for _ in range(2000)]) == []
+    slow = [
+        random.lognormvariate(0, 0.2) * (2.0 if random.random() < 0.3 else 0.85) for _ in range(200)
+    ]
+    assert "tail" in fed(watched, slow)
+    found = watched.firing["tail"]
+    assert float(found.evidence["share"]) > 0.15
+    assert "are above" in found.text
+    fed(watched, [random.lognormvariate(0, 0.2) for _ in range(1000)])
+    assert "tail" not in watched.firing
+
+
+def test_the_level_has_a_reference_of_its_own_for_each_hour_of_the_week() -> None:
+    random = Random(15)
+    watched = field(signals.number("x", float), hours_of_week=True)
+
+    def hours(first: int, count: int, more: float = 0.0) -> list[str]:
+        told: list[str] = []
+        for hour in range(first, first + count):
+            level = (150.0 if hour % 24 == 8 else 100.0) + more
+            told += fed(watched, numbers(random, 600, level, 10), gap=6.0)
+        return [name for name in told if name in {"drift", "shape"}]
+
+    assert hours(0, 24 * 20) == []
+    assert watched.drift.ready
+    assert hours(24 * 20, 48) == []
+    assert hours(24 * 22, 24, more=30.0) != []
+
+
+def test_of_few_different_numbers_each_is_a_bin() -> None:
+    random = Random(16)
+    stars = [float(random.randint(1, 5)) for _ in range(5000)]
+    watched = field(signals.number("stars", float, reference=stars))
+    assert fed(watched, [float(random.randint(1, 5)) for _ in range(2000)]) == []
+    assert "shape" in fed(watched, [float(random.choice([1, 5])) for _ in range(1000)])

@@ -255,3 +255,19 @@ def test_records_of_the_whole_monitor_serve_every_signal_they_say_enough_of() ->
 def test_what_makes_no_signal_is_refused(make: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("reference", "kind"),
+    [
+        (None, "number"),
+        (0.2, "share"),
+        ([1.5, 2.0], "number"),
+        (["a", "b"], "category"),
+        ([None, True], "share"),
+        (np.array([True, False]), "share"),
+    ],
+    ids=range(6),
+)
+def test_a_value_is_of_the_kind_of_its_reference(reference: Any, kind: str) -> None:
+    assert signals.value("x", reference=reference).kind == kind

@@ -336,6 +336,8 @@ class Drift:
     def _end_block(self, now: float) -> list[Finding] | None:
         count, total, began = self._block
         self._block = [0.0, 0.0, now]
+        if self._hourly and now // 3600 != began // 3600:
+            return None  # partly of an hour, partly of the next
         hour = self._hour(began)
         if not self.ready:
             self._blocks.append((hour, total / count))
