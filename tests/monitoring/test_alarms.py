@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -179,3 +180,13 @@ def test_a_forked_child_begins_anew_with_the_same_references() -> None:
     for number in range(50):
         monitor.on_end(record(number, failed=True))
     assert [alert.signal for alert in monitor.alerts()] == ["errors"]
+
+
+def test_an_alert_travels_as_json() -> None:
+    told = Told()
+    told.calls(5, failed=False, release="1")
+    told.calls(20, failed=True, release="2")
+    alert = told.monitor.alerts()[0]
+    assert alert.changes
+    assert Alert.from_dict(json.loads(json.dumps(alert.to_dict()))) == alert
+    assert repr(alert) == "<reliai.monitoring.Alert firing: ask errors>"

@@ -68,7 +68,8 @@ class Alert:
     def from_dict(cls, data: Mapping[str, Any]) -> Alert:
         """The alert that `to_dict` described."""
         changes = tuple(Change(**change) for change in data.get("changes", ()))
-        return cls(**{**data, "changes": changes})
+        fields: dict[str, Any] = {**data, "changes": changes}
+        return cls(**fields)
 
     def __repr__(self) -> str:
         where = f" [{self.slice}]" if self.slice else ""
