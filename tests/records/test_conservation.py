@@ -230,6 +230,27 @@ def test_what_one_closes_in_the_middle_of_goes_on_with_another_epoch(store: Reco
     assert store.losses() == []
 
 
+def test_no_sign_of_life_comes_after_the_end_of_an_epoch(store: RecordStore) -> None:
+    answer()
+    assert store.flush(20)
+    store._writer.patiently(store._writer._close_epoch)
+    assert store._writer._step()
+    with store._reading() as connection:
+        closed = connection.execute(select(tables.epochs.c.closed_at)).scalars().all()
+    assert len(closed) == 1
+    assert closed[0] is not None
+
+
+def test_an_epoch_with_records_that_wait_is_not_ended(small: RecordStore) -> None:
+    with file_limit(0):
+        answer()
+        small.close(0.3)
+    with small._reading() as connection:
+        assert connection.execute(select(tables.epochs.c.closed_at)).scalar() is None
+    assert small.flush(20)
+    assert small.counts[:4] == (2, 2, 0, 0)
+
+
 def test_many_threads_lose_nothing(store: RecordStore, monkeypatch: pytest.MonkeyPatch) -> None:
     from threading import Thread
 

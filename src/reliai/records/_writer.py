@@ -183,16 +183,25 @@ class Writer:
             self._lost_touch()
         with self._lock:
             self._closed = True
-            if emptied:  # what comes later begins another epoch
-                self._epoch = Epoch(self.capacity + HUB_CAPACITY)
-                self._before = (self._taken, self._written, self._dropped)
         self._arrived.set()
         return emptied
 
     def _close_epoch(self) -> None:
+        """End the epoch, unless records wait that belong to it; what comes later begins another."""
+        with self._lock:
+            if self._accepted > self._handled:
+                return
+            self._closed = True  # no sign of life after this, which would open it again
+            ended, totals = self._so_far(), self._totals(Fate(0, 0))
         if self._ready:
             with self.database.writing() as connection:
-                self._epoch.close(connection, self._totals(Fate(0, 0)))
+                self._epoch.close(connection, totals)
+        with self._lock:
+            self._epoch = Epoch(self.capacity + HUB_CAPACITY)
+            self._before = ended
+
+    def _so_far(self) -> tuple[int, int, int]:
+        return self._taken, self._written, self._dropped
 
     def patiently(self, action: Callable[[], T], seconds: float = BUSY_PATIENCE) -> T:
         """Do something when it is our turn, again and again while others keep the database busy."""
@@ -256,7 +265,7 @@ class Writer:
     def _retired(self) -> bool:
         """Whether the store was closed; a later record starts another thread."""
         with self._lock:
-            if not self._closed or self._queue:
+            if not self._closed or self._queue or self._batch:
                 return False
             self._thread = None
             return True
@@ -268,6 +277,8 @@ class Writer:
                 while self._queue and len(self._batch) < BATCH:
                     self._batch.append(self._queue.popleft())
                 batch = self._batch
+                if self._closed and not batch:
+                    return True
             try:
                 self.open()
                 self._batches.write(batch)
