@@ -126,9 +126,14 @@ def section(incident: Incident, report: Report) -> str:
             f"{incident.scenario[0].upper()}{incident.scenario[1:]}.\n",
             f"Seen in: {incident.evidence}.\n",
             f"Guarded by: `{incident.guard}`\n",
+            *_needs(incident),
             *(table_of(part) for part in report.parts),
         ]
     )
+
+
+def _needs(incident: Incident) -> list[str]:
+    return [f"Needs: `reliai[{','.join(incident.needs)}]`\n"] if incident.needs else []
 
 
 def table_of(part: Part) -> str:
