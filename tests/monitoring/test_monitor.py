@@ -49,6 +49,7 @@ def test_a_rise_of_errors_raises_one_alert_that_says_what_changed() -> None:
     assert alert.evidence["share_before"] == pytest.approx(0.01, abs=0.005)
     assert float(alert.evidence["share"]) > 0.2
     assert "ask: errors changed" in alert.summary
+    assert "34.6% of the last 26 records, 1.33% before" in alert.summary
     assert told == [alert]
 
 
@@ -146,6 +147,35 @@ def test_a_new_version_is_learnt_anew_without_an_alarm(field: str) -> None:
         monitor.on_end(record(number, failed=number % 2, **{field: "new"}))
     assert monitor.alerts() == []
     assert [state["state"] for state in monitor.snapshot()["signals"]] == ["rebaselining"]
+
+
+def test_calls_refused_before_a_model_was_asked_are_failures_of_the_version_at_work() -> None:
+    monitor = Monitor([signals.errors()], inline=True, alerts=[])
+    for number in range(1000):
+        monitor.on_end(record(number, model_requested="m"))
+    for number in range(1000, 1060):
+        monitor.on_end(record(number, status="rejected", model_requested=None))
+    assert [alert.signal for alert in monitor.alerts()] == ["errors"]
+    assert [state["n"] for state in monitor.snapshot()["signals"]] == [1060]
+
+
+def test_a_call_without_a_model_belongs_to_the_version_of_its_own_prompt() -> None:
+    monitor = Monitor([signals.errors()], inline=True, alerts=[])
+    for number in range(100):
+        prompt = {"prompt": f"v{number % 2}"}
+        monitor.on_end(record(number, tags=prompt, model_requested="m"))
+    monitor.on_end(record(100, tags={"prompt": "v0"}, model_requested=None))
+    versions = monitor.snapshot()["fields"]
+    assert [row["version"][1:] for row in versions] == [["m", "v1"], ["m", "v0"]]
+
+
+def test_a_version_that_gave_way_takes_no_more_calls() -> None:
+    monitor = Monitor([signals.errors()], inline=True, alerts=[])
+    for number, model in enumerate("abcde"):
+        monitor.on_end(record(number, fingerprint=model, model_requested=model))
+    monitor.on_end(record(9, fingerprint="a", model_requested=None))
+    versions = [row["version"][:2] for row in monitor.snapshot()["fields"]]
+    assert versions == [["c", "c"], ["d", "d"], ["e", "e"], ["a", None]]
 
 
 def test_a_new_prompt_is_a_new_version() -> None:

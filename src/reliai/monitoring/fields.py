@@ -237,7 +237,8 @@ class Field:
         if not chart.firing:
             return self._note(found, Finding("sudden", firing=False))
         now = chart.recent
-        text = f"{now:.3g} of the last {chart.recent_records} records, {chart.share:.3g} before"
+        before = _percent(chart.share)
+        text = f"{_percent(now)} of the last {chart.recent_records} records, {before} before"
         evidence = {
             "share": now,
             "records": chart.recent_records,
@@ -268,8 +269,8 @@ class Field:
         if not tail.firing:
             return self._note(found, Finding("tail", firing=False))
         text = (
-            f"{tail.recent:.3g} of the last {tail.recent_records} records are above "
-            f"{self._edge:.3g}, {tail.share:.3g} before"
+            f"{_percent(tail.recent)} of the last {tail.recent_records} records are above "
+            f"{self._edge:.3g}, {_percent(tail.share)} before"
         )
         evidence = {
             "above": self._edge,
@@ -279,6 +280,10 @@ class Field:
             "likelihood_ratio": self._tuning.arl,
         }
         return self._note(found, Finding("tail", firing=True, text=text, evidence=evidence))
+
+
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.3g}%"
 
 
 def _chart(

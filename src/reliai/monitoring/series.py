@@ -123,6 +123,7 @@ class Book:
         self._count = 0
         self._series: OrderedDict[tuple[str, Version], Series] = OrderedDict()
         self._names: OrderedDict[str, CallStats] = OrderedDict()
+        self._asked: dict[tuple[str, str, str | None], Version] = {}
         self._retired: list[tuple[str, str, Field]] = []
         self._sources: OrderedDict[str, dict[tuple[Any, ...], Any]] = OrderedDict()
 
@@ -137,7 +138,20 @@ class Book:
         name = record.name
         version = (record.fingerprint, record.model_requested, prompt_of(record))
         new = changes.note(record, (name, *version), now)
-        return self._found(name, version), new
+        return self._found(name, self._placed(name, version)), new
+
+    def _placed(self, name: str, version: Version) -> Version:
+        """The version that a call belongs to.
+
+        One that asked no model (refused by a circuit or a budget, or answered by a cache) says
+        nothing of another version: it counts in the one that such calls belonged to last.
+        """
+        policies, model, prompt = version
+        if model is None:
+            return self._asked.get((name, policies, prompt), version)
+        self._asked[name, policies, prompt] = version
+        self._asked[name, policies, None] = version
+        return version
 
     def _found(self, name: str, version: Version) -> Series:
         key = (name, version)
@@ -164,6 +178,10 @@ class Book:
     def _drop(self, keys: list[tuple[str, Version]]) -> None:
         for key in keys:
             series = self._series.pop(key)
+            name, (policies, _, prompt) = key
+            for asked in {(name, policies, prompt), (name, policies, None)}:
+                if self._asked.get(asked) == key[1]:
+                    del self._asked[asked]
             for where, field in series.items():
                 self._count -= 1
                 self._retired.append((series.name, where, field))
