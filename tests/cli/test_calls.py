@@ -63,6 +63,30 @@ def test_calls_shows_a_row_for_each_call_with_what_happened() -> None:
     assert "unknown: odd [bold]" in said
 
 
+@pytest.mark.parametrize("columns", [80, 100, 160])
+def test_a_narrow_terminal_cuts_the_story_and_nothing_one_looks_a_call_up_by(
+    columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RecordStore(f"sqlite:///{tmp_path}/narrow.db")
+
+    @reliai.reliable(name="shop.support.answering.answer", observers=[store])
+    def long_named(prompt: str) -> str:
+        reliai.usage(model="model-a", input_tokens=12, output_tokens=3, cost_usd=0.0125)
+        raise reliai.errors.ReliaiError(prompt * 99)
+
+    with reliai.context(call_id="0123456789abcdef" * 2):
+        reliai.execute(long_named, "too long ")
+    store.close()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    heading, row = run("calls", "--store", f"{tmp_path}/narrow.db")[1].splitlines()
+    assert heading.split()[:7] == ["when", "call", "name", "status", "took", "tries", "cost"]
+    when, call, _, status, _, unit, tries, cost = row.split()[:8]
+    assert (len(when), call, status) == (8, "89abcdef", "error")
+    assert (unit, tries, cost) == ("ms", "1", "$0.0125")
+    assert row.rstrip().endswith("…")
+    assert len(row) <= columns
+
+
 @pytest.mark.usefixtures("url")
 @pytest.mark.parametrize(
     ("arguments", "expected"),

@@ -99,6 +99,44 @@ def test_a_narrow_terminal_gets_what_matters_most(
     assert "firing" in rows[1]
 
 
+def test_names_and_slices_give_way_in_a_narrow_terminal_and_no_number_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/records.db"
+    store = RecordStore(url)
+
+    @reliai.reliable(name="shop.support.answering.answer", observers=[store])
+    def answer(prompt: str) -> str:
+        reliai.usage(model="m", input_tokens=10, output_tokens=5, cost_usd=0.012341)
+        return prompt
+
+    with reliai.context(tags={"department": "support-of-the-whole-company"}):
+        for _ in range(40):
+            answer("x")
+    store.close()
+    monkeypatch.setenv("COLUMNS", "80")
+    said = run("--store", url, "--slice", "tag:department")[1].splitlines()
+    calls = next(row for row in said if "$" in row)
+    costs = next(row for row in said if " cost " in row and "40" in row)
+    assert "0.00%" in calls
+    assert "$0.4936" in calls
+    assert costs.split()[-3:] == ["insufficient", "40", "0.01234"]
+    assert max(map(len, said)) <= 80
+
+
+def test_a_cost_that_nobody_knows_is_not_shown_as_0(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/records.db"
+    store = RecordStore(url)
+
+    @reliai.reliable(name="answer", observers=[store])
+    def answer(prompt: str) -> str:
+        return prompt
+
+    answer("x")
+    store.close()
+    assert "$" not in run("--store", url)[1]
+
+
 def test_a_page_that_fires_ends_with_1_and_says_why(url: str) -> None:
     fill(url, bad=40)
     code, said = run("--store", url, "--slo", "success=0.99")

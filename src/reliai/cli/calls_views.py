@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reliai._core.record_parts import Attempt, ErrorInfo
     from reliai.records import StoredCall
 
-__all__ = ["print_call", "print_lines", "print_table"]
+__all__ = ["print_call", "print_lines", "print_table", "shortened"]
 
 _COLOURS = {
     "success": "green",
@@ -56,18 +56,18 @@ def print_table(calls: Sequence[StoredCall], console: Console | None = None) -> 
         table.add_column(title, no_wrap=True)
     for title in ("took", "tries", "cost", *(() if narrow else ("tokens",))):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("what happened", ratio=1, overflow="ellipsis", no_wrap=True)
+    table.add_column("what happened", ratio=1)  # the only one that gives way
     for call in calls:
         table.add_row(
             _when(call.started_at),
             Text(short_id(call.id)),
-            Text(_shortened(call.name, 14 if narrow else 40)),
+            Text(shortened(call.name, 14 if narrow else 40)),
             _status(call.status),
             _seconds(call.duration),
             str(len(call.attempts)),
             _dollars(call.cost_usd),
             *(() if narrow else (_tokens(call),)),
-            Text(_story(call)),
+            Text(_story(call), no_wrap=True, overflow="ellipsis"),
         )
     console.print(table)
 
@@ -81,7 +81,7 @@ def print_lines(calls: Sequence[StoredCall], console: Console | None = None) -> 
             f" {short_id(call.id):<{_ID}} ",
             (f"{call.status or '?':<9}", _COLOURS.get(call.status or "", "")),
             f" {_seconds(call.duration):>8} {_dollars(call.cost_usd):>7} ",
-            f"{_shortened(call.name, 24)} ",
+            f"{shortened(call.name, 24)} ",
             (_story(call), "bright_black"),
         )
         console.print(line, soft_wrap=True)
@@ -92,7 +92,7 @@ def short_id(identifier: str) -> str:
     return identifier[-_ID:]
 
 
-def _shortened(name: str, width: int) -> str:
+def shortened(name: str, width: int) -> str:
     """A name that fits, with its beginning and its end."""
     if len(name) <= width:
         return name
@@ -199,8 +199,8 @@ def _attempt_row(call: StoredCall, attempt: Attempt) -> dict[str, Any]:
         "after": _seconds(max(0.0, attempt.started_at - call.started_at)),
         "waited": _seconds(attempt.wait) if attempt.wait else "",
         "took": _seconds(attempt.duration),
-        "target": Text(_shortened(attempt.target, 24)),
-        "model": Text(_shortened(attempt.model or "", 24)),
+        "target": Text(shortened(attempt.target, 24)),
+        "model": Text(shortened(attempt.model or "", 24)),
         "tokens": _tokens(attempt),
         "cost": _dollars(attempt.cost_usd),
         "result": result,

@@ -9,16 +9,21 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from reliai.cli.calls_views import shortened
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rich.console import RenderableType
+    from rich.console import JustifyMethod, RenderableType
 
 __all__ = ["drawn", "sparkline"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDE = 140
 """Columns of a terminal that everything fits into; a narrower one gets what matters most."""
+
+_NARROW = 100
+"""Columns below which the errors of each minute are left out, and names cut."""
 
 _STATES = {
     "firing": "bold red",
@@ -38,15 +43,15 @@ def drawn(state: Mapping[str, Any], width: int = _WIDE) -> RenderableType:
         state: what `Monitor.snapshot` gave.
         width: columns that there are.
     """
-    wide = width >= _WIDE
+    wide, narrow = width >= _WIDE, width < _NARROW
     at = state.get("at")
     said = f"as of {_when(at)}" if at and state.get("calls") else "no calls"
     parts: list[RenderableType] = [Text(said, "bright_black")]
     for title, table in (
-        ("Calls", _calls(state.get("calls", {}), at, wide=wide)),
+        ("Calls", _calls(state.get("calls", {}), at, wide=wide, narrow=narrow)),
         ("Objectives", _objectives(state.get("slos", ()), wide=wide)),
         ("Firing", _firing(state.get("alerts", ()))),
-        ("Signals", _signals(state.get("signals", ()), wide=wide)),
+        ("Signals", _signals(state.get("signals", ()), wide=wide, narrow=narrow)),
         ("Alerts that did not arrive", _undelivered(state.get("routes", ()))),
     ):
         if table.row_count:
@@ -68,17 +73,28 @@ def sparkline(values: Sequence[float | None]) -> str:
     return "".join(map(bar, values))
 
 
+_NAMES = ("  name", "  objective", "signal", "slice", "  route")
+
+
 def _grid(*titles: str, right: Sequence[str] = ()) -> Table:
-    table = Table(box=None, header_style="bright_black", padding=(0, 2, 0, 0))
+    """A table in which names give way where it is too narrow, and no number does."""
+    table = Table(box=None, header_style="bright_black", padding=(0, 2, 0, 0), pad_edge=False)
     for title in titles:
-        table.add_column(title, justify="right" if title in right else "left", no_wrap=True)
+        justify: JustifyMethod = "right" if title in right else "left"
+        table.add_column(title, justify=justify, no_wrap=title not in _NAMES)
     return table
 
 
-def _calls(calls: Mapping[str, Mapping[str, Any]], at: float | None, *, wide: bool) -> Table:
+def _named(name: str) -> Text:
+    return Text(name, no_wrap=True, overflow="ellipsis")
+
+
+def _calls(
+    calls: Mapping[str, Mapping[str, Any]], at: float | None, *, wide: bool, narrow: bool
+) -> Table:
     numbers = ("calls", "/s", "errors", "p50", "p95", "tokens", "cost", "refused")
     shown = numbers if wide else ("calls", "errors", "p95", "cost")
-    lines = ("calls by minute", "errors by minute") if wide else ("by minute", "errors by minute")
+    lines = ("calls by minute" if wide else "by minute", "errors by minute")[: 1 if narrow else 2]
     table = _grid("  name", *shown, *lines, right=shown)
     minutes = 30 if wide else 15
     for name, counts in sorted(calls.items()):
@@ -90,17 +106,26 @@ def _calls(calls: Mapping[str, Mapping[str, Any]], at: float | None, *, wide: bo
             "p50": Text(_seconds(counts.get("p50"))),
             "p95": Text(_seconds(counts.get("p95"))),
             "tokens": Text(f"{counts.get('tokens', 0):,.0f}"),
-            "cost": Text(f"${counts.get('cost_usd', 0.0):,.4g}"),
+            "cost": Text(_cost(counts)),
             "refused": Text(_share(counts.get("refusals", 0), many)),
         }
         rows = _by_minute(counts.get("history", ()), at, minutes)
-        table.add_row(
-            Text(f"  {name}"),
-            *(cells[title] for title in shown),
+        bars = (
             Text(sparkline([row and row[0] for row in rows]), "cyan"),
             Text(sparkline([row and row[1] for row in rows]), "red"),
         )
+        table.add_row(
+            _named("  " + shortened(name, 20 if narrow else _WIDE)),
+            *(cells[title] for title in shown),
+            *bars[: len(lines)],
+        )
     return table
+
+
+def _cost(counts: Mapping[str, Any]) -> str:
+    """What is known of the cost; nothing where no call's is, for that is not 0."""
+    known = counts.get("priced", 1)
+    return f"${counts.get('cost_usd', 0.0):,.4g}" if known else ""
 
 
 def _by_minute(
@@ -131,7 +156,7 @@ def _objectives(slos: Sequence[Mapping[str, Any]], *, wide: bool) -> Table:
         share = slo.get("share")
         left = slo.get("budget_left")
         table.add_row(
-            Text(f"  {slo['name']}{' (burn-in)' if slo.get('burn_in') else ''}"),
+            _named(f"  {slo['name']}{' (burn-in)' if slo.get('burn_in') else ''}"),
             _state(slo["state"]),
             f"{slo['target']:.5g}",
             "" if share is None else f"{share:.2%}",
@@ -192,20 +217,21 @@ def _changed(change: Mapping[str, Any]) -> str:
     return f"changed before, {_when(change['at'])}: {what}: {values}"
 
 
-def _signals(signals: Sequence[Mapping[str, Any]], *, wide: bool) -> Table:
+def _signals(signals: Sequence[Mapping[str, Any]], *, wide: bool, narrow: bool) -> Table:
     numbers = ("n", "now", "normal")
-    table = _grid("  name", "signal", "slice", "state", *numbers, "by minute", right=numbers)
+    lines = () if narrow else ("by minute",)
+    table = _grid("  name", "signal", "slice", "state", *numbers, *lines, right=numbers)
     for row in signals:
         minutes = [each[2] for each in row.get("minutes", ())][-30 if wide else -8 :]
         table.add_row(
-            Text(f"  {row['name']}"),
-            Text(row["signal"]),
-            Text(row["slice"]),
+            _named("  " + shortened(row["name"], 18 if narrow else _WIDE)),
+            _named(row["signal"]),
+            _named(row["slice"]),
             _state(row["state"]),
             f"{row.get('n', 0):,}",
             Text(_value(row.get("value"))),
             Text(_value(row.get("reference"))),
-            Text(sparkline(minutes) if _are_numbers(minutes) else "", "cyan"),
+            *(Text(sparkline(minutes) if _are_numbers(minutes) else "", "cyan") for _ in lines),
         )
     return table
 

@@ -29,6 +29,7 @@ class CallStats:
             "errors": 0,
             "degraded": 0,
             "cost_usd": 0.0,
+            "priced": 0,
             "tokens": 0,
             "refusals": 0,
         }
@@ -46,6 +47,7 @@ class CallStats:
             sums["degraded"] += status == "degraded"
         if record.cost_usd is not None:
             sums["cost_usd"] += record.cost_usd
+            sums["priced"] += 1
         if record.output_tokens is not None or record.input_tokens is not None:
             sums["tokens"] += (record.input_tokens or 0) + (record.output_tokens or 0)
         if status != "success" or record.finish_reason is not None:
@@ -61,7 +63,7 @@ class CallStats:
     def absorb(self, counts: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
         """Add what another process counted since `before`."""
         for name in self._sums:
-            self._sums[name] += counts[name] - (0 if before is None else before[name])
+            self._sums[name] += counts.get(name, 0) - (0 if before is None else before.get(name, 0))
         known = {at: (n, bad) for at, n, bad in (before or {}).get("history", ())}
         merged = {row[0]: row for row in self._history}
         for at, n, bad in counts["history"]:
