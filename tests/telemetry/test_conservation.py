@@ -233,7 +233,8 @@ def test_observer_that_raises_where_it_is_shown_nothing_is_counted_too() -> None
 
 # --- how processes end ----------------------------------------------------------------------------
 HEAD = """
-import os, signal, sys
+import os, signal, sys, warnings
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # 3.12
 import reliai
 from reliai.telemetry import Webhook
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from reliai._core.ambient import ambient, current
 from reliai._core.delivery import complain
+from reliai._core.frames import empty_frames
 from reliai._core.shadowing import Shadowing
 from reliai.comparisons import Judgement, judged
 from reliai.errors import BudgetExceeded, ErrorKind
@@ -108,6 +109,7 @@ class Job:
         "context",
         "counted",
         "desk",
+        "errors",
         "over",
         "paired",
         "primary",
@@ -125,6 +127,7 @@ class Job:
         self.paired = False
         self._place = place
         self.counted = self.over = False
+        self.errors: list[BaseException] = []
 
     @property
     def attached(self) -> bool:
@@ -176,6 +179,16 @@ class Job:
             self.desk.tally.take_back()
         self.finish()
 
+    def note(self, *found: object) -> None:
+        """Remember what was raised until `empty_frames`."""
+        self.errors += [each for each in found if isinstance(each, BaseException)]
+
+    def empty_frames(self) -> None:
+        """Leave no cycle from what was raised, over the finished frames, back to it."""
+        for error in self.errors:
+            empty_frames(error)
+        self.errors.clear()
+
     def finish(self) -> None:
         """Give its place back; once."""
         if not self.over:
@@ -191,6 +204,7 @@ async def examine(job: Job, means: Means) -> None:
     job.surround("candidate")
     request = job.request.copy() if paired else job.request
     candidate = await means.ask(desk.candidate, request)
+    job.note(candidate.error)
     if isinstance(candidate.error, BudgetExceeded):
         desk.tally.take_back("budget")
         job.counted = True
@@ -202,6 +216,8 @@ async def examine(job: Job, means: Means) -> None:
         job.surround("baseline")
         again = await means.ask(desk.baseline, job.request)
         baseline = await _compared(desk, means, primary, again)
+        job.note(again.error, baseline)
+    job.note(said)
     job.counted = True
     _count(desk.tally, job.call.id, primary, candidate, said)
     same = _count_pair(desk.tally, candidate, said, again, baseline)

@@ -116,6 +116,8 @@ async def _work(job: Job) -> None:
     except BaseException as error:
         if means.ends_by(error):
             raise
+    finally:
+        job.empty_frames()
 
 
 class TaskMeans:

@@ -101,6 +101,7 @@ def _work(job: Job) -> None:
         pass
     finally:
         driving.close()
+        job.empty_frames()
         job.finish()
 
 
