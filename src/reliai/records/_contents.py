@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from reliai._core.content import content_of
 from reliai.checks.redaction import message_of
+from reliai.records._rows import without_nul
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,7 +111,7 @@ class Contents:
 
 
 def _written(redacted: Redacted) -> str | None:
-    return None if redacted.value is None else _encode(redacted.value)
+    return None if redacted.value is None else without_nul(_encode(redacted.value))
 
 
 def _size(made: Made) -> int:

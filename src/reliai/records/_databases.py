@@ -42,6 +42,9 @@ _inherited: list[Engine | None] = []
 _SCHEMA_LOCK = 0x72656C69
 """The advisory lock that a process holds in PostgreSQL while it makes or migrates the tables."""
 
+_LIMITS = "54"
+"""The class of PostgreSQL's errors that say that something exceeds a limit of the program."""
+
 
 class Database:
     """What the store needs of a database.
@@ -245,8 +248,15 @@ class Postgres(Database):
             },
         )
 
+    def transient(self, error: BaseException) -> bool:
+        # A text too long for an index is too long for ever, though the driver calls it operational.
+        state = getattr(getattr(error, "orig", None) or error, "sqlstate", None) or ""
+        return not state.startswith(_LIMITS) and super().transient(error)
+
     def lock_schema(self, connection: Connection) -> None:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})"))
+        # An index over many calls takes as long as it takes, in this transaction only.
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
 
     def insert(self, connection: Connection, rows: Rows) -> None:
         # COPY is three times as fast as INSERT; in binary, a third faster again.

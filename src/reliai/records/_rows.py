@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import String
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from reliai._core.record import CallRecord, ErrorInfo
     from reliai.records._contents import Contents
 
-__all__ = ["COLUMNS", "Rows", "cleaned", "dumped", "rows_of"]
+__all__ = ["COLUMNS", "Rows", "cleaned", "dumped", "rows_of", "without_nul"]
 
 Rows: TypeAlias = "dict[Table, list[tuple[Any, ...]]]"
 
@@ -135,12 +136,24 @@ _BARE_ATTEMPT = (*_NO_ERROR, None, None, None, 0.0, None, None, None)
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, (int, float)) and math.isfinite(value):
-        return float(value)
+    if isinstance(value, (int, float)):
+        try:
+            return float(value) if math.isfinite(value) else None
+        except OverflowError:  # a whole number that no float is as large as
+            return None
     return None
 
 
-_encode = json.JSONEncoder(default=str, allow_nan=False).encode
+# As it is: where it were escaped, SQLite would not find a name that is not ASCII.
+_encode = json.JSONEncoder(default=str, allow_nan=False, ensure_ascii=False).encode
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def without_nul(made: str) -> str:
+    """JSON without NUL, which PostgreSQL takes, to fail whoever reads the text it is in."""
+    return _NUL.sub("\\1\N{REPLACEMENT CHARACTER}", made) if "\\u0000" in made else made
+
 
 _tags: dict[tuple[Any, ...], str | None] = {}
 """The tags seen last, as JSON; most calls carry the same."""
@@ -168,9 +181,14 @@ def dumped(value: Any) -> str | None:
     if type(value) is float and math.isfinite(value):
         return repr(value)  # as JSON writes it, in a fifth of the time
     try:
-        return _encode(value)
+        made = _encode(value)
     except (ValueError, TypeError, RecursionError):
-        return json.dumps(_plain(value, 20), default=str)
+        made = _encode(_plain(value, 20))
+    return without_nul(made)
+
+
+_MOST_BITS = 4096
+"""Of a whole number; Python writes none out that are much larger."""
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -179,6 +197,8 @@ def _plain(value: Any, depth: int) -> Any:
         return "…"
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return None
     if isinstance(value, dict):
         return {str(key): _plain(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
