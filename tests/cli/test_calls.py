@@ -115,12 +115,38 @@ def test_the_store_can_be_a_path(url: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--store", "nowhere.db"), ("--since", "yesterday"), ("--where", "?"), ("--where", "no=1")],
+    [
+        ("--store", "nowhere.db"),
+        ("--store", __file__),
+        ("--store", "postgresql+psycopg://nobody@127.0.0.1:1/none"),
+        ("--since", "yesterday"),
+        ("--where", "?"),
+        ("--where", "no=1"),
+        ("--status", "fine"),
+    ],
     ids=str,
 )
 @pytest.mark.usefixtures("url")
 def test_what_cannot_be_answered_is_2(arguments: tuple[str, ...]) -> None:
     assert run("calls", *arguments)[0] == 2
+
+
+@pytest.mark.parametrize("command", ["calls", "show", "tail"])
+def test_a_file_that_is_no_store_is_told_without_a_traceback(command: str) -> None:
+    code, said = run(command, *(("x",) if command == "show" else ()), "--store", __file__)
+    assert code == 2
+    assert "cannot be read: file is not a database; look at --store or RELIAI_RECORDS" in said
+    assert "Traceback" not in said
+
+
+def test_digits_are_a_text_where_a_column_holds_texts(url: str) -> None:
+    store = RecordStore(f"sqlite:///{url}")
+    reliai.configure(observers=[], records=store)
+    with reliai.context(subject="007", call_id="aa03"):
+        answer("hello")
+    store.close()
+    assert "aa03" in run("calls", "--where", "subject=007")[1]
+    assert "aa03" not in run("calls", "--where", "subject=none")[1]
 
 
 @pytest.mark.usefixtures("url")

@@ -137,6 +137,13 @@ def test_a_cost_that_nobody_knows_is_not_shown_as_0(tmp_path: Path) -> None:
     assert "$" not in run("--store", url)[1]
 
 
+def test_a_store_that_cannot_be_read_is_no_page() -> None:
+    for store in (__file__, "postgresql+psycopg://nobody@127.0.0.1:1/none"):
+        code, said = run("--store", store)
+        assert code == 2
+        assert "the record store cannot be read" in said
+
+
 def test_a_page_that_fires_ends_with_1_and_says_why(url: str) -> None:
     fill(url, bad=40)
     code, said = run("--store", url, "--slo", "success=0.99")

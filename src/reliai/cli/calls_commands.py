@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -14,19 +14,23 @@ import typer
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reliai.records import RecordStore
 
-__all__ = ["register"]
+__all__ = ["moment", "register", "store_at"]
 
 USAGE = 2
 """Exit code of a command that was asked for something impossible."""
+
+STATUSES = ("success", "degraded", "rejected", "error", "cancelled")
 
 Store = Annotated[
     str | None,
     typer.Option(
         "--store",
-        help="The database: a URL, or the path of a SQLite file. "
-        "[default: RELIAI_RECORDS, else reliai.db]",
+        help="The database: a URL, or the path of a SQLite file. Without it: what the environment "
+        "variable RELIAI_RECORDS says, else reliai.db.",
     ),
 ]
 Name = Annotated[str | None, typer.Option(help="Only calls of this function.")]
@@ -65,18 +69,15 @@ def list_calls(
     """The last calls, a line each."""
     from reliai.cli.calls_views import print_table  # noqa: PLC0415  when it runs
 
-    try:
-        with closing(_opened(store)) as opened:
-            found = opened.calls(
-                name=name,
-                status=status,
-                subject=subject,
-                since=None if since is None else _moment(since),
-                where=_conditions(where),
-                limit=limit,
-            )
-    except ConfigurationError as error:
-        _leave(str(error))
+    with store_at(store) as opened:
+        found = opened.calls(
+            name=name,
+            status=_status(status),
+            subject=subject,
+            since=None if since is None else moment(since),
+            where=_conditions(where),
+            limit=limit,
+        )
     print_table(found[::-1])
 
 
@@ -88,7 +89,7 @@ def show_call(
     """One call explained: attempts, waits, events, checks, costs."""
     from reliai.cli.calls_views import print_call  # noqa: PLC0415  when it runs
 
-    with closing(_opened(store)) as opened:
+    with store_at(store) as opened:
         found = opened.find(call)
     if not found:
         _leave(f"no call {call!r} in {opened!r}")
@@ -110,8 +111,8 @@ def tail_calls(
     """Calls as they are written; ends with Ctrl-C."""
     from reliai.cli.calls_views import print_lines  # noqa: PLC0415  when it runs
 
-    wanted: dict[str, Any] = {"name": name, "status": status, "subject": subject}
-    with closing(_opened(store)) as opened:
+    wanted: dict[str, Any] = {"name": name, "status": _status(status), "subject": subject}
+    with store_at(store) as opened:
         try:
             begin, seq = opened.latest(last, where=_conditions(where), **wanted)
             print_lines(begin)
@@ -119,13 +120,13 @@ def tail_calls(
                 time.sleep(every)
                 new, seq = opened.after(seq, where=_conditions(where), **wanted)
                 print_lines(new)
-        except ConfigurationError as error:
-            _leave(str(error))
         except KeyboardInterrupt:
             return
 
 
-def _opened(given: str | None) -> RecordStore:
+@contextmanager
+def store_at(given: str | None) -> Iterator[RecordStore]:
+    """The store that a command reads; where it cannot be read, the command ends and says why."""
     url = given or os.environ.get("RELIAI_RECORDS") or "reliai.db"
     if "://" not in url:
         url = f"sqlite:///{url}"
@@ -133,17 +134,26 @@ def _opened(given: str | None) -> RecordStore:
     if url.startswith("sqlite:") and not os.path.exists(path):  # noqa: PTH110  a URL's part
         _leave(f"there is no record store {path}; give --store or set RELIAI_RECORDS")
     try:
-        from reliai.records import RecordStore  # noqa: PLC0415  needs an extra
+        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  needs an extra
 
-        return RecordStore(url)
+        from reliai.records import RecordStore  # noqa: PLC0415  needs an extra
     except ConfigurationError as error:
         _leave(str(error))
+    try:
+        with closing(RecordStore(url)) as opened:
+            yield opened
+    except ConfigurationError as error:
+        _leave(str(error))
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        _leave(f"the record store cannot be read: {reason}; look at --store or RELIAI_RECORDS")
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-def _moment(text: str) -> float:
+def moment(text: str) -> float:
+    """The Unix seconds of a span ago, or of a date."""
     from datetime import datetime  # noqa: PLC0415  when it runs
 
     span = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text)
@@ -167,10 +177,27 @@ def _condition(text: str) -> tuple[str, Any]:
     typed: Any = value
     if not key.startswith("tag:"):
         try:
-            typed = float(value)
+            typed = value if _is_text(key) else float(value)
         except ValueError:
-            typed = None if value == "none" else value
+            typed = value
+        typed = None if value == "none" else typed
     return key, typed if sign == "=" else (sign, typed)
+
+
+def _is_text(key: str) -> bool:
+    """Whether a column holds texts, so that the 7 in `release=7` is one too."""
+    from sqlalchemy import Text  # noqa: PLC0415  needs an extra
+
+    from reliai.records._tables import calls  # noqa: PLC0415  the same
+
+    column = calls.columns.get(key)
+    return column is not None and isinstance(column.type, Text)
+
+
+def _status(given: str | None) -> str | None:
+    if given is not None and given not in STATUSES:
+        _leave(f"--status {given!r}: use one of {', '.join(STATUSES)}")
+    return given
 
 
 def _leave(message: str) -> NoReturn:

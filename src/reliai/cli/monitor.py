@@ -100,12 +100,9 @@ def _looking(
             )
         yield lambda: _read(snapshot)
         return
-    begin = calls_commands._moment(since)  # noqa: SLF001  its neighbour's
-    opened = calls_commands._opened(store)  # noqa: SLF001  the same
-    try:
+    begin = calls_commands.moment(since)
+    with calls_commands.store_at(store) as opened:
         yield _Follower(opened, begin, slo, slices).look
-    finally:
-        opened.close()
 
 
 class _Follower:
