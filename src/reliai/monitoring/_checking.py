@@ -49,7 +49,7 @@ def checked_slos(given: Iterable[Any]) -> tuple[Any, ...]:
     """The objectives.
 
     Raises:
-        ConfigurationError: for something that is none.
+        ConfigurationError: for something that is none, or two of one name.
     """
     if hasattr(given, "judge") or not hasattr(given, "__iter__"):
         raise ConfigurationError(f"Monitor(slos={given!r}): give a list, also of one: [...]")
@@ -57,6 +57,11 @@ def checked_slos(given: Iterable[Any]) -> tuple[Any, ...]:
     for slo in found:
         if isinstance(slo, type) or not callable(getattr(slo, "judge", None)):
             raise ConfigurationError(f"Monitor(slos=…): {slo!r} is no objective; give SLO(…)")
+    names = [getattr(slo, "name", None) for slo in found]
+    twice = next((name for name in names if name is not None and names.count(name) > 1), None)
+    if twice is not None:  # receivers would take the alerts of one for those of the other
+        message = f"Monitor(slos=…): two are called {twice!r}; give one another name="
+        raise ConfigurationError(message)
     return found
 
 

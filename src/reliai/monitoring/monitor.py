@@ -39,6 +39,12 @@ TICK: Final = 60.0
 JUDGE: Final = 1.0
 """Seconds, by the records, after which objectives are judged anew."""
 
+AHEAD: Final = 60.0
+"""Seconds by which a record may be ahead of this process's clock; what is more is a wrong clock."""
+
+MOST: Final = 1e150
+"""Of numbers: the squares of larger ones cannot be summed."""
+
 SCHEMA: Final = 1
 
 
@@ -142,8 +148,10 @@ class Monitor:
         if duration is None or record.environment == "eval" or "shadow" in record.tags:
             return
         now = record.started_at + duration
+        if not abs(now) < float("inf"):
+            return
         with self._lock:
-            told = self._take(record, now)
+            told = self._take(record, self._plausible(now))
         for alert in told:
             self._routing.put(alert)
 
@@ -158,7 +166,8 @@ class Monitor:
             return
         told: list[Alert] = []
         with self._lock:
-            now = self._now = max(self._now, record.started_at + record.duration)
+            ended = self._plausible(record.started_at + record.duration)
+            now = self._now = max(self._now, ended)
             series, _ = self._book.series_of(record, self._changes, now)
             for signal in series.signals:
                 if signal.name != name:
@@ -171,6 +180,15 @@ class Monitor:
                         told += self._alarms.changed(found, field, now)
         for alert in told:
             self._routing.put(alert)
+
+    def _plausible(self, moment: float) -> float:
+        """A moment, unless it is still to come: one wrong clock must not end all judging till then.
+
+        The clock is asked only for what is well ahead of all records so far.
+        """
+        if moment <= self._now + AHEAD:
+            return moment
+        return min(moment, clock.active().time() + AHEAD)
 
     def _places(self, record: Any) -> list[str]:
         places = [""]
@@ -225,7 +243,7 @@ class Monitor:
     def _value(self, signal: Signal, record: Any) -> Any:
         try:
             value = signal.read(record)
-            if value is not None and signal.kind == "number" and not -1e300 < value < 1e300:
+            if value is not None and signal.kind == "number" and not -MOST < value < MOST:
                 return None
         except Exception as error:  # noqa: BLE001  a function of the user's must not stop the others
             self._complain(f"signal {signal.name}", error)
@@ -314,7 +332,7 @@ class Monitor:
         at = data.get("at")
         if at is None:
             return []
-        now = self._now = max(self._now, float(at))
+        now = self._now = max(self._now, self._plausible(float(at)))
         self._changes.add(ChangeLog.from_list(data["changes"]))
         told: list[Alert] = []
         for name, where, field in self._book.absorb(data, now):

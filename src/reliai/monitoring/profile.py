@@ -10,6 +10,8 @@ import hashlib
 import math
 import threading
 from bisect import insort
+from collections.abc import Sized
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai._core.content import content_of
@@ -31,6 +33,9 @@ SKETCH: Final = 256
 """Hashes that are kept of each field: the number of different values is right to about 6 %."""
 
 _FULL: Final = float(1 << 64)
+
+_MOST: Final = 1e150
+"""Of numbers: the squares of larger ones, and whole ones that are no floats, cannot be summed."""
 
 
 class FieldProfile:
@@ -56,20 +61,22 @@ class FieldProfile:
     def add(self, value: Any) -> None:
         """Look at a value."""
         self.n += 1
-        if value is None or value != value:  # noqa: PLR0124  NaN
+        if value is None or (isinstance(value, float) and math.isnan(value)):
             self.missing += 1
             return
         self.types.add(type(value).__name__)
         if isinstance(value, (bool, int, float)):
-            if math.isfinite(value):
+            if -_MOST < value < _MOST:
                 self.numbers.add(float(value))
         elif isinstance(value, dict) and "count" in value and "missing" in value:
             mean = value.get("mean")  # the sketch of an array
             if mean is not None:
                 self.numbers.add(float(mean))
-        elif hasattr(value, "__len__"):
-            self.lengths.add(float(len(value)))
-        self._remember(value)
+        elif isinstance(value, Sized):
+            with suppress(Exception):  # an array of numpy's without dimensions has none
+                self.lengths.add(float(len(value)))
+        with suppress(Exception):  # an object may not say what it is
+            self._remember(value)
 
     def _remember(self, value: Any) -> None:
         """The smallest hashes tell how many values differ (Bar-Yossef et al. 2002, RANDOM)."""
@@ -153,11 +160,12 @@ class Profile:
     def __init__(self, *, content: bool = False, inline: bool = False) -> None:
         self.reads_content = content
         self.inline = inline
-        self._fields: dict[str, dict[str, FieldProfile]] = {}
         self._renew()
         renew_after_fork(self)
 
     def _renew(self) -> None:
+        """Begin anew; in a forked child: what was seen is the parent's to tell and merge."""
+        self._fields: dict[str, dict[str, FieldProfile]] = {}
         self._lock = threading.RLock()
 
     def on_end(self, record: CallRecord) -> None:

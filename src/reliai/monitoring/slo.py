@@ -104,7 +104,7 @@ class SLO:
         renew_after_fork(self)
 
     def _renew(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler that asks may find it held
 
     def __getstate__(self) -> dict[str, Any]:
         left = ("_lock", "_good", "_matches", "_bad")
