@@ -125,3 +125,24 @@ def test_observers_that_are_equal_are_two() -> None:
     assert ours.flush(60)
     assert (first.seen, second.seen) == ([1], [1])
     assert len(ours.lanes()) == 2
+
+
+def test_what_a_worker_hangs_over_is_pending_while_others_are_shown_in_its_place() -> None:
+    began, goes_on = threading.Event(), threading.Event()
+
+    class Hanging:
+        def on_end(self, thing: Any) -> None:
+            if thing == "hang":
+                began.set()
+                goes_on.wait(60)
+
+    ours, observer = Hub(), Hanging()
+    lane = ours.lane(observer)
+    lane.put(observer, "on_end", ("hang",))
+    assert began.wait(60)
+    lane.put(observer, "on_end", ("next",))
+    lane.drain(time.monotonic() + 60)
+    assert (lane.counts.exported, lane.counts.dropped, lane.pending) == (1, 0, 1)
+    goes_on.set()
+    assert ours.flush(60)
+    assert (lane.counts.exported, lane.pending) == (2, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,6 +87,20 @@ def test_what_a_raising_observer_missed_is_counted() -> None:
     ask()
     assert reliai.flush(60)
     assert (hub.exported - exported, hub.dropped - dropped) == (1, 1)
+
+
+def test_a_filter_of_the_log_that_raises_over_the_complaint_changes_no_call() -> None:
+    class Refusing(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            raise ValueError
+
+    logger, refusing = logging.getLogger("reliai"), Refusing()
+    logger.addFilter(refusing)
+    try:
+        observer = Raising("on_end", inline=True)
+        assert reliai.reliable(observers=[observer])(lambda: "a")() == "a"
+    finally:
+        logger.removeFilter(refusing)
 
 
 def test_interrupt_goes_through_an_observer() -> None:

@@ -52,7 +52,8 @@ def complain(observer: object, message: str, *args: object) -> None:
         weakref.finalize(observer, _complained.discard, id(observer)).atexit = False
     text = message % args if args else message
     name = type(observer).__qualname__
-    logging.getLogger("reliai").warning("observer %s %s", name, text, exc_info=_quiet_info())
+    with suppress(Exception):  # a filter or a handler of the application's may raise, too
+        logging.getLogger("reliai").warning("observer %s %s", name, text, exc_info=_quiet_info())
 
 
 def _quiet_info() -> Any:

@@ -160,7 +160,7 @@ class Lane:
         self._lock = RLock()
         self._nudge = Lock()
         self._nudge.acquire()
-        self._in_hand = self._tasks = 0
+        self._in_hand = self._in_other_hand = self._tasks = 0
         self.thread: Thread | None = None
 
     def renew(self) -> None:
@@ -182,7 +182,8 @@ class Lane:
     @property
     def pending(self) -> int:
         """Entries that wait, the one that the observer is being shown included."""
-        return max(0, self._queue.qsize() - self._tasks) + self._in_hand
+        waiting = max(0, self._queue.qsize() - self._tasks)
+        return waiting + self._in_hand + self._in_other_hand
 
     def _start(self) -> bool:
         with self._lock:
@@ -227,13 +228,16 @@ class Lane:
                 self.counts.trouble()
             entry.done.set()
             return
-        observer, method, args = entry
         self._in_hand = 1
+        self._show(entry)
+        self._in_hand = 0
+
+    def _show(self, entry: _Entry) -> None:
+        observer, method, args = entry
         began = time.perf_counter()
         taken = _survived(observer, method, args)
         self.counts.handled(time.perf_counter() - began, taken=taken)
         seen_by(observer, method, args)
-        self._in_hand = 0
 
     def run(self, observer: object, task: Callable[[], object]) -> Event | None:
         """Have the worker do something once it has shown what waits now.
@@ -265,8 +269,12 @@ class Lane:
                 entry = self._queue.get_nowait()
             except Empty:
                 return
-            if entry is not None:
+            if isinstance(entry, _Task):
                 self._handle(entry)
+            elif entry is not None:
+                self._in_other_hand = 1  # the worker may have one in hand that it never ends
+                self._show(entry)
+                self._in_other_hand = 0
 
     def end(self) -> None:
         """Let the thread go: the observer is gone."""
