@@ -145,10 +145,14 @@ def _flush_on_sigterm() -> None:
     previous = signal.getsignal(signal.SIGTERM)
 
     def handle(number: int, frame: Any) -> None:
-        flush()
+        if previous != signal.SIG_DFL:  # what ends the program then says what is lost
+            flush()
         if callable(previous):
             previous(number, frame)
         elif previous == signal.SIG_DFL:
+            from reliai._core.hub import flush_at_exit  # noqa: PLC0415  loads threads and queues
+
+            flush_at_exit()
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 

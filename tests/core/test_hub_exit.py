@@ -71,6 +71,54 @@ def test_program_with_a_hanging_observer_ends_all_the_same_and_says_what_was_los
     )
 
 
+def test_what_an_observer_holds_in_a_queue_of_its_own_is_said_to_be_lost_too() -> None:
+    done = run_program("""
+        from types import SimpleNamespace
+        import reliai
+        class Away:
+            def __init__(self):
+                self.counts = SimpleNamespace(dropped=0, pending=0)
+            def on_end(self, record):
+                self.counts.pending += 1
+            def flush(self, timeout):
+                return False
+        ask = reliai.reliable(observers=[Away()])(lambda: "a")
+        reliai.configure(observers=[Away()])
+        for _ in range(7):
+            ask()
+        reliai.flush()
+    """)
+    assert done.stderr == (
+        "the program ends before observers took all that they were shown: "
+        "7 lost by Away, 7 lost by Away#2\n"
+    )
+
+
+@needs_sigterm
+def test_what_is_lost_or_put_aside_is_so_when_the_program_is_told_to_end_as_well() -> None:
+    done = run_program("""
+        import os, signal, threading
+        import reliai
+        class Hanging:
+            def on_end(self, record):
+                threading.Event().wait()
+        class Aside:
+            def on_end(self, record):
+                pass
+            def flush(self, timeout):
+                return False
+            def give_up(self):
+                print("put aside", flush=True)
+        reliai.configure(observers=[Hanging(), Aside()], flush_on_sigterm=True)
+        reliai.reliable()(lambda: "a")()
+        os.kill(os.getpid(), signal.SIGTERM)
+    """)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "put aside\nput aside\n")
+    assert done.stderr == (
+        "the program ends before observers took all that they were shown: 1 lost by Hanging\n"
+    )
+
+
 @needs_sigterm
 def test_what_waits_is_flushed_when_the_program_is_told_to_end(tmp_path: Path) -> None:
     path = tmp_path / "calls"

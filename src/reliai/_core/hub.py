@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from reliai._core.observers import Observer
 
-__all__ = ["AT_EXIT", "CAPACITY", "Hub", "close_all", "flush_all", "hub"]
+__all__ = ["AT_EXIT", "CAPACITY", "Hub", "close_all", "flush_all", "flush_at_exit", "hub"]
 
 # A worker must not be the one who imports what a record needs to be read: a process that forks
 # just then leaves the import's lock to the child, held for ever.
@@ -142,14 +142,14 @@ class Hub:
         if self._arranged == os.getpid():
             return
         if self._arranged is None:
-            atexit.register(_flush_at_exit)  # a forked child has it from its parent
+            atexit.register(flush_at_exit)  # a forked child has it from its parent
         self._arranged = os.getpid()
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
             # A child of multiprocessing ends without what atexit knows, but asks its finalizers.
             from multiprocessing.util import Finalize  # noqa: PLC0415
 
-            Finalize(None, _flush_at_exit, exitpriority=100)
+            Finalize(None, flush_at_exit, exitpriority=100)
 
 
 hub = Hub()
@@ -169,19 +169,27 @@ def _awaited(waiting: list[Event | None], until: float) -> bool:
     return all(done)
 
 
-def _flush_at_exit() -> None:
+def flush_at_exit() -> None:
+    """Write out what waits, or have it put aside, and say what is lost by then."""
     everyone = settings.everyone()
     if flush_all(everyone, AT_EXIT):
         return
     for observer in everyone:
         if callable(getattr(observer, "give_up", None)):
             _give_up(observer, time.monotonic() + GIVING_UP)
-    lost = {lane.counts.name: lane.pending for lane in hub.lanes() if lane.pending}
+    waiting = {lane.counts.name: lane.pending + _held(lane.observer) for lane in hub.lanes()}
+    lost = {name: count for name, count in waiting.items() if count}
     if lost:
         logging.getLogger("reliai").warning(
             "the program ends before observers took all that they were shown: %s",
             ", ".join(f"{count} lost by {name}" for name, count in lost.items()),
         )
+
+
+def _held(observer: object) -> int:
+    """What waits in a queue of the observer's own."""
+    waiting = getattr(getattr(observer, "counts", None), "pending", 0)
+    return waiting if isinstance(waiting, int) else 0
 
 
 def _give_up(observer: Any, until: float) -> None:
