@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 import reliai
 from reliai.cli.app import app
 from reliai.records import RecordStore
+from tests.programs import run_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,6 +138,21 @@ def test_a_file_that_is_no_store_is_told_without_a_traceback(command: str) -> No
     assert code == 2
     assert "cannot be read: file is not a database; look at --store or RELIAI_RECORDS" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", ["calls", "show x", "tail", "monitor"])
+def test_without_the_extra_of_the_store_it_is_named(command: str) -> None:
+    done = run_program(f"""
+        import sys
+        sys.modules["sqlalchemy"] = None  # as if it were not installed
+        from reliai.cli import main
+        sys.argv = ["reliai", *"{command}".split(), "--store", {__file__!r}]
+        main()
+    """)
+    assert done.returncode == 2
+    assert done.stderr == (
+        'sqlalchemy is not installed; it comes with: pip install "reliai[records]"\n'
+    )
 
 
 def test_digits_are_a_text_where_a_column_holds_texts(url: str) -> None:

@@ -134,11 +134,11 @@ def store_at(given: str | None) -> Iterator[RecordStore]:
     if url.startswith("sqlite:") and not os.path.exists(path):  # noqa: PTH110  a URL's part
         _leave(f"there is no record store {path}; give --store or set RELIAI_RECORDS")
     try:
-        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  needs an extra
-
         from reliai.records import RecordStore  # noqa: PLC0415  needs an extra
     except ConfigurationError as error:
         _leave(str(error))
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  it is there, as the line above is
+
     try:
         with closing(RecordStore(url)) as opened:
             yield opened
