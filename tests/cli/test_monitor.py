@@ -174,6 +174,12 @@ def test_json_has_all_of_it(url: str) -> None:
     assert "fields" not in found
 
 
+def test_two_targets_of_one_objective_are_told_apart(url: str) -> None:
+    fill(url)
+    _, found = state("--store", url, "--slo", "success=0.9", "--slo", "success=0.99")
+    assert [slo["name"] for slo in found["slos"]] == ["success=0.9", "success=0.99"]
+
+
 def test_a_target_that_nobody_set_alarms_nobody(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/records.db"
     fill(url, bad=40)

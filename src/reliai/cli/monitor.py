@@ -120,7 +120,7 @@ class _Follower:
         self._store = store
         self._since = since
         self._monitor: Monitor = Monitor(
-            slos=[_objective(text) for text in slo or ()] or [_unset()],
+            slos=_objectives(slo or ()) or [_unset()],
             slices=tuple(slices or ()),
             alerts=[],
         )
@@ -149,6 +149,16 @@ def _before(store: RecordStore, moment: float) -> int:
         else:
             high = middle
     return low
+
+
+def _objectives(given: Sequence[str]) -> list[SLO]:
+    """The objectives; those that differ in their targets alone are called as they were given."""
+    made = [_objective(text) for text in given]
+    names = [slo.name for slo in made]
+    for text, slo in zip(given, made, strict=True):
+        if names.count(slo.name) > 1:
+            slo.name = text
+    return made
 
 
 def _objective(text: str) -> SLO:
