@@ -98,6 +98,7 @@ def test_no_text_is_kept() -> None:
 
 
 def test_what_never_changes_and_what_has_several_types_is_odd() -> None:
+    assert seen([1] * 19).problems() == []
     assert seen([1] * 20).problems() == ["ask: value:age never changes"]
     assert seen([1, "1"]).problems() == ["ask: value:age is of several types: int, str"]
     assert seen([1, 1.5]).problems() == []

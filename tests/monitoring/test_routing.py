@@ -345,4 +345,5 @@ def test_what_is_no_list_of_routes_is_named(given: Any) -> None:
 
 def test_undelivered_says_whether_to_try_again() -> None:
     assert Undelivered("x").again
+    assert not Undelivered("x", again=False).again
     assert Undelivered("x", again=False, wait=3).wait == 3

@@ -161,6 +161,15 @@ def test_keys_are_the_same_in_another_process_and_differ_between_objectives() ->
     assert first_key(SLO("success", 0.99)) != first_key(SLO("success", 0.99, name="other"))
 
 
+def test_what_is_counted_scales_with_the_objective_s_window() -> None:
+    month, two = History(30 * DAY), History(60 * DAY)
+    for history in (month, two):
+        history.add(START, good=False)
+    later = START + 1.5 * 3600
+    assert (month.last(later, 3600).bad, two.last(later, 3600).bad) == (0, 1)
+    assert two.last(START + 2.1 * 3600, 3600).bad == 0
+
+
 def test_the_windows_scale_with_the_objective_s_window() -> None:
     rows = SLO("success", 0.99, window=60 * DAY).snapshot(START)["burn"]
     assert [(row["long"], row["short"], row["threshold"]) for row in rows] == [

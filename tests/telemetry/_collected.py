@@ -70,12 +70,12 @@ class Collected:
         """The data points of each metric."""
         assert hub.flush(60)  # without the providers, for a collection takes exemplars along
         data = self._reader.get_metrics_data()
-        return {
-            metric.name: list(metric.data.data_points)
-            for resource in ([] if data is None else data.resource_metrics)
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-        }
+        found: dict[str, list[Any]] = {}
+        for resource in [] if data is None else data.resource_metrics:
+            for scope in resource.scope_metrics:
+                for metric in scope.metrics:  # one that two scopes tell of has the points of both
+                    found.setdefault(metric.name, []).extend(metric.data.data_points)
+        return found
 
     def events(self, name: str | None = None) -> list[Any]:
         """The log records, those of one event when it is named."""

@@ -85,6 +85,7 @@ def test_names_and_units_of_the_older_profile_are_those_of_the_published_package
     metrics = PROFILES["v1_41"].metrics
     assert metrics["inference.duration"].name == gen_ai_metrics.GEN_AI_CLIENT_OPERATION_DURATION
     assert metrics["token.usage"].name == gen_ai_metrics.GEN_AI_CLIENT_TOKEN_USAGE
+    assert (metrics["inference.duration"].unit, metrics["token.usage"].unit) == ("s", "{token}")
 
 
 def test_attributes_of_the_older_profile_are_those_of_the_published_package() -> None:
