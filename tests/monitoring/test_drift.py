@@ -160,6 +160,16 @@ def test_minutes_far_out_of_the_hour_before_are_noticed_when_two_come_in_a_row()
     assert "spike" not in watched.firing
 
 
+@pytest.mark.parametrize(("failures", "told"), [(1, []), (4, ["spike"])])
+def test_single_failures_in_two_minutes_after_an_hour_without_any_are_no_spike(
+    failures: int, told: list[str]
+) -> None:
+    watched = field(signals.share("flag", bool), learn=1e6)
+    assert fed(watched, [False] * 60 * 30, gap=2.0) == []
+    minute = [True] * failures + [False] * (30 - failures)
+    assert fed(watched, [*minute, *minute, False], gap=2.0) == told
+
+
 def test_windows_of_two_processes_are_judged_together() -> None:
     random = Random(13)
     reference = flags(random, 10_000, 0.05)

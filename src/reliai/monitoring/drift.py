@@ -195,7 +195,8 @@ class Drift:
         """Of means of so many records chance alone makes them spread so much."""
         middle = sum(history) / len(history)
         if self._kind == "share":
-            share = min(max(middle, 1 / (len(history) * n)), 0.99)
+            # An hour without a failure may be one in which three are usual (the rule of three).
+            share = min(max(middle, 3 / (len(history) * n)), 0.99)
             return sqrt(share * (1 - share) * self.inflation / n)
         return 0.02
 
