@@ -6,7 +6,7 @@ that look at an answer later, or somewhere else.
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,7 @@ def score(
     if value is None and label is None:
         message = f"score({name!r}) tells nothing; give a value, a label, or both"
         raise ConfigurationError(message)
-    number = isinstance(value, int | float) and math.isfinite(value)
+    number = isinstance(value, int | float) and abs(value) <= sys.float_info.max
     if value is not None and not number:
         message = f"score({name!r}, {value!r}): the value must be a finite number, or None"
         raise ConfigurationError(message)

@@ -62,12 +62,17 @@ def _is_number(value: Any) -> bool:
     )
 
 
+_INFINITE_BITS = 1024
+"""Of a whole number that no float is as large as; most of what reads numbers would fail over it."""
+
+
 def _number(value: Any) -> bool | int | float | None:
     """A plain number; None for one that is missing: NaN, infinite."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int) or (hasattr(value, "__index__") and not isinstance(value, float)):
-        return int(value)
+        whole = int(value)
+        return whole if whole.bit_length() < _INFINITE_BITS else None
     try:
         number = float(value)
     except (ValueError, OverflowError):
