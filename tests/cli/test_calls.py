@@ -155,6 +155,18 @@ def test_without_the_extra_of_the_store_it_is_named(command: str) -> None:
     )
 
 
+def test_a_name_without_its_module_is_told_the_whole_one(url: str) -> None:
+    store = RecordStore(f"sqlite:///{url}")
+    reliai.reliable(name="shop.support.reply", observers=[store])(lambda: "x")()
+    store.close()
+    said = run("calls", "--name", "reply")[1]
+    assert said == (
+        "no calls\n--name 'reply' is no whole name; there are calls of shop.support.reply\n"
+    )
+    assert run("calls", "--name", "nothing")[1] == "no calls\n"
+    assert run("calls", "--name", "answer", "--status", "rejected")[1] == "no calls\n"
+
+
 def test_digits_are_a_text_where_a_column_holds_texts(url: str) -> None:
     store = RecordStore(f"sqlite:///{url}")
     reliai.configure(observers=[], records=store)

@@ -78,7 +78,10 @@ def list_calls(
             where=_conditions(where),
             limit=limit,
         )
+        alike = _alike(opened, name) if name and not found else ()
     print_table(found[::-1])
+    if alike:
+        print(f"--name {name!r} is no whole name; there are calls of {', '.join(alike)}")
 
 
 def show_call(
@@ -147,6 +150,12 @@ def store_at(given: str | None) -> Iterator[RecordStore]:
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
         _leave(f"the record store cannot be read: {reason}; look at --store or RELIAI_RECORDS")
+
+
+def _alike(store: RecordStore, name: str) -> list[str]:
+    """Names that end so: what nobody named is called as in `shop.support.answer`."""
+    seen = {call.name for call in store.calls(limit=1000)}
+    return sorted(one for one in seen if one != name and one.rpartition(".")[2] == name)[:5]
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
