@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import reliai
 from reliai.cli.app import app
+from reliai.errors import ReliaiError
 from reliai.records import RecordStore
 from tests.programs import run_program
 
@@ -73,7 +74,7 @@ def test_a_narrow_terminal_cuts_the_story_and_nothing_one_looks_a_call_up_by(
     @reliai.reliable(name="shop.support.answering.answer", observers=[store])
     def long_named(prompt: str) -> str:
         reliai.usage(model="model-a", input_tokens=12, output_tokens=3, cost_usd=0.0125)
-        raise reliai.errors.ReliaiError(prompt * 99)
+        raise ReliaiError(prompt * 99)
 
     with reliai.context(call_id="0123456789abcdef" * 2):
         reliai.execute(long_named, "too long ")
