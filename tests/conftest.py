@@ -12,6 +12,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from reliai import clock
+from reliai._core.hub import hub
 from reliai._core.settings import settings
 
 if TYPE_CHECKING:
@@ -57,6 +58,16 @@ def no_keeper_goes_on() -> Iterator[None]:
             keeper._wake.set()
     for each in threads:
         each.join(timeout=0.5)  # what redis-py leaves of a failure would be another test's garbage
+
+
+@pytest.fixture(autouse=True)
+def no_observer_is_waited_for() -> Iterator[None]:
+    """Forget the observers that a test leaves hanging: the next one that flushes would wait."""
+    yield
+    for lane in hub.lanes():
+        if lane.pending:
+            hub._lanes.pop(next(key for key, each in hub._lanes.items() if each is lane), None)
+            lane.end()
 
 
 @pytest.fixture(autouse=True)

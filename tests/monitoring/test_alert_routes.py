@@ -159,7 +159,7 @@ def test_the_log_says_a_page_as_an_error(caplog: pytest.LogCaptureFixture) -> No
         for each in (alert(), alert(severity="ticket"), alert(severity="info"), resolved()):
             route.send(each)
     levels = [each.levelname for each in caplog.records]
-    assert levels == ["ERROR", "WARNING", "INFO", "INFO"]
+    assert levels == ["ERROR", "WARNING", "INFO", "WARNING"]
     said = caplog.records[0].getMessage()
     assert said.startswith("page firing: answer slo:success [tag:locale=ja]: 2.00% of calls")
     assert "changed from 1.0 to 1.1" in said

@@ -63,11 +63,9 @@ class _Log(_Route):
         self._logger = logger or logging.getLogger("reliai.alerts")
 
     def send(self, alert: Alert) -> None:
-        firing = alert.state == "firing"
-        level = logging.ERROR if alert.severity == "page" else logging.WARNING
         where = f" [{alert.slice}]" if alert.slice else ""
         self._logger.log(
-            level if firing and alert.severity != "info" else logging.INFO,
+            _level(alert),
             "%s %s: %s %s%s: %s",
             alert.severity,
             alert.state,
@@ -77,6 +75,14 @@ class _Log(_Route):
             "; ".join([alert.summary, *map(_payloads.change_text, alert.changes)]),
             extra={"alert": alert.to_dict()},
         )
+
+
+def _level(alert: Alert) -> int:
+    """Whoever sees an alert begin sees it end: by default the log leaves out what is below."""
+    if alert.severity == "info":
+        return logging.INFO
+    page = alert.severity == "page" and alert.state == "firing"
+    return logging.ERROR if page else logging.WARNING
 
 
 class _Call(_Route):
