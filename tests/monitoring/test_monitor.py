@@ -278,3 +278,25 @@ def test_a_score_reaches_the_monitor_of_a_call() -> None:
     assert [(each["signal"], each["n"], each["value"]) for each in found] == [
         ("score:help", 1, 0.9)
     ]
+
+
+@pytest.mark.parametrize("about", ["slo", "signal"])
+def test_a_function_that_is_called_otherwise_is_said_once(
+    about: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    slos = [SLO("success", 0.99, calls="answer")] if about == "slo" else []
+    watched = [signals.errors(calls="answer")] if about == "signal" else [signals.errors()]
+    monitor = Monitor(watched, slos=slos, alerts=[], inline=True)
+    for _ in range(3):
+        monitor.on_end(record(name="shop.answer"))
+    assert len([said for said in caplog.messages if "'shop.answer'" in said]) == 1
+
+
+def test_a_function_that_is_called_so_is_met_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    slo = SLO("success", 0.99, calls="answer")
+    monitor = Monitor(slos=[slo], alerts=[], inline=True)
+    monitor.on_end(record(name="answer"))
+    monitor.on_end(record(name="shop.answer"))
+    assert caplog.messages == []

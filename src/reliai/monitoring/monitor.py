@@ -127,6 +127,7 @@ class Monitor:
             alerts = (log(),)
         self._routing = Routing(alerts)
         self._broken: set[str] = set()
+        self._unmet = _named_functions(self.signals, self._slos)
         self._begin()
         renew_after_fork(self)
 
@@ -199,6 +200,8 @@ class Monitor:
         return places
 
     def _take(self, record: Any, now: float) -> list[Alert]:
+        if self._unmet:
+            self._meet(record.name)
         self._now = max(self._now, now)
         series, changes = self._book.series_of(record, self._changes, now)
         told: list[Alert] = []
@@ -256,6 +259,20 @@ class Monitor:
         except Exception as error:  # noqa: BLE001  as above
             self._complain(f"slice {slicer.name}", error)
             return None
+
+    def _meet(self, name: str) -> None:
+        """Say once that what is to be about `answer` waits in vain where it is `app.answer`."""
+        self._unmet.discard(name)
+        short = name.rpartition(".")[2]
+        if short != name and short in self._unmet:
+            self._unmet.discard(short)
+            _logger.warning(
+                "monitor: calls=%r is no function that was called, but %r is: give that name, or "
+                "name the function: reliable(name=%r)",
+                short,
+                name,
+                short,
+            )
 
     def _complain(self, what: str, error: Exception) -> None:
         """Say once that a function of the user's raised; its message may hold content."""
@@ -371,3 +388,9 @@ class Monitor:
 
     def __repr__(self) -> str:
         return f"<reliai.monitoring.Monitor of {len(self.signals)} signals>"
+
+
+def _named_functions(signals: Iterable[Signal], slos: Iterable[Any]) -> set[str]:
+    """The functions that some of them are to be about."""
+    about = [*(signal.calls for signal in signals), *(getattr(slo, "calls", None) for slo in slos)]
+    return {name for names in about for name in names or ()}
