@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reliai._core.record import Event
 from reliai._core.record_parts import ErrorInfo
 from reliai.errors import ConfigurationError
-from reliai.monitoring.burn_rate import History
+from reliai.monitoring.burn_rate import Counts, History, Ring
 from reliai.monitoring.slo import SLO
 from tests.monitoring._records import failed, record
 
@@ -220,6 +220,93 @@ def test_counts_of_a_source_that_grow_are_merged_again_and_count_once() -> None:
     assert one.snapshot(START + 4)["good"] == 1
     assert one.snapshot(START + 4)["bad"] == 3
     assert one.snapshot(START + 4)["burn"][0]["short_burn_rate"] == pytest.approx(75)
+
+
+def counted(slo: SLO, good: int, at: float = START) -> dict[str, Any]:
+    """What a process counted that saw so many good calls."""
+    other = SLO(slo.indicator, slo.target)
+    for _ in range(good):
+        other.observe(GOOD, at)
+    return other.counted()
+
+
+def test_the_latest_thousand_sources_are_remembered_and_all_are_counted() -> None:
+    slo = SLO("success", 0.99)
+    for number in range(1_200):
+        slo.merge(counted(slo, 1), source=f"host-{number}")
+    assert slo.snapshot(START)["good"] == 1_200
+    for number in range(200, 1_200):
+        slo.merge(counted(slo, 2), source=f"host-{number}")
+    assert slo.snapshot(START)["good"] == 2_200
+    history = slo._history
+    assert all(len(others._sources._known) == 1_000 for others in history._others.values())
+
+
+def test_a_source_that_goes_on_is_not_forgotten_for_new_ones() -> None:
+    slo = SLO("success", 0.99)
+    for number in range(1_500):
+        slo.merge(counted(slo, 1), source=f"host-{number}")
+        slo.merge(counted(slo, 3), source="steady")
+    assert slo.snapshot(START)["good"] == 1_503
+
+
+def test_what_forgotten_sources_counted_gives_way_with_time() -> None:
+    slo = SLO("success", 0.99)
+    for number in range(1_100):
+        slo.merge(counted(slo, 1), source=f"host-{number}")
+    assert slo.snapshot(START + 31 * DAY)["good"] == 0
+
+
+def test_to_judge_costs_the_same_however_many_sources_there_are() -> None:
+    slo = SLO("success", 0.99)
+    rings: list[Ring] = []
+    total = Ring.total
+
+    def noted(self: Ring, now: float, buckets: int) -> Counts:
+        rings.append(self)
+        return total(self, now, buckets)
+
+    data = counted(slo, 1)
+    for number in range(500):
+        slo.merge(data, source=f"host-{number}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ring, "total", noted)
+        slo.judge(START)
+    assert 0 < len(rings) < 50
+
+
+def test_a_source_with_a_wrong_clock_does_not_displace_what_others_counted() -> None:
+    slo = SLO("success", 0.99)
+    slo.merge(counted(slo, 2), source="right")
+    slo.merge(counted(slo, 1, START + 62 * DAY), source="wrong")
+    assert slo.snapshot(START)["good"] == 2
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.lists(st.floats(0, 40 * DAY), max_size=8)),
+        max_size=8,
+    )
+)
+def test_merged_sources_count_what_the_last_of_each_counts(
+    merges: list[tuple[str, list[float]]],
+) -> None:
+    merged, latest = History(30 * DAY), dict(merges)
+    for source, moments in merges:
+        merged.take(history_of(moments).counted(), source)
+    found = [history_of(moments) for moments in latest.values()]
+    now = START + 40 * DAY
+    assert merged.whole(now).good == sum(each.whole(now).good for each in found)
+    for span in (300, 3600, 3 * DAY):
+        assert merged.last(now, span).good == sum(each.last(now, span).good for each in found)
+
+
+def history_of(moments: list[float]) -> History:
+    """A history of a good call at each moment after the start."""
+    history = History(30 * DAY)
+    for moment in moments:
+        history.add(START + moment, good=True)
+    return history
 
 
 def test_different_objectives_do_not_merge() -> None:

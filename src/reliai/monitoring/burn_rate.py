@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from itertools import chain
+from typing import NamedTuple, TypeAlias
 
 from reliai.decisions.burn_windows import MIN_BAD, MIN_EVENTS, MONTH, PAIRS, Pair, span_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from reliai.monitoring.sources import Sources
 
 __all__ = [
     "MIN_BAD",
@@ -44,6 +43,10 @@ class Counts(NamedTuple):
     def events(self) -> int:
         """All of them."""
         return self.good + self.bad
+
+    def plus(self, other: Counts) -> Counts:
+        """Both together."""
+        return Counts(self.good + other.good, self.bad + other.bad)
 
     def share(self) -> float:
         """Of all events the bad ones, in [0, 1]; 0 where there are none."""
@@ -129,6 +132,57 @@ class Ring:
             self.add((index + 0.5) * self.width, good, bad)
 
 
+class Others:
+    """What other processes counted in rings like one here: a sum, however many they are.
+
+    It has what each source counted last. A source that is forgotten stays in the sum for good: its
+    buckets move to a ring, where they give way to newer ones as they would have done before.
+
+    Args:
+        ring: the one here.
+    """
+
+    def __init__(self, ring: Ring) -> None:
+        self._width = ring.width
+        self._sources: Sources[array[int]] = Sources()
+        self._sum: dict[int, tuple[int, int]] = {}
+        self._forgotten = Ring(ring.width, ring.size)
+        self._totals: dict[int, tuple[int, Counts]] = {}
+
+    def take(self, source: str, flat: array[int]) -> None:
+        """Replace what a source counted: numbers, good and bad events of its buckets in a row."""
+        before = self._sources.get(source)
+        gone = self._sources.put(source, flat)
+        if before is not None:
+            self._add(before, -1)
+        self._add(flat, 1)
+        if gone is not None:
+            self._add(gone, -1)
+            self._forgotten.take(_rows(gone))
+        self._totals.clear()
+
+    def _add(self, flat: array[int], sign: int) -> None:
+        for index, more_good, more_bad in _rows(flat):
+            good, bad = self._sum.get(index, (0, 0))
+            good, bad = good + sign * more_good, bad + sign * more_bad
+            if good or bad:
+                self._sum[index] = good, bad
+            else:
+                self._sum.pop(index, None)
+
+    def total(self, now: float, buckets: int) -> Counts:
+        """What the last `buckets` buckets count, the one that `now` is in included."""
+        last = int(now // self._width)
+        kept = self._totals.get(buckets)
+        if kept is None or kept[0] != last:
+            total = self._forgotten.total(now, buckets)
+            if self._sum:
+                for index in range(last - buckets + 1, last + 1):
+                    total = total.plus(Counts(*self._sum.get(index, ())))
+            kept = self._totals[buckets] = (last, total)
+        return kept[1]
+
+
 class History:
     """The events of one objective: three rings, from the last minutes to the whole window.
 
@@ -144,7 +198,7 @@ class History:
         self._fine = Ring(30 * self.scale, 120)
         self._middle = Ring(300 * self.scale, 864)
         self._whole = Ring(86_400 * self.scale, 31)
-        self._others: dict[str, History] = {}
+        self._others = {name: Others(ring) for name, ring in self._rings()}
 
     def add(self, at: float, *, good: bool) -> bool:
         """Count an event; say whether it was not too long ago."""
@@ -155,14 +209,13 @@ class History:
 
     def last(self, now: float, seconds: float) -> Counts:
         """What the last `seconds` count, reckoned for 30 days; at most three days."""
-        ring = self._fine if seconds <= 3600 else self._middle
-        own = ring.total(now, round(seconds * self.scale / ring.width))
-        return _joined(own, [other.last(now, seconds) for other in self._others.values()])
+        name, ring = self._rings()[0 if seconds <= 3600 else 1]
+        buckets = round(seconds * self.scale / ring.width)
+        return ring.total(now, buckets).plus(self._others[name].total(now, buckets))
 
     def whole(self, now: float) -> Counts:
         """What the objective's window counts."""
-        own = self._whole.total(now, 30)
-        return _joined(own, [other.whole(now) for other in self._others.values()])
+        return self._whole.total(now, 30).plus(self._others["whole"].total(now, 30))
 
     def judge(self, now: float, target: float, pair: Pair, *, firing: bool) -> Judgement:
         """Judge a pair of windows.
@@ -198,21 +251,20 @@ class History:
 
         Args:
             counted: what its `counted` gave.
-            source: whose it is: what was taken from there before is replaced. None: add it for
-                good.
+            source: whose it is: what was taken from there before is replaced, unless a thousand
+                others came since. None: add it for good.
         """
-        if source is not None:
-            other = self._others[source] = History(self.scale * MONTH)
-            other.take(counted)
+        if source is None:
+            for name, ring in self._rings():
+                ring.take(counted[name])
             return
-        for name, ring in self._rings():
-            ring.take(counted[name])
+        flat = {name: array("q", chain.from_iterable(counted[name])) for name in self._others}
+        for name, others in self._others.items():
+            others.take(source, flat[name])
 
     def _rings(self) -> tuple[tuple[str, Ring], ...]:
         return ("fine", self._fine), ("middle", self._middle), ("whole", self._whole)
 
 
-def _joined(own: Counts, others: Iterable[Counts]) -> Counts:
-    for other in others:
-        own = Counts(own.good + other.good, own.bad + other.bad)
-    return own
+def _rows(flat: array[int]) -> list[list[int]]:
+    return [list(row) for row in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]

@@ -275,8 +275,9 @@ class SLO:
         Args:
             other: the other one, or what its `counted()` gave.
             source: whose counts they are. What was merged from there before is replaced, so counts
-                that grow can be merged again and again. None: they are added for good, so merge
-                each once.
+                that grow can be merged again and again. The latest 1,000 sources are remembered:
+                one that is silent while 1,000 others are merged stays in the sum, and would count
+                twice if it came again. None: they are added for good, so merge each once.
 
         Raises:
             ConfigurationError: when it is another objective.
