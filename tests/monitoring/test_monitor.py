@@ -98,6 +98,18 @@ def test_a_source_that_is_merged_again_is_not_counted_twice() -> None:
     assert errors["total"]["n"] == 600
 
 
+def test_a_source_that_goes_on_is_not_forgotten_for_new_ones() -> None:
+    steady, fleet = (Monitor([signals.errors()], inline=True, alerts=[]) for _ in range(2))
+    run(steady, [(5, 0.0)])
+    data = steady.snapshot()
+    for number in range(1_200):
+        fleet.merge({**data, "source": f"host-{number}", "fields": [], "calls": {}})
+        if number % 100 == 0:
+            fleet.merge(data)
+    fleet.merge(data)
+    assert fleet.snapshot()["calls"]["ask"]["count"] == 5
+
+
 def test_shadows_and_experiments_are_left_out() -> None:
     monitor = Monitor(inline=True, alerts=[])
     monitor.on_end(record(environment="eval"))

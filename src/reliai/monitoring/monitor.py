@@ -327,6 +327,8 @@ class Monitor:
 
         It may be merged again later, when it has seen more: what is known of it already is not
         counted twice. Merge all into one: what a monitor has merged goes into its own snapshot.
+        The latest 1,000 monitors are remembered: one that is silent while 1,000 others are merged
+        stays counted, and what it had seen counts twice if it comes again.
 
         Args:
             other: the other monitor, or its `snapshot`, as it is or through JSON.

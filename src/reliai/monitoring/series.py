@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reliai._core.identity import prompt_of
 from reliai.monitoring.fields import Field
 from reliai.monitoring.references import reference_of
+from reliai.monitoring.sources import Sources
 from reliai.monitoring.tallies import CallStats
 from reliai.monitoring.windows import window_from
 
@@ -26,8 +27,6 @@ __all__ = ["Book", "Series"]
 MOST_NAMES: Final = 200
 MOST_VERSIONS: Final = 4
 """Versions of a function that are watched at the same time; the one unseen longest gives way."""
-
-MOST_SOURCES: Final = 1000
 
 Version = tuple[str, str | None, str | None]
 """Policies, model asked for, prompt."""
@@ -125,7 +124,7 @@ class Book:
         self._names: OrderedDict[str, CallStats] = OrderedDict()
         self._asked: dict[tuple[str, str, str | None], Version] = {}
         self._retired: list[tuple[str, str, Field]] = []
-        self._sources: OrderedDict[str, dict[tuple[Any, ...], Any]] = OrderedDict()
+        self._sources: Sources[dict[tuple[Any, ...], Any]] = Sources()
 
     def empty(self) -> Book:
         """One that watches the same, and has seen nothing."""
@@ -240,13 +239,13 @@ class Book:
     def absorb(self, data: Mapping[str, Any], now: float) -> Iterator[tuple[str, str, Field]]:
         """Add what another process has seen since it was added last.
 
+        One that is no longer remembered, as a thousand others were added since, is added in full.
+
         Gives:
             The fields in which something was found, or is over.
         """
-        source = data["source"]
-        if source not in self._sources and len(self._sources) >= MOST_SOURCES:
-            self._sources.popitem(last=False)
-        known = self._sources.setdefault(source, {})
+        known = self._sources.get(data["source"]) or {}
+        self._sources.put(data["source"], known)
         for each in data["fields"]:
             version: Any = tuple(each["version"])
             series = self._found(each["name"], version)
