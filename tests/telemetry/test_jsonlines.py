@@ -293,6 +293,13 @@ def test_wrong_setting_is_refused_and_named(wrong: dict[str, Any], message: str)
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("path", [5, "", b"calls.jsonl", None])
+def test_what_is_no_path_is_refused_and_named(path: Any) -> None:
+    with pytest.raises(reliai.ConfigurationError) as caught:
+        JsonLines(path)
+    assert f"JsonLines({path!r}): give the path of a file" in str(caught.value)
+
+
 # --- processes ------------------------------------------------------------------------------------
 WRITER = """
 import sys

@@ -18,7 +18,7 @@ from opentelemetry.context import attach, detach
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.propagate import inject
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
-from opentelemetry.trace import NonRecordingSpan, SpanContext
+from opentelemetry.trace import NonRecordingSpan, NoOpTracerProvider, SpanContext
 
 import reliai
 from reliai.telemetry import OpenTelemetry
@@ -277,6 +277,22 @@ def test_two_processes_decide_alike_for_one_trace() -> None:
 def test_what_is_no_time_from_which_calls_are_slow_is_refused(seconds: Any) -> None:
     with pytest.raises(reliai.ConfigurationError, match="keep_slow"):
         OpenTelemetry(keep_slow=seconds)
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"tracer_provider": 5}, r"tracer_provider=5\): has no get_tracer\(\); give a TracerProvider"),
+    ({"meter_provider": 5}, r"meter_provider=5\): has no get_meter\(\); give a MeterProvider"),
+    ({"logger_provider": 5}, r"logger_provider=5\): has no get_logger\(\); give a LoggerProvider"),
+    ({"tracer_provider": NoOpTracerProvider}, "has no get_tracer"),
+    ({"resources": "yes"}, r"resources='yes'\): must be True or False"),
+    ({"keep_failures": "no"}, r"keep_failures='no'\): must be True or False"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), BAD, ids=range(len(BAD)))
+def test_wrong_setting_is_refused_and_named(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(reliai.ConfigurationError, match=message):
+        OpenTelemetry(**wrong)
 
 
 def test_a_trace_is_sampled_as_a_whole() -> None:

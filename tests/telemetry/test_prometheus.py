@@ -269,6 +269,24 @@ def test_registry_that_has_such_a_metric_is_refused_and_left_as_it_was(
     assert generate_latest(registry) == before
 
 
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"registry": 5}, r"registry=5\): has no register\(\).*CollectorRegistry\(\)"),
+    ({"registry": CollectorRegistry}, "registry=.*has no register"),
+    ({"resources": "yes"}, r"resources='yes'\): must be True or False"),
+    ({"exemplars": "no"}, r"exemplars='no'\): must be True or False"),
+    ({"label_limit": 0}, "label_limit=0"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), BAD, ids=range(len(BAD)))
+def test_wrong_setting_is_refused_and_named(
+    registry: CollectorRegistry, wrong: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(reliai.ConfigurationError, match=rf"Prometheus\({message}"):
+        Prometheus(**{"registry": registry, **wrong})
+    Prometheus(registry)
+
+
 def test_package_that_is_missing_is_named() -> None:
     lines = printed("""
         import sys

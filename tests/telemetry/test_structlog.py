@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -160,3 +161,11 @@ def test_logger_of_ones_own_keeps_what_is_bound_to_it() -> None:
     logger = structlog.get_logger("mine").bind(component="bot")
     line = logged(reliai.reliable(observers=[Structlog(logger)])(lambda: "a"))
     assert line["component"] == "bot"
+
+
+@pytest.mark.parametrize("logger", [5, "reliai", logging.getLogger("x"), structlog.BoundLogger])
+def test_what_is_no_logger_with_fields_is_refused_and_named(logger: Any) -> None:
+    with pytest.raises(reliai.ConfigurationError) as caught:
+        Structlog(logger=logger)
+    assert f"Structlog(logger={logger!r}): is no logger" in str(caught.value)
+    assert "structlog.get_logger()" in str(caught.value)

@@ -7,7 +7,7 @@ from typing import Any
 
 from reliai.errors import ConfigurationError
 
-__all__ = ["checked_headers", "checked_secret", "number", "whole"]
+__all__ = ["checked_headers", "checked_secret", "flag", "having", "number", "whole"]
 
 
 def whole(where: str, name: str, value: Any, least: int) -> int:
@@ -26,6 +26,23 @@ def number(where: str, name: str, value: Any, *, least: float | None = None) -> 
         message = f"{where}({name}={value!r}): must be a number of seconds {range_of}"
         raise ConfigurationError(message)
     return float(value)
+
+
+def flag(where: str, name: str, value: Any) -> bool:
+    """True or False; a word in place of it would be taken for True."""
+    if not isinstance(value, bool):
+        message = f"{where}({name}={value!r}): must be True or False"
+        raise ConfigurationError(message)
+    return value
+
+
+def having(where: str, name: str, value: Any, methods: tuple[str, ...], instead: str) -> Any:
+    """An object with these methods; `instead` says what to give."""
+    if isinstance(value, type) or not all(callable(getattr(value, one, None)) for one in methods):
+        has = " and ".join(f"{one}()" for one in methods)
+        message = f"{where}({name}={value!r}): has no {has}; give {instead}"
+        raise ConfigurationError(message)
+    return value
 
 
 def checked_secret(where: str, secret: Any) -> bytes | None:

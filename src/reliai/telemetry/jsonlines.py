@@ -67,7 +67,7 @@ class JsonLines:
         keep: int = 5,
         fsync: Fsync = "flush",
     ) -> None:
-        self.path = Path(path)
+        self.path = _checked_path(path)
         self._redaction = redaction_of("JsonLines", content, redact)
         self.reads_content = self._redaction is not None
         if rotate_bytes is not None:
@@ -171,6 +171,13 @@ class JsonLines:
 
     def __repr__(self) -> str:
         return f"<reliai.telemetry.JsonLines {str(self.path)!r}>"
+
+
+def _checked_path(given: Any) -> Path:
+    if given and isinstance(given, str | os.PathLike) and isinstance(os.fspath(given), str):
+        return Path(given)
+    message = f"JsonLines({given!r}): give the path of a file, such as 'calls.jsonl'"
+    raise ConfigurationError(message)
 
 
 def _numbered(path: Path, number: int) -> Path:

@@ -26,6 +26,7 @@ from reliai.telemetry._otel_logs import Logs
 from reliai.telemetry._otel_metrics import Metrics
 from reliai.telemetry._otel_spans import Spans, Trace, note_ids
 from reliai.telemetry._otel_suppression import instrumented, note_asked
+from reliai.telemetry._settings import flag, having
 from reliai.telemetry.names import DEFAULT_PROFILE, profile_of
 from reliai.telemetry.resources import Resources
 
@@ -80,7 +81,8 @@ class OpenTelemetry:
 
     Raises:
         ConfigurationError: for an unknown profile, several at once, a label that may be none, a
-            value out of range, or resources that are asked for without psutil.
+            value out of range, a provider that is none, or resources that are asked for without
+            psutil.
     """
 
     inline = False
@@ -106,12 +108,15 @@ class OpenTelemetry:
         self.reads_content = self._redaction is not None
         self._labels = Labels(self._profile, metric_labels, label_limit, "OpenTelemetry")
         self._providers: tuple[Any, Any, Any] = (tracer_provider, meter_provider, logger_provider)
+        _check_providers(self._providers)
+        if resources is not None:
+            flag("OpenTelemetry", "resources", resources)
         self._resources = None if resources is False else Resources(required=bool(resources))
         slow = keep_slow is None or (isinstance(keep_slow, int | float) and keep_slow > 0)
         if not slow or isinstance(keep_slow, bool):
             message = f"OpenTelemetry(keep_slow={keep_slow!r}): must be seconds above 0, or None"
             raise ConfigurationError(message)
-        self._keep_failures = bool(keep_failures)
+        self._keep_failures = flag("OpenTelemetry", "keep_failures", keep_failures)
         self._keep_slow = keep_slow
         self._version = _version()  # looked up here, for the first call would wait for it
         self._spans: Spans | None = None
@@ -308,6 +313,13 @@ def _before_providers() -> None:
     from reliai._core.hub import hub  # noqa: PLC0415  loaded by now
 
     hub.flush(BEFORE_PROVIDERS)
+
+
+def _check_providers(given: tuple[Any, Any, Any]) -> None:
+    for signal, provider in zip(("tracer", "meter", "logger"), given, strict=True):
+        if provider is not None:
+            name, instead = f"{signal}_provider", f"a {signal.title()}Provider, or leave it out"
+            having("OpenTelemetry", name, provider, (f"get_{signal}",), instead)
 
 
 def _idle(provider: object) -> bool:

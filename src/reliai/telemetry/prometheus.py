@@ -16,6 +16,7 @@ from reliai.errors import ConfigurationError
 from reliai.telemetry._measurements import Labels, Measurement, of_record, of_score
 from reliai.telemetry._needs import needed
 from reliai.telemetry._prometheus_views import Views
+from reliai.telemetry._settings import flag, having
 from reliai.telemetry._tracing import note_trace
 from reliai.telemetry.names import Metric, profile_of, prometheus_label, prometheus_name
 
@@ -56,8 +57,8 @@ class Prometheus:
         resources: whether to tell what the process and GPUs use; None for where psutil is there.
 
     Raises:
-        ConfigurationError: when prometheus-client is not installed, a label may be none, a number
-            is out of its range, or the registry has such metrics already.
+        ConfigurationError: when prometheus-client is not installed, a label may be none, a setting
+            is out of its range, or the registry is none or has such metrics already.
     """
 
     inline = False
@@ -73,11 +74,13 @@ class Prometheus:
         resources: bool | None = None,
     ) -> None:
         self._client = needed("prometheus_client", "prometheus", "Prometheus()")
-        self.registry: Any = self._client.REGISTRY if registry is None else registry
+        self.registry: Any = self._client.REGISTRY if registry is None else _checked(registry)
         self.profile = profile_of(semconv, "Prometheus")
-        self._exemplars = exemplars
+        self._exemplars = flag("Prometheus", "exemplars", exemplars)
         self._given = labels if labels is None or isinstance(labels, str) else list(labels)
         self._limit = label_limit
+        if resources is not None:
+            flag("Prometheus", "resources", resources)
         self._forget()
         core = needed("prometheus_client.core", "prometheus", "Prometheus()")
         views = Views(core, self.profile, self._labels.keys, resources)
@@ -178,6 +181,11 @@ class Prometheus:
         self._close()
         if _writing.get(self.registry) is not None and _writing[self.registry]() is self:
             del _writing[self.registry]
+
+
+def _checked(registry: Any) -> Any:
+    instead = "a prometheus_client.CollectorRegistry(), or leave it out for the default one"
+    return having("Prometheus", "registry", registry, ("register", "unregister"), instead)
 
 
 def _exemplar(record: CallRecord) -> Mapping[str, str] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from reliai.errors import ConfigurationError
 from reliai.telemetry._tracing import note_trace
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ class Structlog:
 
     Args:
         logger: a structlog logger; by default `structlog.get_logger("reliai")`.
+
+    Raises:
+        ConfigurationError: for a logger that takes no fields, such as one of `logging`.
     """
 
     inline = False
@@ -37,6 +42,7 @@ class Structlog:
             import structlog  # noqa: PLC0415  a runtime dependency, loaded when it is used
 
             logger = structlog.get_logger("reliai")
+        _check(logger)
         self._logger = logger
         self._bound: dict[int, dict[str, Any]] = {}
 
@@ -71,6 +77,18 @@ class Structlog:
             fields["error_type"] = record.error.type
         level = _LEVELS.get(record.status or "", "error")
         getattr(self._logger, level)("call", **fields)
+
+
+def _check(logger: Any) -> None:
+    plain = isinstance(logger, logging.Logger | logging.LoggerAdapter | type)
+    binds = callable(getattr(logger, "bind", None))  # asking a lazy one for more would set it up
+    levels = ("info", "warning", "error")
+    if plain or not (binds or all(callable(getattr(logger, level, None)) for level in levels)):
+        message = (
+            f"Structlog(logger={logger!r}): is no logger that takes fields; give one of structlog, "
+            "such as structlog.get_logger(), or leave it out"
+        )
+        raise ConfigurationError(message)
 
 
 _OPTIONAL = (
