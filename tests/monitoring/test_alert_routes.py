@@ -205,6 +205,9 @@ BAD_SETTINGS: list[tuple[Any, str]] = [
     (lambda: alerts.alertmanager("http://x", resend=400), "resend=400.*below resolve_timeout"),
     (lambda: alerts.log(severities={"critical"}), "critical.*use some of 'page'"),
     (lambda: alerts.log(severities=()), "severities"),
+    (lambda: alerts.log(severities=cast("Any", 5)), "severities=5: use some of 'page'"),
+    (lambda: alerts.log(severities=cast("Any", [[]])), "use some of 'page'"),
+    (lambda: alerts.log(cast("Any", "page")), r"log\('page'\): is no logger"),
     (lambda: alerts.call(cast("Any", "print")), "give a function"),
 ]
 

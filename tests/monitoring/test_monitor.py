@@ -215,6 +215,9 @@ def test_a_new_prompt_is_a_new_version() -> None:
         ({"arl": 1}, "arl=1"),
         ({"max_slices": 0}, "max_slices=0"),
         ({"cooldown": "1h"}, "cooldown='1h'"),
+        ({"hours_of_week": "x"}, r"hours_of_week='x'\): must be True or False"),
+        ({"inline": "no"}, r"inline='no'\): must be True or False"),
+        ({"alerts": "log"}, r"alerts='log': give a list.*\[alerts.log\(\)\]"),
     ],
 )
 def test_a_setting_that_is_none_is_refused(settings: dict[str, Any], message: str) -> None:

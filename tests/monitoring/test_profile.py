@@ -64,6 +64,13 @@ def test_the_sum_of_two_is_the_profile_of_all() -> None:
         assert field.numbers.mean == pytest.approx(3.4)
 
 
+@pytest.mark.parametrize("settings", [{"content": "x"}, {"inline": 1}])
+def test_a_setting_that_is_neither_true_nor_false_is_refused(settings: dict[str, Any]) -> None:
+    ((name, given),) = settings.items()
+    with pytest.raises(ConfigurationError, match=rf"Profile\({name}={given!r}\): must be True"):
+        Profile(**settings)
+
+
 def test_it_cannot_be_added_to_itself() -> None:
     profile = Profile()
     with pytest.raises(ConfigurationError, match="same profile"):

@@ -243,6 +243,10 @@ def test_records_of_the_whole_monitor_serve_every_signal_they_say_enough_of() ->
         (lambda: signals.script("KLINGON"), "KLINGON"),
         (lambda: signals.language("xx"), "xx"),
         (lambda: signals.value("a", above=1, below=2), "not both"),
+        (lambda: signals.value(""), r"signals.value\(''\): give the name"),
+        (lambda: loose.value(5), r"signals.value\(5\): give the name"),
+        (lambda: signals.score(""), r"signals.score\(''\): give the name"),
+        (lambda: loose.share("", bool), r"name=''\): must be text"),
         (lambda: loose.share("a", 3), "no function"),
         (lambda: signals.errors().of(), "names"),
         (lambda: reference_of(signals.cost(reference=3.0)), "one number"),
@@ -250,7 +254,7 @@ def test_records_of_the_whole_monitor_serve_every_signal_they_say_enough_of() ->
         (lambda: reference_of(signals.cost(reference=object())), "object is none"),
         (lambda: reference_of(signals.cost(reference="/nowhere")), "cannot be read"),
     ],
-    ids=range(18),
+    ids=range(22),
 )
 def test_what_makes_no_signal_is_refused(make: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):

@@ -11,7 +11,7 @@ from reliai.monitoring.signals import Signal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["checked_signals", "checked_slos", "number", "whole"]
+__all__ = ["checked_signals", "checked_slos", "flag", "number", "whole"]
 
 
 def checked_signals(given: Iterable[Signal] | None) -> tuple[Signal, ...]:
@@ -63,6 +63,17 @@ def checked_slos(given: Iterable[Any]) -> tuple[Any, ...]:
         message = f"Monitor(slos=…): two are called {twice!r}; give one another name="
         raise ConfigurationError(message)
     return found
+
+
+def flag(name: str, value: Any, where: str = "Monitor") -> bool:
+    """True or False; a word in place of it would be taken for True.
+
+    Raises:
+        ConfigurationError: when it is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    raise ConfigurationError(f"{where}({name}={value!r}): must be True or False")
 
 
 def whole(name: str, value: Any, low: int) -> int:

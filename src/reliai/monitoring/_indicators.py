@@ -11,11 +11,22 @@ from reliai.errors import ConfigurationError
 if TYPE_CHECKING:
     from reliai._core.record import CallRecord
 
-__all__ = ["INDICATORS", "Indicator", "Judge", "chosen", "indicator_of"]
+__all__ = [
+    "INDICATORS",
+    "Indicator",
+    "Judge",
+    "check_threshold",
+    "checked_calls",
+    "chosen",
+    "indicator_of",
+]
 
 Judge: TypeAlias = "Callable[[CallRecord], bool | None]"
 
 _ANSWERED = ("success", "degraded")
+
+LEAST = "least value"
+"""The unit of a threshold that good calls are above, as scores are."""
 
 
 class Indicator(NamedTuple):
@@ -145,7 +156,7 @@ def indicator_of(given: Any) -> Indicator:
     if isinstance(given, str):
         kind, colon, score = given.partition(":")
         if kind == "score" and colon and score:
-            return Indicator(lambda least: _score(score, least), "least value", "scored less")
+            return Indicator(lambda least: _score(score, least), LEAST, "scored less")
         if given in INDICATORS:
             return INDICATORS[given]
     known = ", ".join(map(repr, INDICATORS))
@@ -153,6 +164,37 @@ def indicator_of(given: Any) -> Indicator:
         f"SLO({given!r}): is no indicator; use one of {known}, 'score:NAME', or a function that "
         "says of a record whether the call was good (None: it does not count)"
     )
+
+
+def check_threshold(given: Any, kind: Indicator, threshold: float | None) -> None:
+    """Refuse a threshold that every call, or none, lies beyond.
+
+    Raises:
+        ConfigurationError: for one below 0, where only scores may be, or an infinite one.
+    """
+    if threshold is None:
+        return
+    below = threshold < 0 and kind.unit != LEAST
+    if below or abs(threshold) == float("inf"):
+        range_of = "a number" if kind.unit == LEAST else f"{kind.unit}, from 0 up"
+        raise ConfigurationError(f"SLO({given!r}, threshold={threshold!r}): must be {range_of}")
+
+
+def checked_calls(given: Any) -> tuple[str, ...] | None:
+    """The names of the functions that an objective is about; None for all.
+
+    Raises:
+        ConfigurationError: for what names none.
+    """
+    if given is None:
+        return None
+    found = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+    if not found or not all(isinstance(name, str) and name for name in found):
+        raise ConfigurationError(
+            f"SLO(calls={given!r}): give the name of a function, or a list of names, or leave it "
+            "out for all"
+        )
+    return found
 
 
 def _score(name: str, least: float) -> Judge:

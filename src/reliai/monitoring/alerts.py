@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.settings import settings
@@ -18,7 +19,7 @@ from reliai.monitoring.alert import SEVERITIES
 from reliai.telemetry._signing import HEADER, signature, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from reliai.monitoring.alert import Alert
 
@@ -59,6 +60,11 @@ class _Route:
 
 class _Log(_Route):
     def __init__(self, logger: logging.Logger | None, severities: Iterable[str] | None) -> None:
+        if logger is not None and not callable(getattr(logger, "log", None)):
+            raise ConfigurationError(
+                f"alerts.log({logger!r}): is no logger; give one of logging.getLogger(), or leave "
+                "it out"
+            )
         super().__init__("log()", severities)
         self._logger = logger or logging.getLogger("reliai.alerts")
 
@@ -308,12 +314,13 @@ def alertmanager(
     )
 
 
-def _checked_severities(what: str, given: Iterable[str] | None) -> frozenset[str] | None:
+def _checked_severities(what: str, given: Any) -> frozenset[str] | None:
     if given is None:
         return None
-    wanted = frozenset([given] if isinstance(given, str) else given)
-    if not wanted or not wanted <= set(SEVERITIES):
+    one = isinstance(given, str) or not isinstance(given, Iterable)
+    wanted = [given] if one else list(given)
+    if not wanted or not all(each in SEVERITIES for each in wanted):
         raise ConfigurationError(
             f"alerts.{what}: severities={given!r}: use some of {', '.join(map(repr, SEVERITIES))}"
         )
-    return wanted
+    return frozenset(wanted)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reliai import clock
 from reliai._core.forking import renew_after_fork
 from reliai.errors import ConfigurationError
-from reliai.monitoring._checking import checked_signals, checked_slos, number, whole
+from reliai.monitoring._checking import checked_signals, checked_slos, flag, number, whole
 from reliai.monitoring._notices import judge_of, learnt, served
 from reliai.monitoring.alarms import COOLDOWN, Alarms, Place
 from reliai.monitoring.changes import ChangeLog
@@ -106,7 +106,7 @@ class Monitor:
                     f'{package} is not installed; it comes with: pip install "reliai[monitoring]"'
                 )
                 raise ConfigurationError(message)
-        self.inline = inline
+        self.inline = flag("inline", inline)
         self.signals = checked_signals(signals)
         self.reads_content = any(signal.reads_content for signal in self.signals)
         self._slicers = slicers(slices, whole("max_slices", max_slices, 1))
@@ -115,7 +115,7 @@ class Monitor:
             arl=number("arl", arl, 100.0),
             warm_up=whole("warm_up", warm_up, 50),
             learn=number("learn", learn, 0.0),
-            hours_of_week=bool(hours_of_week),
+            hours_of_week=flag("hours_of_week", hours_of_week),
         )
         self._cooldown = number("cooldown", cooldown, 0.0)
         self._book = Book(

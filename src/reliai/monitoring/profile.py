@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reliai._core.content import content_of
 from reliai._core.forking import renew_after_fork
 from reliai.errors import ConfigurationError
+from reliai.monitoring._checking import flag
 from reliai.monitoring.windows import CategoryWindow, NumberWindow
 
 if TYPE_CHECKING:
@@ -155,11 +156,14 @@ class Profile:
     Args:
         content: whether arguments and answers are looked at, too.
         inline: whether records are looked at in the call path.
+
+    Raises:
+        ConfigurationError: for something that is neither True nor False.
     """
 
     def __init__(self, *, content: bool = False, inline: bool = False) -> None:
-        self.reads_content = content
-        self.inline = inline
+        self.reads_content = flag("content", content, "Profile")
+        self.inline = flag("inline", inline, "Profile")
         self._renew()
         renew_after_fork(self)
 

@@ -133,8 +133,11 @@ class Routing:
     """
 
     def __init__(self, routes: Iterable[Any], *, backoff: Sequence[float] = BACKOFF) -> None:
-        if callable(getattr(routes, "send", None)) or not hasattr(routes, "__iter__"):
-            raise ConfigurationError(f"alerts={routes!r}: give a list, also of one route: [...]")
+        one = isinstance(routes, str | bytes) or callable(getattr(routes, "send", None))
+        if one or not hasattr(routes, "__iter__"):
+            raise ConfigurationError(
+                f"alerts={routes!r}: give a list, also of one route: [alerts.log()]"
+            )
         self.routes = tuple(routes)
         for route in self.routes:
             if isinstance(route, type) or not callable(getattr(route, "send", None)):

@@ -92,6 +92,8 @@ class Signal:
 
     def __post_init__(self) -> None:
         where = f"signals.{self.name}"
+        if not isinstance(self.name, str) or not self.name:
+            raise ConfigurationError(f"Signal(name={self.name!r}): must be text, and not empty")
         if self.severity not in SEVERITIES:
             wanted = ", ".join(map(repr, SEVERITIES))
             message = f"{where}(severity={self.severity!r}): use one of {wanted}"
@@ -291,6 +293,7 @@ def value(
     Raises:
         ConfigurationError: when both limits are given.
     """
+    _check_name("value", name)
     if above is not None and below is not None:
         raise ConfigurationError(f"signals.value({name!r}): give above= or below=, not both")
     if above is not None or below is not None:
@@ -304,6 +307,7 @@ def value(
 
 def score(name: str, **options: Unpack[NumberOptions]) -> Signal:
     """A score that a check or an evaluator gave: the value of that name, as a number."""
+    _check_name("score", name)
     return _signal(f"score:{name}", "number", reading.Value(name, "number"), options)
 
 
@@ -344,6 +348,12 @@ def embedding(of: str | Callable[[Any], Any] = "output", **options: Unpack[Named
     return _signal(
         f"embedding:{of}", "vector", reading.Vector(reading.part(of)), {**_CONTENT, **options}
     )
+
+
+def _check_name(kind: str, name: Any) -> None:
+    if not isinstance(name, str) or not name:
+        message = f"signals.{kind}({name!r}): give the name that the {kind} was told by"
+        raise ConfigurationError(message)
 
 
 def _kind_of(reference: Any) -> Kind:

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 from reliai._core.delivery import complain
 from reliai._core.forking import renew_after_fork
 from reliai.errors import ConfigurationError
-from reliai.monitoring._indicators import chosen, indicator_of
+from reliai.monitoring._indicators import (
+    check_threshold,
+    checked_calls,
+    chosen,
+    indicator_of,
+)
 from reliai.monitoring.alert import Alert
 from reliai.monitoring.burn_rate import PAIRS, History, Judgement, span_text
 
@@ -72,6 +77,7 @@ class SLO:
             raise ConfigurationError(
                 f"SLO({indicator!r}, threshold={threshold!r}): give a number of {kind.unit}"
             )
+        check_threshold(indicator, kind, threshold)
         if target is not None and not (_is_number(target) and 0 < target < 1):
             raise ConfigurationError(
                 f"SLO(target={target!r}): must be above 0 and below 1, as in 0.995"
@@ -80,13 +86,11 @@ class SLO:
             raise ConfigurationError(
                 f"SLO(window={window!r}): must be seconds, from 86400 (a day) to a year"
             )
-        if calls is not None and not calls:
-            raise ConfigurationError(f"SLO(calls={calls!r}): name a function, or leave it out")
         self.indicator = indicator if isinstance(indicator, str) else _called(indicator)
         self.target = DEFAULT_TARGET if target is None else float(target)
         self.window = float(window)
         self.threshold = threshold
-        self.calls = (calls,) if isinstance(calls, str) else None if calls is None else tuple(calls)
+        self.calls = checked_calls(calls)
         self.where = where
         self.burn_in = target is None if burn_in is None else burn_in
         self.name = name or _named(self.indicator, threshold, self.calls)
