@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,9 @@ from reliai._core.settings import settings
 from reliai.telemetry import Memory
 from reliai.testing import ScriptedModel, records
 from tests.programs import printed, run_program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Closing(Memory):
@@ -43,6 +46,17 @@ def test_identity_is_on_every_record_from_then_on() -> None:
         ask()
     identities = [(r.service, r.environment, r.release) for r in seen]
     assert identities == [(None, None, None), ("support", "production", "1.2")]
+
+
+@pytest.mark.parametrize("name", ["service", "environment", "release"])
+def test_identity_that_is_no_text_is_refused_and_changes_nothing(name: str) -> None:
+    before = settings.identity
+    loose: Any = reliai.configure
+    with pytest.raises(reliai.ConfigurationError) as caught:
+        loose(mode="observe", **{name: 1.1})
+    assert str(caught.value) == f"configure({name}=1.1): must be text, such as '1.1'"
+    assert settings.identity == before
+    assert settings.mode == "enforce"
 
 
 def test_what_is_not_given_stays_as_it_is() -> None:
@@ -198,6 +212,18 @@ def test_report_has_twenty_lines_unless_told_otherwise_and_needs_no_observer() -
     assert all("ask" in line for line in lines)
     assert len(reliai.report(last=25).splitlines()) == 25
     assert reliai.report(last=-1) == ""
+
+
+def test_report_counts_one_chunk_as_one() -> None:
+    @reliai.reliable(name="tell")
+    def tell(pieces: list[str]) -> Iterator[str]:
+        yield from pieces
+
+    for pieces in (["a"], ["a", "b"]):
+        assert list(tell(pieces)) == pieces
+    one, two = reliai.report().splitlines()
+    assert one.endswith("  1 chunk")
+    assert two.endswith("  2 chunks")
 
 
 def test_shutdown_flushes_then_closes_and_calls_go_on_unobserved() -> None:

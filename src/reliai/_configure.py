@@ -61,6 +61,7 @@ def configure(
     Raises:
         ConfigurationError: for an unknown mode, or a setting that cannot be honoured.
     """
+    changes = _checked_identity(service=service, environment=environment, release=release)
     shared = settings.state
     if state is not None:
         from reliai.state import shared_state  # noqa: PLC0415  only where processes share
@@ -79,10 +80,19 @@ def configure(
     settings.observers = chosen
     if observers is not None:
         settings.named = None
-    changes = {"service": service, "environment": environment, "release": release}
-    settings.identity = settings.identity._replace(
-        **{name: value for name, value in changes.items() if value is not None}
-    )
+    settings.identity = settings.identity._replace(**changes)
+
+
+def _checked_identity(**given: object) -> dict[str, str]:
+    """Those that are given. A version such as 1.10 would be another as a number."""
+    found: dict[str, str] = {}
+    for name, value in given.items():
+        if isinstance(value, str):
+            found[name] = value
+        elif value is not None:
+            message = f"configure({name}={value!r}): must be text, such as {str(value)!r}"
+            raise ConfigurationError(message)
+    return found
 
 
 @cache

@@ -28,7 +28,7 @@ def line(record: CallRecord) -> str:
     if record.cost_usd is not None:
         parts.append(_dollars(record.cost_usd))
     if record.chunks is not None:
-        parts.append(f"{record.chunks} chunks")
+        parts.append("1 chunk" if record.chunks == 1 else f"{record.chunks} chunks")
     if record.error is not None:
         parts.append(_why(record.error))
     elif record.status == "degraded":
