@@ -144,6 +144,12 @@ def test_a_store_that_cannot_be_read_is_no_page() -> None:
         assert "the record store cannot be read" in said
 
 
+def test_why_a_store_cannot_be_read_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    _, said = run("--store", "postgresql+psycopg://nobody@127.0.0.1:1/none")
+    assert len(said.splitlines()) == 1
+    assert caplog.messages == []
+
+
 def test_a_page_that_fires_ends_with_1_and_says_why(url: str) -> None:
     fill(url, bad=40)
     code, said = run("--store", url, "--slo", "success=0.99")
@@ -328,6 +334,7 @@ def test_watching_redraws_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (("--snapshot", "x", "--slo", "success=0.9"), "leave --store, --slo and --slice out"),
         (("--since", "yesterday"), "--since 'yesterday'"),
         (("--slo", "speed"), "--slo 'speed'"),
+        (("--slo", "speed"), "first_chunk, cost, tokens, validation, guard, refusal, score:NAME\n"),
         (("--slo", "latency=0.9"), "give a number of seconds"),
         (("--slice", "colour"), "colour"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -143,13 +144,30 @@ def store_at(given: str | None) -> Iterator[RecordStore]:
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  it is there, as the line above is
 
     try:
-        with closing(RecordStore(url)) as opened:
+        with _unlogged():
+            store = RecordStore(url)
+        with closing(store) as opened:
             yield opened
     except ConfigurationError as error:
         _leave(str(error))
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
         _leave(f"the record store cannot be read: {reason}; look at --store or RELIAI_RECORDS")
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Leave out what a store says that opens later: to who reads, the command says why it ends."""
+
+    def is_told(record: logging.LogRecord) -> bool:
+        return "cannot be opened now" not in str(record.msg)
+
+    logger = logging.getLogger("reliai")
+    logger.addFilter(is_told)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_told)
 
 
 def _alike(store: RecordStore, name: str) -> list[str]:

@@ -121,6 +121,10 @@ def print_call(call: StoredCall, console: Console | None = None) -> None:
             console.print(table)
 
 
+def _chunks(count: int | None) -> str:
+    return "1 chunk" if count == 1 else f"{count} chunks"
+
+
 def _facts(call: StoredCall) -> Table:
     facts = {
         "started": datetime.fromtimestamp(call.started_at)
@@ -129,7 +133,7 @@ def _facts(call: StoredCall) -> Table:
         "took": _seconds(call.duration),
         "first chunk": None
         if call.time_to_first_chunk is None
-        else f"{_seconds(call.time_to_first_chunk)}, {call.chunks} chunks",
+        else f"{_seconds(call.time_to_first_chunk)}, {_chunks(call.chunks)}",
         "answered by": call.target,
         "variant": call.variant,
         "model": _model(call),

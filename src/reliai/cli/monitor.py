@@ -163,9 +163,10 @@ def _objectives(given: Sequence[str]) -> list[SLO]:
 
 def _objective(text: str) -> SLO:
     from reliai.monitoring import SLO  # noqa: PLC0415  when it runs
+    from reliai.monitoring._indicators import INDICATORS  # noqa: PLC0415  the same
     from reliai.telemetry.dashboards.objectives import words_of  # noqa: PLC0415  the same
 
-    words = words_of(text)
+    words = words_of(text, (*INDICATORS, "score:NAME"))
     return SLO(words.indicator, words.target, threshold=words.threshold, calls=words.call)
 
 

@@ -226,8 +226,12 @@ class Words(NamedTuple):
     threshold: float | None
 
 
-def words_of(text: str) -> Words:
+def words_of(text: str, indicators: Iterable[str] = INDICATORS) -> Words:
     """The parts of [FUNCTION/]INDICATOR=TARGET[@THRESHOLD].
+
+    Args:
+        text: the words.
+        indicators: those to name where the words are of another form.
 
     Raises:
         ConfigurationError: for words of another form.
@@ -236,7 +240,7 @@ def words_of(text: str) -> Words:
     if not found:
         raise ConfigurationError(
             f"--slo {text!r}: give [FUNCTION/]INDICATOR=TARGET[@THRESHOLD], as in success=0.995 "
-            f"or answer/latency=0.95@2.56; indicators are {', '.join(INDICATORS)}"
+            f"or answer/latency=0.95@2.56; indicators are {', '.join(indicators)}"
         )
     threshold = None if found["at"] is None else _number(text, found["at"])
     return Words(found["call"], found["indicator"], _number(text, found["target"]), threshold)
