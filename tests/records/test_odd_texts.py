@@ -38,6 +38,71 @@ def test_an_odd_text_of_one_call_does_not_keep_others_from_being_found(
     assert store.counts.dropped == 0
 
 
+ODD = ["a\0b", "\ud800", "\0\udfff"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_calls_with_an_odd_text_are_found_by_that_text(store: RecordStore, odd: str) -> None:
+    with reliai.context(subject=odd, session=odd, tenant=odd, tags={"odd": odd, odd: "x"}):
+        reliai.reliable(reliai.Retry(2), name=odd)(lambda: "x")()
+    answer("other")
+    asked: list[dict[str, Any]] = [
+        *({key: odd} for key in ("name", "subject", "session", "tenant")),
+        *({"where": {key: odd}} for key in ("subject", "tag:odd")),
+        {"where": {"subject": [odd]}},
+        {"where": {"subject": ("=", odd)}},
+        {"where": {"tag:odd": [odd]}},
+        {"where": {f"tag:{odd}": "x"}},
+    ]
+    assert [len(store.calls(**one)) for one in asked] == [1] * len(asked)
+    assert store.calls(run_id=odd) == []
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_subject_with_an_odd_name_is_forgotten_by_that_name(store: RecordStore, odd: str) -> None:
+    for subject in (odd, "other"):
+        with reliai.context(subject=subject):
+            answer("x")
+    assert store.forget(subject=odd) == 1
+    assert store.calls(subject=odd) == []
+    assert len(store.calls()) == 1
+
+
+def test_a_subject_with_nul_is_found_though_a_call_beside_it_had_half_a_pair(
+    store: RecordStore,
+) -> None:
+    for subject in ("a\0b", "\ud800"):
+        with reliai.context(subject=subject):
+            answer("x")
+    assert len(store.calls(subject="a\0b")) == 1
+    assert store.forget(subject="a\0b") == 1
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_text_of_content_and_values_is_found(
+    opened: Callable[..., RecordStore], odd: str
+) -> None:
+    store = opened(content="full")
+    reliai.configure(observers=[], records=store)
+    measured(odd, text=odd)
+    for key in ("output", "input:prompt", "value:text"):
+        assert len(store.calls(where={key: odd})) == 1, key
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_name_of_the_service_costs_no_record(store: RecordStore, odd: str) -> None:
+    reliai.configure(service=odd, environment=odd, release=odd)
+    answer("x")
+    assert len(store.calls(where={"service": odd, "environment": odd, "release": odd})) == 1
+    assert store.counts.dropped == 0
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_call_is_found_by_an_odd_id(store: RecordStore, odd: str) -> None:
+    assert store.get(odd) is None
+    assert store.find(odd) == []
+
+
 def test_a_backslash_before_the_name_of_nul_stays_what_it_is(store: RecordStore) -> None:
     with reliai.context(tags={"path": r"a\u0000b"}):
         answer("x")

@@ -71,7 +71,7 @@ def monitor(
     no calls.
     """
     try:
-        with _looking(store, since, snapshot, slo, slices) as look:
+        with _looking(store, since, snapshot, slo, slices, watch=watch) as look:
             if watch:
                 code = _watched(look, every, as_json=as_json)
             else:
@@ -90,6 +90,8 @@ def _looking(
     snapshot: str | None,
     slo: Sequence[str] | None,
     slices: Sequence[str] | None,
+    *,
+    watch: bool,
 ) -> Iterator[Callable[[], dict[str, Any]]]:
     """What gives the state of things, each time it is called."""
     if snapshot is not None:
@@ -102,7 +104,7 @@ def _looking(
         return
     begin = calls_commands.moment(since)
     with calls_commands.store_at(store) as opened:
-        yield _Follower(opened, begin, slo, slices).look
+        yield _Follower(opened, begin, slo, slices, watch=watch).look
 
 
 class _Follower:
@@ -114,11 +116,14 @@ class _Follower:
         since: float,
         slo: Sequence[str] | None,
         slices: Sequence[str] | None,
+        *,
+        watch: bool,
     ) -> None:
         from reliai.monitoring import Monitor  # noqa: PLC0415  when it runs
 
         self._store = store
         self._since = since
+        self._watch = watch  # one look alone misses nothing later
         self._monitor: Monitor = Monitor(
             slos=_objectives(slo or ()) or [_unset()],
             slices=tuple(slices or ()),
@@ -129,7 +134,7 @@ class _Follower:
     def look(self) -> dict[str, Any]:
         """Read on, and say how it stands now."""
         while True:
-            calls, seq = self._store.after(self._seq, limit=PAGE)
+            calls, seq = self._store.after(self._seq, limit=PAGE, settled=self._watch)
             for call in calls:
                 if call.started_at >= self._since:
                     self._monitor.on_end(call)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -143,7 +148,7 @@ def _before(store: RecordStore, moment: float) -> int:
     low, high = 0, store.latest(1)[1]
     while low < high:
         middle = (low + high) // 2
-        found, seq = store.after(middle, limit=1)
+        found, seq = store.after(middle, limit=1, settled=False)
         if found and found[0].started_at < moment:
             low = seq
         else:

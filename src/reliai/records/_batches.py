@@ -97,7 +97,7 @@ class Batches:
     def _rescue(self, batch: Sequence[CallRecord]) -> None:
         """Leave duplicates out; give the record up that the database will not take."""
         try:
-            self._transact(batch, self._new(batch), cleaned)
+            self._transact(batch, self._new(batch), self._cleaned)
         except Exception as error:
             if self._database.transient(error) or not batch:
                 raise
@@ -112,6 +112,9 @@ class Batches:
             middle = len(batch) // 2
             self._rescue(batch[:middle])
             self._rescue(batch[middle:])
+
+    def _cleaned(self, rows: Rows) -> Rows:
+        return cleaned(rows, nul=self._database.takes_nul)
 
     def _new(self, batch: Sequence[CallRecord]) -> list[CallRecord]:
         """Those of the batch whose ids are not in the database; each id once."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select
 
 from reliai._core.identity import identity_values
+from reliai.records._asked import plain
 from reliai.records._epochs import versions
 from reliai.records._tables import changes
 from reliai.records.counts import Change
@@ -53,8 +54,8 @@ class Changes:
                 continue
             if len(usual) < MOST_KEYS:
                 usual.add(like)
-            service, environment = identity.service, identity.environment
-            for kind, name, value in identity_values(record):
+            service, environment = plain((identity.service, identity.environment))
+            for kind, name, value in map(plain, identity_values(record)):
                 key = (kind, name, service, environment)
                 seen = self._seen.get(key)
                 if seen is None or value not in seen:
@@ -80,7 +81,7 @@ class Changes:
         for record in records:
             identity = record._identity  # noqa: SLF001  as above
             for name, value in versions().items():
-                key = ("version", name, identity.service, identity.environment)
+                key = ("version", name, plain(identity.service), plain(identity.environment))
                 self._look(connection, key, value, record.started_at, epoch)
             self._told = True
             return

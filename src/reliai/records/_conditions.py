@@ -11,6 +11,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from reliai.errors import ConfigurationError
 from reliai.records import _tables as tables
+from reliai.records._asked import asked, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +40,8 @@ def condition(key: str, value: Any) -> ColumnElement[bool]:
     if key in _COLUMNS:
         return _compared(tables.calls.c[key], key, value)
     if key == "output":
-        return _of_part(
-            tables.contents, (), _in_json(tables.contents.c.output, (), value), key, value
-        )
+        found = _in_json(tables.contents.c.output, (), value)
+        return _of_part(tables.contents, (), found, key, plain(value))
     if colon and name and kind in _KINDS:
         return _KINDS[kind](name, key, value)
     kinds = ", ".join(f"{kind}:NAME" for kind in _KINDS)
@@ -53,40 +53,41 @@ _COLUMNS = set(tables.calls.c.keys()) - {"tags"}
 
 
 def _tag(name: str, key: str, value: Any) -> ColumnElement[bool]:
-    return _compared(tables.calls.c.tags[name].as_string(), key, value)
+    tags = tables.calls.c.tags
+    return _compared(tags[plain(name)].as_string(), key, plain(value))
 
 
 def _value(name: str, key: str, value: Any) -> ColumnElement[bool]:
     values = tables.values.c
     numbers = _is_number(_sample(value)) and not isinstance(_sample(value), bool)
     found = values.number if numbers else _in_json(values.value, (), value)
-    return _of_part(tables.values, (values.name == name,), found, key, value)
+    return _of_part(tables.values, (values.name == asked(name),), found, key, plain(value))
 
 
 def _event(name: str, key: str, value: Any) -> ColumnElement[bool]:
     """`event:KIND` is whether there was one; `event:KIND.ATTRIBUTE` compares one of its numbers."""
     kind, _, attribute = name.partition(".")
     events = tables.events.c
-    found = _in_json(events.attributes, (attribute,), value) if attribute else events.kind
-    part = (events.kind == kind,)
+    found = _in_json(events.attributes, (plain(attribute),), value) if attribute else events.kind
+    part = (events.kind == asked(kind),)
     if not attribute:
         return _whether(tables.events, part, key, value)
-    return _of_part(tables.events, part, found, key, value)
+    return _of_part(tables.events, part, found, key, plain(value))
 
 
 def _check(name: str, key: str, value: Any) -> ColumnElement[bool]:
     checks = tables.checks.c
-    return _of_part(tables.checks, (checks.name == name,), checks.passed, key, value)
+    return _of_part(tables.checks, (checks.name == asked(name),), checks.passed, key, value)
 
 
 def _input(name: str, key: str, value: Any) -> ColumnElement[bool]:
-    found = _in_json(tables.contents.c.inputs, tuple(name.split(".")), value)
-    return _of_part(tables.contents, (), found, key, value)
+    found = _in_json(tables.contents.c.inputs, tuple(plain(name).split(".")), value)
+    return _of_part(tables.contents, (), found, key, plain(value))
 
 
 def _output(name: str, key: str, value: Any) -> ColumnElement[bool]:
-    found = _in_json(tables.contents.c.output, tuple(name.split(".")), value)
-    return _of_part(tables.contents, (), found, key, value)
+    found = _in_json(tables.contents.c.output, tuple(plain(name).split(".")), value)
+    return _of_part(tables.contents, (), found, key, plain(value))
 
 
 _KINDS: dict[str, Callable[[str, str, Any], ColumnElement[bool]]] = {
@@ -121,15 +122,15 @@ def _compared(column: ColumnElement[Any], key: str, value: Any) -> ColumnElement
     if value is None:
         return column.is_(None)
     if isinstance(value, list | set | frozenset):
-        return column.in_(list(value))
+        return column.in_([asked(one) for one in value])
     if isinstance(value, tuple):
         operator = _OPERATORS.get(value[0]) if len(value) == 2 else None
         if operator is None:
             signs = ", ".join(_OPERATORS)
             message = f"where={{{key!r}: {value!r}}}: a pair is an operator ({signs}) and a value"
             raise ConfigurationError(message)
-        return cast("ColumnElement[bool]", operator(column, value[1]))
-    return cast("ColumnElement[bool]", column == value)
+        return cast("ColumnElement[bool]", operator(column, asked(value[1])))
+    return cast("ColumnElement[bool]", column == asked(value))
 
 
 def _sample(value: Any) -> Any:

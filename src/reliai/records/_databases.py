@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,9 +53,11 @@ class Database:
     Attributes:
         url: where it is; its password is never shown.
         closes_for_forks: whether a child must find no connection open.
+        takes_nul: whether NUL can be in a text.
     """
 
     closes_for_forks = False
+    takes_nul = True
 
     def __init__(self, url: URL) -> None:
         self.url = url
@@ -104,6 +107,13 @@ class Database:
     def insert(self, connection: Connection, rows: Rows) -> None:
         """Add rows, in the order of `COLUMNS`; it is an error when one is there already."""
         raise NotImplementedError
+
+    def settled(self, connection: Connection) -> bool:
+        """Wait a moment for those who are writing calls now, and say whether they have all ended.
+
+        Then no call appears any more whose `seq` is below one that was seen before.
+        """
+        return True
 
     def intact(self) -> bool:
         """Whether what is connected to is still what the URL names."""
@@ -232,6 +242,8 @@ def _begin(connection: Connection) -> None:
 class Postgres(Database):
     """A server, reached through psycopg."""
 
+    takes_nul = False
+
     def _engine(self) -> Engine:
         return create_engine(
             self.url,
@@ -258,6 +270,16 @@ class Postgres(Database):
         # An index over many calls takes as long as it takes, in this transaction only.
         connection.execute(text("SET LOCAL statement_timeout = 0"))
 
+    def settled(self, connection: Connection) -> bool:
+        # A writer locks the table before it takes numbers, and until others see what it wrote.
+        # Transaction ids would not do: COPY takes numbers first, and an id when it needs one.
+        until = time.monotonic() + SETTLING
+        before = _writers(connection)
+        while before and time.monotonic() < until:
+            time.sleep(0.005)
+            before &= _writers(connection)  # who began meanwhile takes higher numbers
+        return not before
+
     def insert(self, connection: Connection, rows: Rows) -> None:
         # COPY is three times as fast as INSERT; in binary, a third faster again.
         driver: Any = connection.connection.driver_connection
@@ -269,6 +291,23 @@ class Postgres(Database):
                     copy.set_types([_binary(table.c[name]) for name in COLUMNS[table]])
                     for row in several:
                         copy.write_row(row)
+
+
+SETTLING = 1.0
+"""Seconds that a reader waits for those who are writing to PostgreSQL; batches take less."""
+
+_WRITERS = text(
+    "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND granted"
+    " AND mode = 'RowExclusiveLock' AND relation = CAST('calls' AS regclass)"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+def _writers(connection: Connection) -> set[str]:
+    """The transactions that may have written calls and have not ended."""
+    found = set(connection.execute(_WRITERS).scalars())
+    connection.rollback()  # what is read next is read as it is then
+    return found
 
 
 _BINARY = (

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from reliai._core.settings import settings
+from reliai.records._asked import plain
 from reliai.records._tables import epochs
 from reliai.records.counts import Loss
 
@@ -94,9 +95,9 @@ class Epoch:
             "process": os.getpid(),
             "started_at": self._started_at,
             "capacity": self._capacity,
-            "service": identity.service,
-            "environment": identity.environment,
-            "release": identity.release,
+            "service": plain(identity.service),
+            "environment": plain(identity.environment),
+            "release": plain(identity.release),
             "versions": versions(),
         }
 

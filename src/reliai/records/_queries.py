@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, select, tuple_
 
 from reliai._core.record_parts import Attempt, CheckResult, ErrorInfo, Event
 from reliai.records import _tables as tables
+from reliai.records._asked import asked
 from reliai.records._conditions import condition
 from reliai.records.stored import Feedback, StoredCall
 
@@ -62,7 +63,7 @@ def conditions(
         (columns.run_id, run_id),
     )
     found: list[ColumnElement[bool]] = [
-        column == value for column, value in like if value is not None
+        column == asked(value) for column, value in like if value is not None
     ]
     if since is not None:
         found.append(columns.started_at >= seconds_of(since))
@@ -118,22 +119,26 @@ def has_content(connection: Connection) -> bool:
 
 
 def latest(
-    connection: Connection, which: Sequence[ColumnElement[bool]], count: int
-) -> tuple[list[StoredCall], int]:
-    """The calls written last, and the `seq` of the last one of all."""
+    connection: Connection, last: int, which: Sequence[ColumnElement[bool]], count: int
+) -> list[StoredCall]:
+    """The calls written last, up to that `seq`."""
     calls = tables.calls
-    last = last_written(connection)
     ordered = select(calls).where(calls.c.seq <= last, *which).order_by(calls.c.seq.desc())
     rows = connection.execute(ordered.limit(count)).all()
-    return found(connection, rows[::-1]), last
+    return found(connection, rows[::-1])
 
 
 def written_after(
-    connection: Connection, seq: int, which: Sequence[ColumnElement[bool]], limit: int
+    connection: Connection,
+    between: tuple[int, int],
+    which: Sequence[ColumnElement[bool]],
+    limit: int,
 ) -> tuple[list[StoredCall], int]:
-    """The calls written after one, and the `seq` of the last that was looked at."""
+    """The calls after one `seq` and up to another, and the `seq` of the last looked at."""
     calls = tables.calls
-    new = select(calls.c.seq).where(calls.c.seq > seq).order_by(calls.c.seq).limit(limit)
+    seq, until = between
+    new = select(calls.c.seq).where(calls.c.seq > seq, calls.c.seq <= until)
+    new = new.order_by(calls.c.seq).limit(limit)
     last = connection.execute(select(func.max(new.subquery().c.seq))).scalar()
     if last is None:
         return [], seq

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, delete, func, select
 
 from reliai import clock
+from reliai.records._asked import asked
 from reliai.records._tables import CHILDREN, calls
 
 if TYPE_CHECKING:
@@ -41,5 +42,5 @@ def delete_some(connection: Connection, which: ColumnElement[bool]) -> int:
 
 def remaining_of(connection: Connection, subject: str) -> int:
     """How many calls of a subject there are."""
-    counted: Any = connection.execute(select(func.count()).where(calls.c.subject == subject))
+    counted: Any = connection.execute(select(func.count()).where(calls.c.subject == asked(subject)))
     return int(counted.scalar())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import String
 
 from reliai.records import _tables as tables
+from reliai.records._asked import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -206,13 +208,20 @@ def _plain(value: Any, depth: int) -> Any:
     return value
 
 
-def cleaned(rows: Rows) -> Rows:
-    """The same rows as every database takes them: texts are texts, without NUL or half a pair."""
+def cleaned(rows: Rows, *, nul: bool) -> Rows:
+    """The same rows as the database takes them: texts are texts, without half a pair.
+
+    Args:
+        rows: what is to be written.
+        nul: whether it takes NUL.
+    """
     return {
         table: [
             tuple(
                 map(
-                    _clean, row, (isinstance(table.c[name].type, String) for name in COLUMNS[table])
+                    partial(_clean, nul=nul),
+                    row,
+                    (isinstance(table.c[name].type, String) for name in COLUMNS[table]),
                 )
             )
             for row in several
@@ -221,10 +230,7 @@ def cleaned(rows: Rows) -> Rows:
     }
 
 
-def _clean(value: Any, is_text: bool) -> Any:  # noqa: FBT001  mapped over a row
+def _clean(value: Any, is_text: bool, *, nul: bool) -> Any:  # noqa: FBT001  mapped over a row
     if is_text and value is not None and not isinstance(value, str):
         value = str(value)
-    if isinstance(value, str):
-        text = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-        return text.encode(errors="replace").decode()
-    return value
+    return well_formed(value, nul=nul) if isinstance(value, str) else value

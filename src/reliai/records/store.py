@@ -13,6 +13,7 @@ from reliai._core.stream import settle_abandoned
 from reliai.checks.redaction import redaction_of
 from reliai.errors import ConfigurationError
 from reliai.records import _forking
+from reliai.records._asked import asked, well_formed
 from reliai.records._changes import changes_of
 from reliai.records._contents import Contents
 from reliai.records._databases import database_of
@@ -149,7 +150,7 @@ class RecordStore:
 
         Calls of this process that have ended are written first.
         """
-        found = [] if call_id is None else self._newest([calls.c.id == call_id], 1)
+        found = [] if call_id is None else self._newest([calls.c.id == asked(call_id)], 1)
         return found[0] if found else None
 
     def calls(
@@ -252,6 +253,7 @@ class RecordStore:
         exact = self.get(part)
         if exact is not None:
             return [exact]
+        part = well_formed(part, nul=False)
         # Ids are digits up to "f", so a range says it; LIKE would not use the index.
         beginning = [calls.c.id >= part, calls.c.id < part + "g"]
         return self._newest(beginning, 3) or self._newest(
@@ -261,24 +263,36 @@ class RecordStore:
     def latest(self, count: int, **which: Any) -> tuple[list[StoredCall], int]:
         """The calls written last, in the order they were written, and the last call's `seq`.
 
+        It waits for those who are writing to PostgreSQL; what one of them takes more than a
+        second for may be missing, and be missing from `after` too.
+
         Args:
             count: how many at most.
             **which: as of `calls`.
         """
         self.flush()
         with self._reading() as connection:
-            return latest(connection, conditions(**which), count)
+            last = last_written(connection)
+            self._database.settled(connection)
+            return latest(connection, last, conditions(**which), count), last
 
-    def after(self, seq: int, *, limit: int = 500, **which: Any) -> tuple[list[StoredCall], int]:
+    def after(
+        self, seq: int, *, limit: int = 500, settled: bool = True, **which: Any
+    ) -> tuple[list[StoredCall], int]:
         """The calls written after the one with that `seq`, and how far it looked.
 
         Args:
             seq: what `latest` or `after` gave.
             limit: how many calls to look at.
+            settled: whether to give no calls, for now, where others may still come before them:
+                a transaction that writes to PostgreSQL may end later than the next one.
             **which: as of `calls`.
         """
         with self._reading() as connection:
-            return written_after(connection, seq, conditions(**which), limit)
+            last = last_written(connection)
+            if last <= seq or (settled and not self._database.settled(connection)):
+                return [], seq
+            return written_after(connection, (seq, last), conditions(**which), limit)
 
     def changes(self, *, since: float | datetime | None = None, limit: int = 1000) -> list[Change]:
         """What changed: policies, models, prompts, releases, versions of SDKs; latest first."""
@@ -324,7 +338,7 @@ class RecordStore:
 
     def _forget_some(self, subject: str) -> int:
         with self._database.writing() as connection:
-            return delete_some(connection, calls.c.subject == subject)
+            return delete_some(connection, calls.c.subject == asked(subject))
 
     def _reading(self) -> AbstractContextManager[Connection]:
         return self._writer.reading()
