@@ -283,7 +283,7 @@ def test_wrong_setting_is_refused_and_named(
     registry: CollectorRegistry, wrong: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(reliai.ConfigurationError, match=rf"Prometheus\({message}"):
-        Prometheus(**{"registry": registry, **wrong})
+        Prometheus(**wrong)
     Prometheus(registry)
 
 
