@@ -318,7 +318,7 @@ def _checked_severities(what: str, given: Any) -> frozenset[str] | None:
     if given is None:
         return None
     one = isinstance(given, str) or not isinstance(given, Iterable)
-    wanted = [given] if one else list(given)
+    wanted: list[Any] = [given] if one else list(given)
     if not wanted or not all(each in SEVERITIES for each in wanted):
         raise ConfigurationError(
             f"alerts.{what}: severities={given!r}: use some of {', '.join(map(repr, SEVERITIES))}"
