@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,9 +65,12 @@ def no_keeper_goes_on() -> Iterator[None]:
 def no_observer_is_waited_for() -> Iterator[None]:
     """Forget the observers that a test leaves hanging: the next one that flushes would wait."""
     yield
-    for lane in hub.lanes():
-        if lane.pending:
-            hub._lanes.pop(next(key for key, each in hub._lanes.items() if each is lane), None)
+    known = [(key, lane) for key, lane in list(hub._lanes.items()) if lane.thread is not None]
+    asked = [(key, lane, lane.run(lane.observer, int)) for key, lane in known]
+    until = monotonic() + 0.5
+    for key, lane, done in asked:
+        if done is not None and not done.wait(max(0.0, until - monotonic())):
+            hub._lanes.pop(key, None)
             lane.end()
 
 

@@ -74,7 +74,7 @@ def kept(opened: Callable[..., RecordStore]) -> RecordStore:
         ({"session": "s1"}, {"hello"}),
         ({"duration": (">=", 0), "value:score": 5}, {"hello", "flaky"}),
     ],
-    ids=str,
+    ids=lambda part: " ".join(sorted(part)) if isinstance(part, set) else str(part),
 )
 def test_calls_are_found_by_what_is_in_their_parts(
     kept: RecordStore, where: dict[str, Any], prompts: set[str]

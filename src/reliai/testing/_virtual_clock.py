@@ -196,6 +196,8 @@ class VirtualClock:
             """Instead of waiting for the next timer, go to its time when nobody works before."""
             if timeout is not None and timeout <= 0:
                 return select(timeout)
+            if getattr(loop, "_executor_shutdown_called", False):
+                return select(_POLL)  # threads are joined; from 3.12 on with a timer beside
             alarm = getattr(loop, "_reliai_alarm", None)
             if alarm is not None and alarm.tidy():
                 return select(0)
