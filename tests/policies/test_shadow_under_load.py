@@ -348,3 +348,22 @@ def test_records_of_the_shadow_reach_the_observers_like_any_other() -> None:
     with records() as seen:
         ask("hello")
     assert len(seen) == 2
+
+
+@every_one_value
+def test_a_shadow_that_cannot_be_counted_is_dropped_and_said(
+    kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr("reliai.policies._shadow_job._count", fails)
+    shadow = reliai.Shadow(candidate_of(kind, str), rate=1)
+    function = shadow(candidate_of(kind, str))
+    if kind == "sync":
+        now(shadow, function, 2)
+    else:
+        asyncio.run(later(shadow, function, 2))
+    report = shadow.report()
+    assert (report.started, report.dropped, report.pending) == (0, 2, 0)
+    assert len([said for said in caplog.messages if "could not count" in said]) == 1

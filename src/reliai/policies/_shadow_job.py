@@ -218,8 +218,8 @@ async def examine(job: Job, means: Means) -> None:
         baseline = await _compared(desk, means, primary, again)
         job.note(again.error, baseline)
     job.note(said)
-    job.counted = True
     _count(desk.tally, job.call.id, primary, candidate, said)
+    job.counted = True
     same = _count_pair(desk.tally, candidate, said, again, baseline)
     if desk.publish is not None:
         result = _result(job.call.id, primary, candidate, said, baseline_matched=same)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reliai._core.aio import in_thread
 from reliai._core.alarm import Timer
+from reliai._core.delivery import complain
 from reliai._core.target import Stragglers
 from reliai.policies._shadow_job import Answer, examine
 from reliai.policies._shadow_request import listened
@@ -71,7 +72,7 @@ class Lane:
             job.lose()
             self.lose_waiting()
             return
-        job.finish()
+        job.lose()  # what was not counted was dropped
         if self._waiting:
             self._begin(self._waiting.popleft())
 
@@ -116,6 +117,7 @@ async def _work(job: Job) -> None:
     except BaseException as error:
         if means.ends_by(error):
             raise
+        complain(job.desk.tally, "could not count a shadow of %s", job.desk.name)
     finally:
         job.empty_frames()
 

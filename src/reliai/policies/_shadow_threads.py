@@ -14,6 +14,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai._core import workers
+from reliai._core.delivery import complain
 from reliai._core.forking import renew_after_fork
 from reliai._core.outcome import Outcome
 from reliai._core.target import Stragglers
@@ -97,12 +98,14 @@ def _work(job: Job) -> None:
     driving = examine(job, ThreadMeans())
     try:
         driving.send(None)
-    except BaseException:  # noqa: BLE001, S110  StopIteration; nothing of a shadow gets out of it
-        pass
+    except StopIteration:
+        pass  # it came to its end without waiting, as on a thread it always does
+    except BaseException:  # noqa: BLE001  nothing of a shadow gets out of it
+        complain(job.desk.tally, "could not count a shadow of %s", job.desk.name)
     finally:
         driving.close()
         job.empty_frames()
-        job.finish()
+        job.lose()  # what was not counted was dropped
 
 
 class ThreadMeans:

@@ -29,6 +29,6 @@ if not TYPE_CHECKING:
         if name not in _MODULES:
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message)
-        from reliai.records._needs import needed  # noqa: PLC0415
+        from reliai._needs import needed  # noqa: PLC0415
 
         return getattr(needed(f"{__name__}.{_MODULES[name]}", "records"), name)

@@ -24,8 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
+from reliai._needs import needed
 from reliai.errors import ConfigurationError
-from reliai.records._needs import needed
 from reliai.records._rows import COLUMNS
 
 if TYPE_CHECKING:

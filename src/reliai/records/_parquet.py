@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reliai.records._needs import needed
+from reliai._needs import needed
 
 if TYPE_CHECKING:
     import os

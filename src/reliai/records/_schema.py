@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 
+from reliai._needs import needed
 from reliai.errors import ConfigurationError
-from reliai.records._needs import needed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
-from reliai.errors import ConfigurationError
+from reliai import _needs
 
 __all__ = ["needed"]
 
@@ -16,11 +15,4 @@ def needed(module: str) -> Any:
     Raises:
         ConfigurationError: when a package that it needs is missing, naming the extra.
     """
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        name = (error.name or "").partition(".")[0]
-        if name in {"", "reliai"}:
-            raise
-        message = f'{name} is not installed; it comes with: pip install "reliai[stats]"'
-        raise ConfigurationError(message) from error
+    return _needs.needed(module, "stats")

@@ -12,9 +12,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.forking import renew_after_fork
+from reliai._needs import needed
 from reliai.errors import ConfigurationError
 from reliai.telemetry._measurements import Labels, Measurement, of_record, of_score
-from reliai.telemetry._needs import needed
 from reliai.telemetry._prometheus_views import Views
 from reliai.telemetry._settings import flag, having
 from reliai.telemetry._tracing import note_trace

@@ -11,9 +11,9 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.forking import renew_after_fork
+from reliai._needs import needed
 from reliai.errors import ConfigurationError
 from reliai.telemetry._measurements import Measurement
-from reliai.telemetry._needs import needed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

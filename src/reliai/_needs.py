@@ -10,8 +10,13 @@ from reliai.errors import ConfigurationError
 __all__ = ["needed"]
 
 
-def needed(module: str, extra: str) -> Any:
+def needed(module: str, extra: str, what: str | None = None) -> Any:
     """Import a module.
+
+    Args:
+        module: its full name.
+        extra: of reliai's, which brings it.
+        what: needs it, for the message.
 
     Raises:
         ConfigurationError: when a package that it needs is missing, naming the extra.
@@ -22,5 +27,6 @@ def needed(module: str, extra: str) -> Any:
         name = (error.name or "").partition(".")[0]
         if name in {"", "reliai"}:
             raise
-        message = f'{name} is not installed; it comes with: pip install "reliai[{extra}]"'
+        said = f"{name} is not installed; it" if what is None else f"{what} needs {name}, which"
+        message = f'{said} comes with: pip install "reliai[{extra}]"'
         raise ConfigurationError(message) from error
