@@ -1,0 +1,462 @@
+"""Scorers: functions that judge one output of one case, and what becomes of what they say.
+
+A scorer that cannot say anything gives no zero: its score is *unscored*, with the code of a reason,
+and whoever shows an average says of how many. More is always better.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+import re
+import sys
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial, update_wrapper
+from typing import TYPE_CHECKING, Any, Final, cast, overload
+
+from reliai.datasets.case import MISSING
+from reliai.errors import ConfigurationError
+from reliai.evals._fingerprints import code_of, digest_of
+from reliai.evals.trial import Score
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from reliai.datasets.case import Case
+
+__all__ = ["Scorer", "Unscored", "configurable", "scored", "scorer", "scorer_of", "scorers_of"]
+
+_REASONS: Final = {"error": "task_error"}
+"""Why nothing is scored, where it is not the status of the trial itself."""
+
+_NAME: Final = re.compile(r"[^\W\d][\w.-]*")
+_TAKEN: Final = re.compile(r"latency_p\d+(\.\d+)?|cost_usd|tokens|failure_rate|throughput")
+_CODE: Final = re.compile(r"[a-z][a-z0-9_]*")
+_LONGEST: Final = 500
+"""Characters of a scorer's own error that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """What a scorer returns that cannot judge an output.
+
+    Args:
+        code: of the reason, in small letters: "not_applicable", "judge_parse_failure".
+        explanation: more of it, for people.
+
+    Raises:
+        ConfigurationError: for a code of another make.
+    """
+
+    code: str
+    explanation: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.code, str) or not _CODE.fullmatch(self.code):
+            message = f"Unscored({self.code!r}): must be a code in small letters: 'not_applicable'"
+            raise ConfigurationError(message)
+
+
+class Scorer:
+    """A function that judges outputs, with a name, and a digest by which it is known again.
+
+    Args:
+        function: of (output, case), sync or async; see `scorer` for what it may give.
+        name: of the score; letters, digits, `_`, `.` and `-`.
+        version: of what it does, where its code does not show it.
+        settings: what it was made with; they are part of the digest.
+        needs_expected: whether it can judge only cases with a reference. None: when the code of the
+            function reads `expected`, and says nothing of `MISSING`.
+        blocking: whether it waits (for a network, say), so that it runs in a thread of its own.
+        statuses: of trials that it judges, besides "ok": "degraded", "rejected".
+        identity: what stands for its code in the digest; None: the code itself.
+
+    Attributes:
+        digest: "sha256:…" of name, version, settings and code. Scores are comparable only when
+            those who gave them have the same one.
+
+    Raises:
+        ConfigurationError: for arguments that are none of that.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Any, Case], Any],
+        *,
+        name: str,
+        version: str | int | None = None,
+        settings: Mapping[str, Any] | None = None,
+        needs_expected: bool | None = None,
+        blocking: bool = False,
+        statuses: Iterable[str] = (),
+        identity: str | None = None,
+    ) -> None:
+        if not callable(function) or isinstance(function, type):
+            raise ConfigurationError(f"scorer({function!r}): must be a function of (output, case)")
+        self.function = function
+        self.name = checked_name(name)
+        self.version = version
+        self.settings = dict(settings or {})
+        self.needs_expected = (
+            _reads_expected(function) if needs_expected is None else bool(needs_expected)
+        )
+        self.asynchronous = _is_async(function)
+        if blocking and self.asynchronous:
+            raise ConfigurationError(
+                f"scorer({name!r}, blocking=True): is an async function; make it a sync one, or "
+                "leave blocking away"
+            )
+        self.blocking = bool(blocking)
+        self.statuses = frozenset(("ok", *_statuses(statuses)))
+        self._identity = identity
+        if not isinstance(getattr(function, "__self__", None), Scorer):
+            update_wrapper(cast("Any", self), function, updated=())
+
+    @cached_property
+    def digest(self) -> str:
+        code = self._identity if self._identity is not None else code_of(self.function)
+        told = {"name": self.name, "version": self.version, "code": code}
+        return digest_of({**told, "settings": code_of(self.settings)})
+
+    def __call__(self, output: Any, case: Case) -> Any:
+        return self.function(output, case)
+
+    def __repr__(self) -> str:
+        return f"<reliai scorer {self.name}>"
+
+    def __reduce__(self) -> Any:
+        if _found(self) is self:
+            return self.__qualname__
+        return _remade, (self.__dict__,)
+
+    if TYPE_CHECKING:  # from the function
+        __qualname__: str
+
+
+def _remade(state: dict[str, Any]) -> Scorer:
+    made = Scorer.__new__(Scorer)
+    made.__dict__.update(state)
+    return made
+
+
+def _found(scorer: Scorer) -> Any:
+    """What is found where the scorer's function was declared."""
+    found: Any = sys.modules.get(getattr(scorer, "__module__", None) or "")
+    for part in getattr(scorer, "__qualname__", "<none>").split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+@overload
+def scorer(function: Callable[[Any, Case], Any], /) -> Scorer: ...
+@overload
+def scorer(
+    *,
+    name: str | None = None,
+    version: str | int | None = None,
+    needs_expected: bool | None = None,
+    blocking: bool = False,
+    statuses: Iterable[str] = (),
+) -> Callable[[Callable[[Any, Case], Any]], Scorer]: ...
+def scorer(
+    function: Callable[[Any, Case], Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    version: str | int | None = None,
+    needs_expected: bool | None = None,
+    blocking: bool = False,
+    statuses: Iterable[str] = (),
+) -> Scorer | Callable[[Callable[[Any, Case], Any]], Scorer]:
+    """Make a scorer of a function; a decorator, with arguments or without.
+
+    What the function gives: a `bool` is an assertion, a number a score, a `str` a label; a mapping
+    is several of them, named `scorer.key`; `(value, reason)` adds why. `Unscored(code)` or None
+    says that nothing can be said of this output. An exception, and a number that is not finite,
+    are unscored too: neither is a zero.
+
+    Args:
+        function: of (output, case), sync or async, with two positional parameters.
+        name: of the score; None: the function's own.
+        version: of what it does; change it with what its code does not show, such as a model.
+        needs_expected: whether it can judge only cases with a reference; without one they are
+            unscored. None: when its code reads `expected`, and says nothing of `MISSING`.
+        blocking: whether it waits for a network, say; it then runs in a thread.
+        statuses: of trials that it judges besides "ok": "degraded", "rejected".
+
+    Raises:
+        ConfigurationError: for a function or a setting that cannot be it.
+    """
+    options: dict[str, Any] = {
+        "version": version,
+        "needs_expected": needs_expected,
+        "blocking": blocking,
+        "statuses": statuses,
+    }
+
+    def made(given: Callable[[Any, Case], Any]) -> Scorer:
+        named = getattr(given, "__name__", "") if name is None else name
+        if named == "<lambda>":
+            raise ConfigurationError("scorer(lambda): has no name; give it one with name=")
+        _check_parameters(given, named)
+        return Scorer(given, name=named, **options)
+
+    return made if function is None else made(function)
+
+
+def configurable(make: Callable[..., Scorer]) -> Callable[..., Scorer]:
+    """Mark a function that makes a scorer, so that it stands for the one with its defaults."""
+    make.__reliai_scorer__ = True  # type: ignore[attr-defined]
+    return make
+
+
+def scorer_of(given: Any) -> Scorer:
+    """The scorer that is given: one itself, one of `evals.scorers` without (), or a function.
+
+    Raises:
+        ConfigurationError: when it is none of these.
+    """
+    if isinstance(given, Scorer):
+        return given
+    if getattr(given, "__reliai_scorer__", False):
+        try:
+            inspect.signature(given).bind()
+        except TypeError as error:
+            name = given.__name__
+            raise ConfigurationError(f"{name}: needs settings: {name}(…); {error}") from error
+        return cast("Scorer", given())
+    if callable(given) and not isinstance(given, type):
+        return scorer(given)
+    raise ConfigurationError(
+        f"scorers: {given!r} is no scorer; give a function of (output, case), one of "
+        "reliai.evals.scorers, or a comparator as scorers.same(…)"
+    )
+
+
+def scorers_of(given: Iterable[Any]) -> tuple[Scorer, ...]:
+    """The scorers of a list, each with a name of its own.
+
+    Raises:
+        ConfigurationError: when one is none, or two have the same name.
+    """
+    made = tuple(scorer_of(each) for each in given)
+    names = [each.name for each in made]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigurationError(
+            f"scorers: two have the name {twice[0]!r}; give one of them another with name="
+        )
+    return made
+
+
+async def scored(
+    scorers: Iterable[Scorer], output: Any, case: Case, *, status: str = "ok"
+) -> dict[str, Score]:
+    """What each scorer says of an output. Never raises an `Exception`.
+
+    Sync scorers are called one after the other, those that wait all at once.
+
+    Args:
+        scorers: what judges.
+        output: of the target, as JSON data.
+        case: what it was asked.
+        status: of the trial; other than "ok", its scores are unscored for that reason.
+
+    Returns:
+        The scores by name, in the order of the scorers.
+    """
+    given: list[tuple[str, Any]] = []
+    waiting: list[tuple[int, Awaitable[Any]]] = []
+    without = case.expected is MISSING
+    for each in scorers:
+        if status != "ok" and status not in each.statuses:
+            said: Any = Score(value=None, unscored=_REASONS.get(status, status))
+        elif without and each.needs_expected:
+            said = _NO_REFERENCE
+        else:
+            try:
+                if each.blocking:
+                    said = asyncio.to_thread(each.function, output, case)
+                else:
+                    said = each.function(output, case)
+            except Exception as error:  # noqa: BLE001  whatever it is, the score says it
+                said = _failed(error)
+        if type(said) not in _READY and inspect.isawaitable(said):
+            waiting.append((len(given), said))
+        given.append((each.name, said))
+    if waiting:
+        results = await _all_of([each for _, each in waiting])
+        for (place, _), result in zip(waiting, results, strict=True):
+            given[place] = (given[place][0], result)
+    scores: dict[str, Score] = {}
+    for name, said in given:
+        _put(scores, name, said)
+    return scores
+
+
+async def _all_of(awaitables: list[Awaitable[Any]]) -> list[Any]:
+    if len(awaitables) == 1:
+        return [await _one_of(awaitables[0])]
+    return await asyncio.gather(*(_one_of(each) for each in awaitables))
+
+
+async def _one_of(awaitable: Awaitable[Any]) -> Any:
+    try:
+        return await awaitable
+    except Exception as error:  # noqa: BLE001  as above
+        return _failed(error)
+
+
+_PASSED: Final = Score(value=1.0, kind="assertion")
+_NOT_PASSED: Final = Score(value=0.0, kind="assertion")
+_NO_REFERENCE: Final = Score(value=None, unscored="missing_reference")
+_READY: Final = frozenset((bool, float, int, str, tuple, dict, Score, Unscored, type(None)))
+
+
+def _put(scores: dict[str, Score], name: str, said: Any) -> None:
+    """Add what a scorer said, under its name or, of several things, under theirs."""
+    if isinstance(said, Mapping):
+        try:
+            several = {f"{name}.{_part(key)}": _score(value) for key, value in said.items()}
+        except Exception as error:  # noqa: BLE001  as above
+            several = {name: _failed(error)}
+        scores.update(several or {name: Score(value=None, unscored="not_applicable")})
+        return
+    try:
+        scores[name] = _score(said)
+    except Exception as error:  # noqa: BLE001  as above
+        scores[name] = _failed(error)
+
+
+def _score(said: Any) -> Score:
+    """The score behind one thing that a scorer said.
+
+    Raises:
+        TypeError: when it is nothing that a scorer may say.
+    """
+    if said is True:
+        return _PASSED
+    if said is False:
+        return _NOT_PASSED
+    if isinstance(said, float | int):
+        return _number(float(said))
+    if isinstance(said, Score):
+        return said if said.value is None or math.isfinite(said.value) else _not_a_number(said)
+    if isinstance(said, str):
+        return Score(value=None, kind="label", label=str(said))
+    if said is None:
+        return Score(value=None, unscored="not_applicable")
+    if isinstance(said, Unscored):
+        return Score(value=None, unscored=said.code, explanation=said.explanation)
+    if isinstance(said, tuple):
+        return _with_reason(said)
+    item = getattr(said, "item", None)  # of numpy's numbers and booleans
+    if callable(item):
+        return _score(item())
+    if hasattr(said, "__float__"):
+        return _number(float(said))
+    raise TypeError(
+        f"the scorer gave {type(said).__name__}; it must give a bool, a number, a label, a mapping "
+        "of these, (value, reason), Unscored or None"
+    )
+
+
+def _with_reason(said: tuple[Any, ...]) -> Score:
+    if len(said) != 2 or not (said[1] is None or isinstance(said[1], str)):
+        raise TypeError("the scorer gave a tuple that is no (value, reason)")
+    score = _score(said[0])
+    return Score(
+        value=score.value,
+        kind=score.kind,
+        label=score.label,
+        unscored=score.unscored,
+        explanation=said[1],
+        metadata=score.metadata,
+    )
+
+
+def _number(value: float) -> Score:
+    if math.isfinite(value):
+        return Score(value=value)
+    return Score(value=None, unscored="not_a_number", explanation=repr(value))
+
+
+def _not_a_number(score: Score) -> Score:
+    explanation = score.explanation or repr(score.value)
+    return Score(
+        value=None,
+        kind=score.kind,
+        unscored="not_a_number",
+        explanation=explanation,
+        metadata=score.metadata,
+    )
+
+
+def _failed(error: Exception) -> Score:
+    said = f"{type(error).__name__}: {error}"[:_LONGEST]
+    timeout = isinstance(error, TimeoutError)
+    code = "scorer_timeout" if timeout else "scorer_error"
+    return Score(value=None, unscored=code, explanation=said)
+
+
+def _part(key: Any) -> str:
+    if not isinstance(key, str) or not key:
+        raise TypeError(f"the scorer gave a mapping with the key {key!r}; it must be a name")
+    return key
+
+
+def checked_name(name: Any) -> str:
+    """The name of a score, when it can be one.
+
+    Raises:
+        ConfigurationError: when a gate could not name it, or takes it for something else.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"scorer(name={name!r}): must begin with a letter, and have letters, digits, '_', '.' "
+            "and '-' only"
+        )
+    if _TAKEN.fullmatch(name):
+        raise ConfigurationError(
+            f"scorer(name={name!r}): is what a gate calls a figure of the run; take another name"
+        )
+    return name
+
+
+def _statuses(given: Any) -> tuple[str, ...]:
+    statuses = (given,) if isinstance(given, str) else tuple(given)
+    wrong = [each for each in statuses if each not in {"ok", "degraded", "rejected"}]
+    if wrong:
+        raise ConfigurationError(
+            f"scorer(statuses={given!r}): must be of 'degraded' and 'rejected'; other trials have "
+            "no output"
+        )
+    return statuses
+
+
+def _check_parameters(function: Any, name: str) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of a function in C
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"scorer {name!r}{signature}: must take (output, case) by position; {error}"
+        ) from error
+
+
+def _is_async(function: Any) -> bool:
+    inner = function.func if isinstance(function, partial) else function
+    call = getattr(inner, "__call__", None)  # noqa: B004  an object may be called too
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(call)
+
+
+def _reads_expected(function: Any) -> bool:
+    inner = function.func if isinstance(function, partial) else function
+    code = getattr(inspect.unwrap(inner), "__code__", None)
+    names = () if code is None else code.co_names
+    return "expected" in names and "MISSING" not in names
