@@ -16,7 +16,7 @@ import json
 import re
 import textwrap
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
@@ -47,38 +47,54 @@ def code_of(thing: Any, _level: int = 0, _seen: frozenset[int] = frozenset()) ->
     digest = getattr(thing, "digest", None)
     if isinstance(digest, str) and not isinstance(thing, type):
         return {"digest": digest}
-    if isinstance(thing, functools.partial):
-        held = [thing.func, list(thing.args), dict(thing.keywords)]
-        return {"partial": [code_of(each, level, seen) for each in held]}
-    if isinstance(thing, MethodType):
-        return {"method": [code_of(each, level, seen) for each in (thing.__func__, thing.__self__)]}
-    if isinstance(thing, FunctionType):
-        return _function(thing, level, seen)
-    if isinstance(thing, type | BuiltinFunctionType | ModuleType):
-        return _name(thing)
+    for kinds, tell in _TELLERS:
+        if isinstance(thing, kinds):
+            return tell(thing, level, seen)
     return _object(thing, level, seen)
 
 
+def _named(thing: Any, level: int, seen: frozenset[int]) -> Any:  # noqa: ARG001  as the others
+    return _name(thing)
+
+
+def _partial(thing: Any, level: int, seen: frozenset[int]) -> Any:
+    held = [thing.func, list(thing.args), dict(thing.keywords)]
+    return {"partial": [code_of(each, level, seen) for each in held]}
+
+
+def _method(thing: Any, level: int, seen: frozenset[int]) -> Any:
+    return {"method": [code_of(each, level, seen) for each in (thing.__func__, thing.__self__)]}
+
+
+def _mapping(thing: Any, level: int, seen: frozenset[int]) -> Any:
+    pairs = [[json.dumps(code_of(k, level, seen)), code_of(thing[k], level, seen)] for k in thing]
+    return {"mapping": sorted(pairs, key=_first)}
+
+
+def _list(thing: Any, level: int, seen: frozenset[int]) -> Any:
+    return [code_of(each, level, seen) for each in thing]
+
+
+def _set(thing: Any, level: int, seen: frozenset[int]) -> Any:
+    return {"set": sorted(json.dumps(code_of(each, level, seen)) for each in thing)}
+
+
+def _bytes(thing: Any, level: int, seen: frozenset[int]) -> Any:  # noqa: ARG001  as the others
+    return {"bytes": hashlib.sha256(thing).hexdigest()}
+
+
+def _pattern(thing: Any, level: int, seen: frozenset[int]) -> Any:  # noqa: ARG001  as the others
+    return {"pattern": [str(thing.pattern), thing.flags]}
+
+
 def _object(thing: Any, level: int, seen: frozenset[int]) -> Any:
-    if isinstance(thing, Mapping):
-        pairs = ((code_of(key, level, seen), code_of(thing[key], level, seen)) for key in thing)
-        return {"mapping": sorted(([json.dumps(key), value] for key, value in pairs), key=_first)}
-    if isinstance(thing, list | tuple):
-        return [code_of(each, level, seen) for each in thing]
-    if isinstance(thing, set | frozenset):
-        return {"set": sorted(json.dumps(code_of(each, level, seen)) for each in thing)}
-    if isinstance(thing, bytes):
-        return {"bytes": hashlib.sha256(thing).hexdigest()}
-    if isinstance(thing, re.Pattern):
-        return {"pattern": [str(thing.pattern), thing.flags]}
     told: dict[str, Any] = {"type": _name(type(thing))}
     call = getattr(type(thing), "__call__", None)  # noqa: B004  its code is wanted
     if isinstance(call, FunctionType):
         told["call"] = code_of(call, level, seen)
     state = getattr(thing, "__dict__", None)
     if isinstance(state, dict):
-        public = {key: value for key, value in state.items() if not key.startswith("__")}
-        told["state"] = {key: code_of(value, level, seen) for key, value in public.items()}
+        told["state"] = {name: code_of(value, level, seen) for name, value in state.items()}
     return told
 
 
@@ -189,3 +205,16 @@ def _name(thing: Any) -> str:
 
 def _first(pair: list[Any]) -> str:
     return str(pair[0])
+
+
+_TELLERS: Final[tuple[tuple[Any, Callable[..., Any]], ...]] = (
+    (functools.partial, _partial),
+    (MethodType, _method),
+    (FunctionType, _function),
+    (type | BuiltinFunctionType | ModuleType, _named),
+    (Mapping, _mapping),
+    (list | tuple, _list),
+    (set | frozenset, _set),
+    (bytes, _bytes),
+    (re.Pattern, _pattern),
+)

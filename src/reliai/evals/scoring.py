@@ -8,55 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import math
 import re
 import sys
-from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
 from functools import cached_property, partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, cast, overload
 
 from reliai.datasets.case import MISSING
 from reliai.errors import ConfigurationError
 from reliai.evals._fingerprints import code_of, digest_of
+from reliai.evals._saying import NO_REFERENCE, READY, Unscored, failed, put
 from reliai.evals.trial import Score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from reliai.datasets.case import Case
 
-__all__ = ["Scorer", "Unscored", "configurable", "scored", "scorer", "scorer_of", "scorers_of"]
+__all__ = [
+    "Scorer",
+    "Unscored",
+    "checked_name",
+    "configurable",
+    "score_in",
+    "scored",
+    "scorer",
+    "scorer_of",
+    "scorers_of",
+]
 
 _REASONS: Final = {"error": "task_error"}
 """Why nothing is scored, where it is not the status of the trial itself."""
 
 _NAME: Final = re.compile(r"[^\W\d][\w.-]*")
 _TAKEN: Final = re.compile(r"latency_p\d+(\.\d+)?|cost_usd|tokens|failure_rate|throughput")
-_CODE: Final = re.compile(r"[a-z][a-z0-9_]*")
-_LONGEST: Final = 500
-"""Characters of a scorer's own error that are kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unscored:
-    """What a scorer returns that cannot judge an output.
-
-    Args:
-        code: of the reason, in small letters: "not_applicable", "judge_parse_failure".
-        explanation: more of it, for people.
-
-    Raises:
-        ConfigurationError: for a code of another make.
-    """
-
-    code: str
-    explanation: str | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.code, str) or not _CODE.fullmatch(self.code):
-            message = f"Unscored({self.code!r}): must be a code in small letters: 'not_applicable'"
-            raise ConfigurationError(message)
 
 
 class Scorer:
@@ -271,10 +255,10 @@ async def scored(
     waiting: list[tuple[int, Awaitable[Any]]] = []
     without = case.expected is MISSING
     for each in scorers:
-        if status != "ok" and status not in each.statuses:
-            said: Any = Score(value=None, unscored=_REASONS.get(status, status))
-        elif without and each.needs_expected:
-            said = _NO_REFERENCE
+        if without and each.needs_expected:  # said first: nothing was asked of this case
+            said: Any = NO_REFERENCE
+        elif status != "ok" and status not in each.statuses:
+            said = Score(value=None, unscored=_REASONS.get(status, status))
         else:
             try:
                 if each.blocking:
@@ -282,8 +266,8 @@ async def scored(
                 else:
                     said = each.function(output, case)
             except Exception as error:  # noqa: BLE001  whatever it is, the score says it
-                said = _failed(error)
-        if type(said) not in _READY and inspect.isawaitable(said):
+                said = failed(error)
+        if type(said) not in READY and inspect.isawaitable(said):
             waiting.append((len(given), said))
         given.append((each.name, said))
     if waiting:
@@ -292,7 +276,7 @@ async def scored(
             given[place] = (given[place][0], result)
     scores: dict[str, Score] = {}
     for name, said in given:
-        _put(scores, name, said)
+        put(scores, name, said)
     return scores
 
 
@@ -306,105 +290,26 @@ async def _one_of(awaitable: Awaitable[Any]) -> Any:
     try:
         return await awaitable
     except Exception as error:  # noqa: BLE001  as above
-        return _failed(error)
+        return failed(error)
 
 
-_PASSED: Final = Score(value=1.0, kind="assertion")
-_NOT_PASSED: Final = Score(value=0.0, kind="assertion")
-_NO_REFERENCE: Final = Score(value=None, unscored="missing_reference")
-_READY: Final = frozenset((bool, float, int, str, tuple, dict, Score, Unscored, type(None)))
+def score_in(scores: Mapping[str, Score], name: str) -> Score:
+    """The score of that name of one trial, which always has one: it may be unscored.
 
-
-def _put(scores: dict[str, Score], name: str, said: Any) -> None:
-    """Add what a scorer said, under its name or, of several things, under theirs."""
-    if isinstance(said, Mapping):
-        try:
-            several = {f"{name}.{_part(key)}": _score(value) for key, value in said.items()}
-        except Exception as error:  # noqa: BLE001  as above
-            several = {name: _failed(error)}
-        scores.update(several or {name: Score(value=None, unscored="not_applicable")})
-        return
-    try:
-        scores[name] = _score(said)
-    except Exception as error:  # noqa: BLE001  as above
-        scores[name] = _failed(error)
-
-
-def _score(said: Any) -> Score:
-    """The score behind one thing that a scorer said.
-
-    Raises:
-        TypeError: when it is nothing that a scorer may say.
+    Where a scorer that gives several scores failed, there is one under its own name, which stands
+    for each of them.
     """
-    if said is True:
-        return _PASSED
-    if said is False:
-        return _NOT_PASSED
-    if isinstance(said, float | int):
-        return _number(float(said))
-    if isinstance(said, Score):
-        return said if said.value is None or math.isfinite(said.value) else _not_a_number(said)
-    if isinstance(said, str):
-        return Score(value=None, kind="label", label=str(said))
-    if said is None:
-        return Score(value=None, unscored="not_applicable")
-    if isinstance(said, Unscored):
-        return Score(value=None, unscored=said.code, explanation=said.explanation)
-    if isinstance(said, tuple):
-        return _with_reason(said)
-    item = getattr(said, "item", None)  # of numpy's numbers and booleans
-    if callable(item):
-        return _score(item())
-    if hasattr(said, "__float__"):
-        return _number(float(said))
-    raise TypeError(
-        f"the scorer gave {type(said).__name__}; it must give a bool, a number, a label, a mapping "
-        "of these, (value, reason), Unscored or None"
-    )
+    found = scores.get(name)
+    parent = name
+    while found is None and "." in parent:
+        parent = parent.rpartition(".")[0]
+        found = scores.get(parent)
+    if found is None or (parent != name and found.unscored is None):
+        return _NOT_SCORED
+    return found
 
 
-def _with_reason(said: tuple[Any, ...]) -> Score:
-    if len(said) != 2 or not (said[1] is None or isinstance(said[1], str)):
-        raise TypeError("the scorer gave a tuple that is no (value, reason)")
-    score = _score(said[0])
-    return Score(
-        value=score.value,
-        kind=score.kind,
-        label=score.label,
-        unscored=score.unscored,
-        explanation=said[1],
-        metadata=score.metadata,
-    )
-
-
-def _number(value: float) -> Score:
-    if math.isfinite(value):
-        return Score(value=value)
-    return Score(value=None, unscored="not_a_number", explanation=repr(value))
-
-
-def _not_a_number(score: Score) -> Score:
-    explanation = score.explanation or repr(score.value)
-    return Score(
-        value=None,
-        kind=score.kind,
-        unscored="not_a_number",
-        explanation=explanation,
-        metadata=score.metadata,
-    )
-
-
-def _failed(error: Exception) -> Score:
-    said = f"{type(error).__name__}: {error}"[:_LONGEST]
-    timeout = isinstance(error, TimeoutError)
-    code = "scorer_timeout" if timeout else "scorer_error"
-    return Score(value=None, unscored=code, explanation=said)
-
-
-def _part(key: Any) -> str:
-    if not isinstance(key, str) or not key:
-        raise TypeError(f"the scorer gave a mapping with the key {key!r}; it must be a name")
-    return key
+_NOT_SCORED: Final = Score(value=None, unscored="not_scored")
 
 
 def checked_name(name: Any) -> str:

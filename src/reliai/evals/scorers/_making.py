@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from reliai.comparisons.answers import text_of
 from reliai.errors import ConfigurationError
-from reliai.evals.scoring import Scorer, Unscored
+from reliai.evals.scoring import Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reliai.datasets.case import Case
 
-__all__ = ["Place", "made", "reference", "share", "text"]
+__all__ = ["Absent", "Place", "found_at", "made", "reference", "share", "text_at"]
 
 
 def made(
@@ -25,7 +25,7 @@ def made(
     name: str,
     settings: Mapping[str, Any],
     needs_expected: bool,
-    blocking: bool = False,
+    absent_is: bool | float = False,
 ) -> Scorer:
     """A scorer of reliai's own.
 
@@ -37,14 +37,20 @@ def made(
         name: of the score.
         settings: what it was made with; functions among them count by their code.
         needs_expected: whether cases without a reference are unscored.
-        blocking: whether it runs in a thread.
+        absent_is: what is said of an output that has not what is to be judged.
     """
+
+    def judge(output: Any, case: Case) -> Any:
+        try:
+            return function(output, case)
+        except Absent as absent:
+            return absent_is, str(absent)
+
     return Scorer(
-        function,
+        judge,
         name=name,
         settings=settings,
         needs_expected=needs_expected,
-        blocking=blocking,
         identity=f"reliai.{kind}/{version}",
     )
 
@@ -104,12 +110,33 @@ def reference(case: Case, place: Place) -> Any:
     return expected
 
 
-def text(value: Any) -> str | Unscored:
-    """The text of a value; unscored for one that has none."""
-    found = text_of(value)
-    if found is None:
-        return Unscored("not_applicable", f"{type(value).__name__} has no text")
-    return found
+class Absent(Exception):
+    """An output that has not what is to be judged: it is wrong, and not unscored."""
+
+
+def found_at(place: Place, output: Any) -> Any:
+    """What an output has at a place.
+
+    Raises:
+        Absent: when it has nothing there.
+    """
+    try:
+        return place.of(output)
+    except (LookupError, TypeError):
+        raise Absent(f"the output has no {place.text!r}") from None
+
+
+def text_at(place: Place, output: Any) -> str:
+    """The text that an output has at a place.
+
+    Raises:
+        Absent: when it has none there.
+    """
+    found = found_at(place, output)
+    text = found if isinstance(found, str) else text_of(found)
+    if text is None:
+        raise Absent(f"{type(found).__name__}, where a text is expected")
+    return text
 
 
 def share(what: str, value: Any) -> float:

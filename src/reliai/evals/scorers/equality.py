@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reliai.comparisons import Exact, comparator_of, judged
-from reliai.comparisons.answers import text_of
 from reliai.errors import ConfigurationError
-from reliai.evals.scorers._making import Place, made, reference, text
+from reliai.evals.scorers._making import Place, found_at, made, reference, text_at
 from reliai.evals.scoring import Unscored, configurable
 from reliai.evals.trial import Score
 
@@ -52,17 +51,11 @@ def exact(
     plain = _plainer(ignore_case, ignore_space)
 
     def judge(output: Any, case: Case) -> Any:
-        try:
-            found = place.of(output)
-        except LookupError:
-            return False, f"the output has no {at!r}"
         expected = reference(case, place)
         if isinstance(expected, str):
-            said = found if isinstance(found, str) else text_of(found)
-            if said is None:
-                return False, f"{type(found).__name__}, where a text is expected"
+            said = text_at(place, output)
             return said == expected or plain(said) == plain(expected)
-        return _same(_unified(found), _unified(expected))
+        return _same(_unified(found_at(place, output)), _unified(expected))
 
     settings = {"ignore_case": ignore_case, "ignore_space": ignore_space, "at": at}
     return made("exact", 1, judge, name=name, settings=settings, needs_expected=True)
@@ -101,10 +94,7 @@ def contains(
         sought = _texts(case.expected) if wanted is None else wanted
         if not sought or not all(sought):
             return Unscored("missing_reference", "there is no text to look for")
-        found = _text_at(place, output)
-        if not isinstance(found, str):
-            return found
-        said = plain(found)
+        said = plain(text_at(place, output))
         there = [plain(each) in said for each in sought]
         if forbid:
             return not any(there)
@@ -148,9 +138,7 @@ def regex(
 
     def judge(output: Any, case: Case) -> Any:
         sought = _compiled(case.expected, flags) if given is None else given
-        found = _text_at(place, output)
-        if not isinstance(found, str):
-            return found
+        found = text_at(place, output)
         match = sought.fullmatch(found) if whole else sought.search(found)
         return (match is None) is forbid
 
@@ -175,11 +163,7 @@ def same(comparator: Comparator | str, *, at: str | None = None, name: str | Non
     named = getattr(compare, "__name__", type(compare).__name__).lower()
 
     def judge(output: Any, case: Case) -> Any:
-        try:
-            found = place.of(output)
-        except LookupError:
-            return False, f"the output has no {at!r}"
-        expected = reference(case, place)
+        found, expected = found_at(place, output), reference(case, place)
         judgement = judged(compare, compare(expected, found))
         return Score(
             value=float(judgement.same),
@@ -211,17 +195,9 @@ def _unified(value: Any) -> Any:
         return value if value.isascii() else unicodedata.normalize("NFC", value)
     if isinstance(value, Mapping):
         return {_unified(key): _unified(each) for key, each in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_unified(each) for each in value]
     return value
-
-
-def _text_at(place: Place, output: Any) -> Any:
-    """The text at a place; what to say instead when there is none."""
-    try:
-        return text(place.of(output))
-    except LookupError:
-        return False, f"the output has no {place.text!r}"
 
 
 def _texts(given: Any) -> tuple[str, ...]:

@@ -1,0 +1,148 @@
+"""A digest changes with what a scorer does, and with nothing else."""
+
+import re
+import subprocess
+import sys
+from functools import partial
+from typing import Any
+
+import pytest
+
+from reliai.evals._fingerprints import code_of, digest_of
+from reliai.evals.scorers import exact
+from reliai.evals.scoring import Scorer, scorer
+
+LIMIT = 3
+
+
+def digest(function: Any) -> str:
+    return digest_of(code_of(function))
+
+
+def plain(output: Any, case: Any) -> bool:
+    return len(output) > 3
+
+
+def commented(output: Any, case: Any) -> bool:
+    """Says the same."""
+    # and does the same
+
+    return len(output) > 3  # as the other
+
+
+def other(output: Any, case: Any) -> bool:
+    return len(output) > 4
+
+
+def renamed(function: Any, name: str) -> str:
+    return str(code_of(function)["source"]).replace(name, "f")
+
+
+def test_comments_and_docstrings_change_nothing() -> None:
+    assert renamed(plain, "plain") == renamed(commented, "commented")
+
+
+def test_code_counts() -> None:
+    assert renamed(plain, "plain") != renamed(other, "other")
+
+
+def limited(limit: Any) -> Any:
+    def inner(output: Any, case: Any) -> bool:
+        return len(output) > limit
+
+    return inner
+
+
+def test_what_is_closed_over_counts() -> None:
+    assert digest(limited(3)) == digest(limited(3))
+    assert digest(limited(3)) != digest(limited(4))
+
+
+def test_what_is_bound_counts() -> None:
+    assert digest(partial(limited, 3)) != digest(partial(limited, 4))
+
+
+def helped(output: Any, case: Any) -> bool:
+    return limited(LIMIT)(output, case)
+
+
+def test_functions_and_constants_that_it_names_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = digest(helped)
+    monkeypatch.setitem(globals(), "LIMIT", 4)
+    changed = digest(helped)
+    monkeypatch.setitem(globals(), "limited", other)
+    assert len({before, changed, digest(helped)}) == 3
+
+
+class Longer:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    def __call__(self, output: Any, case: Any) -> bool:
+        return len(output) > self.limit
+
+    def method(self, output: Any, case: Any) -> bool:
+        return self(output, case)
+
+
+def test_objects_count_by_what_they_hold() -> None:
+    assert digest(Longer(3)) == digest(Longer(3))
+    assert digest(Longer(3)) != digest(Longer(4))
+    assert digest(Longer(3).method) != digest(Longer(4).method)
+
+
+@pytest.mark.parametrize(
+    ("one", "same", "another"),
+    [
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": 3}),
+        ({1, 2, 3}, {3, 2, 1}, {1, 2}),
+        (re.compile("a"), re.compile("a"), re.compile("a", re.IGNORECASE)),
+        (b"a", b"a", b"b"),
+        ([1, (2,)], [1, [2]], [1, (3,)]),
+        (len, len, max),
+        (Longer, Longer, Scorer),
+    ],
+)
+def test_values_count_by_content(one: Any, same: Any, another: Any) -> None:
+    assert digest(one) == digest(same)
+    assert digest(one) != digest(another)
+
+
+def test_lambdas_are_told_apart() -> None:
+    assert digest(lambda output, case: 1) != digest(lambda output, case: 2)
+    pair = [lambda output, case: 1, lambda output, case: 2]
+    assert digest(pair[0]) != digest(pair[1])
+
+
+def test_code_without_a_source_is_told_by_what_it_compiles_to() -> None:
+    first: dict[str, Any] = {}
+    second: dict[str, Any] = {}
+    exec("def f(output, case):\n    return 1", first)  # noqa: S102  code that lies nowhere
+    exec("def f(output, case):\n    return 2", second)  # noqa: S102  the same
+    assert digest(first["f"]) != digest(second["f"])
+
+
+def test_what_refers_to_itself_has_a_digest() -> None:
+    loop: list[Any] = [1]
+    loop.append(loop)
+    assert digest(loop) == digest(loop)
+
+
+def test_the_version_and_the_name_count() -> None:
+    made = {scorer(name=name, version=v)(plain).digest for name in ("a", "b") for v in (1, 2)}
+    assert len(made) == 4
+
+
+def test_settings_of_a_ready_made_scorer_count() -> None:
+    assert exact().digest != exact(ignore_case=True).digest
+
+
+def test_a_digest_is_the_same_in_every_process() -> None:
+    program = (
+        "from tests.evals.test_fingerprints import helped, Longer, digest; "
+        "print(digest(helped), digest({Longer(3).method, 'a'}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == [digest(helped), digest({Longer(3).method, "a"})]

@@ -1,0 +1,282 @@
+"""A scorer says anything; a score is typed, and what says nothing is unscored with a reason."""
+
+import asyncio
+import decimal
+import pickle
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reliai.datasets.case import MISSING, Case
+from reliai.errors import ConfigurationError
+from reliai.evals.scorers import exact
+from reliai.evals.scoring import (
+    Scorer,
+    Unscored,
+    score_in,
+    scored,
+    scorer,
+    scorer_of,
+    scorers_of,
+)
+from reliai.evals.trial import Score
+
+CASE = Case(inputs={"q": "?"}, expected="yes")
+WITHOUT = Case(inputs={"q": "?"})
+
+
+def said(anything: Any) -> Scorer:
+    return scorer(name="said")(lambda output, case: anything)
+
+
+def scores(given: Any, output: Any = "yes", case: Case = CASE, **more: Any) -> dict[str, Score]:
+    return asyncio.run(scored(scorers_of([given]), output, case, **more))
+
+
+def one(given: Any, output: Any = "yes", case: Case = CASE, **more: Any) -> Score:
+    [score] = scores(given, output, case, **more).values()
+    return score
+
+
+@scorer
+def declared(output: Any, case: Case) -> bool:
+    """Says whether it is right."""
+    return bool(output == case.expected)
+
+
+@pytest.mark.parametrize(
+    ("anything", "kind", "value", "label"),
+    [
+        (True, "assertion", 1.0, None),
+        (False, "assertion", 0.0, None),
+        (np.bool_(True), "assertion", 1.0, None),
+        (3, "number", 3.0, None),
+        (0.25, "number", 0.25, None),
+        (np.float32(0.5), "number", 0.5, None),
+        (decimal.Decimal("0.5"), "number", 0.5, None),
+        ("polite", "label", None, "polite"),
+    ],
+)
+def test_what_a_scorer_gives_carries_its_meaning(
+    anything: Any, kind: str, value: float | None, label: str | None
+) -> None:
+    score = one(said(anything))
+    assert (score.kind, score.value, score.label, score.unscored) == (kind, value, label, None)
+
+
+def test_a_value_may_come_with_the_reason() -> None:
+    score = one(said((False, "too long")))
+    assert (score.value, score.kind, score.explanation) == (0.0, "assertion", "too long")
+
+
+def test_a_mapping_is_several_scores() -> None:
+    found = scores(said({"short": True, "tone": "warm", "length": (3, "words")}))
+    assert list(found) == ["said.short", "said.tone", "said.length"]
+    assert found["said.tone"].label == "warm"
+    assert found["said.length"].explanation == "words"
+
+
+@pytest.mark.parametrize(
+    ("anything", "code"),
+    [
+        (None, "not_applicable"),
+        (float("nan"), "not_a_number"),
+        (float("inf"), "not_a_number"),
+        (Score(value=float("nan")), "not_a_number"),
+        (Score(value=None), "not_applicable"),
+        (Unscored("judge_parse_failure"), "judge_parse_failure"),
+        ({}, "not_applicable"),
+        ([1], "scorer_error"),
+        ((1, 2, 3), "scorer_error"),
+        ({"a": [1]}, "scorer_error"),
+        ({1: True}, "scorer_error"),
+    ],
+)
+def test_what_says_nothing_is_unscored_and_no_zero(anything: Any, code: str) -> None:
+    score = one(said(anything))
+    assert (score.value, score.unscored) == (None, code)
+
+
+def test_an_unscored_score_keeps_no_value() -> None:
+    assert one(said(Score(value=0.0, unscored="not_applicable"))).value is None
+
+
+def test_an_error_of_a_scorer_is_unscored_and_spares_the_others() -> None:
+    def broken(output: Any, case: Case) -> bool:
+        raise KeyError("tone")
+
+    found = asyncio.run(scored(scorers_of([broken, exact]), "yes", CASE))
+    assert found["broken"].unscored == "scorer_error"
+    assert found["broken"].explanation == "KeyError: 'tone'"
+    assert found["exact"].value == 1.0
+
+
+def test_a_timeout_of_a_scorer_has_a_code_of_its_own() -> None:
+    async def slow(output: Any, case: Case) -> bool:
+        raise TimeoutError
+
+    assert one(slow).unscored == "scorer_timeout"
+
+
+def test_cancellation_passes_through() -> None:
+    async def cancelled(output: Any, case: Case) -> bool:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        one(cancelled)
+
+
+def test_a_case_without_a_reference_is_not_compared_with_nothing() -> None:
+    assert one(declared, "yes", WITHOUT).unscored == "missing_reference"
+
+
+def test_none_is_a_reference_like_another() -> None:
+    assert one(declared, None, Case(inputs={}, expected=None)).value == 1.0
+
+
+def test_a_function_that_knows_of_missing_references_is_asked() -> None:
+    def knows(output: Any, case: Case) -> bool:
+        return case.expected is MISSING
+
+    assert one(knows, "yes", WITHOUT).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ("error", "task_error"),
+        ("timeout", "timeout"),
+        ("degraded", "degraded"),
+        ("rejected", "rejected"),
+        ("skipped", "skipped"),
+    ],
+)
+def test_a_trial_that_failed_is_unscored_for_that_reason(status: str, code: str) -> None:
+    assert one(exact, None, status=status).unscored == code
+
+
+def test_a_case_without_a_reference_misses_no_score_when_its_call_failed() -> None:
+    assert one(exact, None, WITHOUT, status="error").unscored == "missing_reference"
+
+
+def test_a_scorer_may_ask_to_see_what_was_rejected() -> None:
+    @scorer(statuses="rejected")
+    def refused(output: Any, case: Case) -> bool:
+        return output is None
+
+    assert one(refused, None, status="rejected").value == 1.0
+    assert one(refused, None, status="error").unscored == "task_error"
+
+
+def test_async_scorers_are_awaited_all_at_once() -> None:
+    async def run() -> dict[str, Score]:
+        arrived: list[str] = []
+        both = asyncio.Event()
+
+        def waiting(name: str) -> Scorer:
+            async def wait(output: Any, case: Case) -> bool:
+                arrived.append(name)
+                if len(arrived) == 2:
+                    both.set()
+                await both.wait()
+                return True
+
+            return scorer(name=name)(wait)
+
+        return await scored(scorers_of([waiting("a"), exact, waiting("b")]), "yes", CASE)
+
+    assert list(asyncio.run(run())) == ["a", "exact", "b"]
+
+
+def test_a_blocking_scorer_does_not_hold_the_loop() -> None:
+    @scorer(blocking=True)
+    def thread(output: Any, case: Case) -> bool:
+        return threading.current_thread() is not threading.main_thread()
+
+    assert one(thread).value == 1.0
+
+
+def test_sync_scorers_need_no_loop() -> None:
+    running = scored(scorers_of([exact, declared]), "yes", CASE)
+    with pytest.raises(StopIteration) as stopped:
+        running.send(None)
+    assert [each.value for each in stopped.value.value.values()] == [1.0, 1.0]
+
+
+def test_a_scorer_is_still_the_function_that_it_was() -> None:
+    assert declared("yes", CASE) is True
+    assert declared.__doc__ == "Says whether it is right."
+    assert declared.name == "declared"
+
+
+def test_a_scorer_pickles() -> None:
+    assert pickle.loads(pickle.dumps(declared)) is declared  # noqa: S301  our own
+
+
+def test_a_ready_made_scorer_needs_no_brackets() -> None:
+    assert scorer_of(exact).digest == exact().digest
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (3, "is no scorer"),
+        (str, "is no scorer"),
+        (lambda output, case: True, "name="),
+    ],
+)
+def test_what_is_no_scorer_is_refused(given: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        scorer_of(given)
+
+
+def test_a_function_of_other_parameters_is_refused() -> None:
+    def wrong(output: Any) -> bool:
+        return True
+
+    with pytest.raises(ConfigurationError, match=r"must take \(output, case\)"):
+        scorer_of(wrong)
+
+
+@pytest.mark.parametrize("name", ["", "9", "a b", "latency_p95", "cost_usd", 3])
+def test_a_name_that_no_gate_could_use_is_refused(name: Any) -> None:
+    with pytest.raises(ConfigurationError, match="name="):
+        scorer(name=name)(lambda output, case: True)
+
+
+def test_two_scorers_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'exact'"):
+        scorers_of([exact, exact(ignore_case=True)])
+
+
+@pytest.mark.parametrize("code", ["", "Not so", 3])
+def test_a_reason_is_a_code(code: Any) -> None:
+    with pytest.raises(ConfigurationError, match="small letters"):
+        Unscored(code)
+
+
+def test_statuses_without_an_output_cannot_be_asked_for() -> None:
+    with pytest.raises(ConfigurationError, match="statuses="):
+        scorer(statuses=["error"])(declared.function)
+
+
+def test_an_async_function_cannot_block() -> None:
+    async def later(output: Any, case: Case) -> bool:
+        return True
+
+    with pytest.raises(ConfigurationError, match="blocking=True"):
+        scorer(blocking=True)(later)
+
+
+def test_a_score_stands_in_for_the_several_that_failed() -> None:
+    there = {
+        "judge": Score(value=None, unscored="scorer_error"),
+        "good": Score(value=1.0),
+        "tone.warm": Score(value=0.5),
+    }
+    assert score_in(there, "tone.warm").value == 0.5
+    assert score_in(there, "judge.tone").unscored == "scorer_error"
+    assert score_in(there, "other").unscored == "not_scored"
+    assert score_in(there, "good.part").unscored == "not_scored"
