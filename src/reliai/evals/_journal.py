@@ -1,0 +1,259 @@
+"""The files of a run: a manifest, and trials one to a line, only ever appended.
+
+    .reliai/runs/<experiment>/<run id>/
+        manifest.json           what was run; rewritten as a whole
+        trials-<part>.jsonl     one part for each process that wrote
+        scores-<digest>.jsonl   of a later scoring, a line for each trial in their order
+
+A process that dies leaves at most half a line at the end of its own part, which is not read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from reliai import clock
+from reliai._core import ids
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from reliai.evals.run import Run
+    from reliai.evals.trial import Trial
+
+__all__ = [
+    "RUNS",
+    "RunWriter",
+    "folder_name",
+    "is_written",
+    "json_lines",
+    "lines_of",
+    "new_run_id",
+    "parts_of",
+    "read_manifest",
+    "write_manifest",
+]
+
+RUNS: Final = Path(".reliai") / "runs"
+"""Where runs live, below the working directory."""
+
+MANIFEST: Final = "manifest.json"
+_BUFFERED: Final = 256
+_FLUSH_SECONDS: Final = 0.05
+_SURROGATES: Final = "surrogatepass"  # half of a pair, which models do emit
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def new_run_id() -> str:
+    """A fresh id: ordered by time, 32 hexadecimal digits."""
+    return ids.as_text(ids.new(clock.active().time()))
+
+
+def folder_name(experiment: str) -> str:
+    """The name of an experiment as that of a folder.
+
+    Raises:
+        ConfigurationError: when it is empty, or only dots.
+    """
+    name = re.sub(r"[^\w.\[\]=,+@ -]", "_", experiment).strip(" .")[:120]
+    if not name:
+        raise ConfigurationError(f"name={experiment!r}: an experiment needs a name with letters")
+    return name
+
+
+class RunWriter:
+    """Writes one part of a run.
+
+    Lines are written in batches: at once when the last batch is 50 ms old, else with the next line
+    or `flush()`. Not for several threads at a time.
+
+    Attributes:
+        path: the folder.
+        dirty: whether lines wait to be written.
+    """
+
+    def __init__(self, path: Path, part: str | None = None) -> None:
+        self.path = path
+        name = part or f"{len(parts_of(path)):04d}-{os.getpid()}"
+        self._file = (path / f"trials-{name}.jsonl").open("ab", buffering=0)
+        self._lock = _locked(path)
+        self._lines: list[str] = []
+        self._written_at = 0.0
+        self._clock = clock.active()
+
+    @classmethod
+    def create(
+        cls,
+        experiment: str,
+        *,
+        run_id: str | None = None,
+        root: Path | str | None = None,
+        manifest: Mapping[str, Any] | None = None,
+        part: str | None = None,
+    ) -> RunWriter:
+        """Begin a run, or another part of the one with that id."""
+        run_id = run_id or new_run_id()
+        path = Path(root or RUNS) / folder_name(experiment) / run_id
+        path.mkdir(parents=True, exist_ok=True)
+        if not (path / MANIFEST).exists():
+            told = {
+                "format": 1,
+                "id": run_id,
+                "experiment": experiment,
+                "scorers": {},
+                "started_at": clock.active().time(),
+                "ended_at": None,
+                "state": "partial",
+            }
+            write_manifest(path, {**told, **(manifest or {})})
+        return cls(path, part)
+
+    @property
+    def dirty(self) -> bool:
+        return bool(self._lines)
+
+    def write(self, trial: Trial, *, last: bool = False) -> None:
+        """Append a trial.
+
+        Args:
+            trial: what is appended.
+            last: whether it is the last of its case, so that readers need not wait for more of it.
+        """
+        data = trial.to_dict()
+        if last:
+            data["last"] = True
+        self.write_line(data)
+
+    def write_line(self, data: Mapping[str, Any]) -> None:
+        """Append the data of a trial."""
+        self._lines.append(_encode(data))
+        if (
+            len(self._lines) >= _BUFFERED
+            or self._clock.monotonic() - self._written_at >= _FLUSH_SECONDS
+        ):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits: it outlives the process from then on."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            lines.append("")
+            _write_all(self._file.fileno(), "\n".join(lines).encode("utf-8", _SURROGATES))
+        self._written_at = self._clock.monotonic()
+
+    def close(self, state: str | None = None, **manifest: Any) -> Run:
+        """Write what waits, then the manifest's changes.
+
+        Args:
+            state: "complete" or "partial"; None: the manifest stays as it is.
+            manifest: further entries.
+        """
+        from reliai.evals.run import Run  # noqa: PLC0415  it reads by this module
+
+        if not self._file.closed:
+            self.flush()
+            with suppress(OSError):  # some file systems cannot
+                os.fsync(self._file.fileno())
+            self._file.close()
+        if state is not None:
+            told = read_manifest(self.path)
+            told.update(manifest, state=state, ended_at=self._clock.time())
+            write_manifest(self.path, told)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        return Run(self.path)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What a run says of itself.
+
+    Raises:
+        ConfigurationError: when there is none, or it is damaged.
+    """
+    file = path / MANIFEST
+    try:
+        told = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{str(path)!r} is no run: it has no {MANIFEST}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{str(file)!r} is damaged: it is no JSON") from error
+    if not isinstance(told, dict):
+        raise ConfigurationError(f"{str(file)!r} is damaged: it is no JSON object")
+    return told
+
+
+def write_manifest(path: Path, told: Mapping[str, Any]) -> None:
+    """Replace the manifest as a whole, so that no reader ever sees half of one."""
+    beside = path / f".{MANIFEST}.{os.getpid()}"
+    beside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    beside.replace(path / MANIFEST)
+
+
+def parts_of(path: Path) -> list[Path]:
+    """The files with trials, in a stable order."""
+    return sorted(path.glob("trials-*.jsonl"))
+
+
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The data of the trials of a run, in the order in which they were written."""
+    for part in parts_of(path):
+        yield from json_lines(part)
+
+
+def json_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """The objects in a file, one to a line; a last line that was cut off is left out.
+
+    Raises:
+        ConfigurationError: for any other line that is no JSON object, naming file and line.
+    """
+    with file.open("rb") as opened:
+        for number, line in enumerate(opened, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                data = json.loads(line.decode("utf-8", _SURROGATES))
+            except ValueError as error:
+                raise ConfigurationError(f"{file}:{number}: is damaged: no JSON") from error
+            yield data
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _locked(path: Path) -> Any:
+    """Hold a shared lock on the run, which the system lets go with the process."""
+    try:
+        import fcntl  # noqa: PLC0415  POSIX only
+    except ImportError:
+        return None
+    file = (path / ".lock").open("ab")
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    return file
+
+
+def is_written(path: Path) -> bool:
+    """Whether a process that lives writes this run."""
+    try:
+        import fcntl  # noqa: PLC0415  as above
+    except ImportError:
+        return False
+    lock = path / ".lock"
+    if not lock.exists():
+        return False
+    with lock.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
