@@ -249,15 +249,15 @@ def test_an_operators_word_holds_under_every_clock(clock: VirtualClock) -> None:
 
 
 def test_a_clock_that_has_gone_takes_its_circuits_along() -> None:
-    from reliai.policies._circuit_home import _registries
+    from reliai.policies._circuit_home import EVERYBODYS
 
     gc.collect()
-    before = len(_registries)
+    before = len(EVERYBODYS._by_clock)
     with virtual_clock():
         reliai.CircuitBreaker("ours")
-        assert len(_registries) == before + 1
+        assert len(EVERYBODYS._by_clock) == before + 1
     gc.collect()
-    assert len(_registries) == before
+    assert len(EVERYBODYS._by_clock) == before
 
 
 def test_a_breaker_that_a_middleware_runs_works_without_being_bound(clock: VirtualClock) -> None:

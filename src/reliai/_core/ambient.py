@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from reliai._core.call import Call
+    from reliai._core.evaluation import Trial
     from reliai._core.record import CallRecord
     from reliai._core.shadowing import Shadowing
     from reliai._core.usage import Meter
@@ -50,6 +51,7 @@ class Ambient:
         meters: what adds up the usage of every call started inside.
         leaf_filter: wraps each function about to be called; how tests inject faults.
         shadow: what the calls made inside shadow; None for calls that somebody waits for.
+        evaluation: the trial that the calls made inside are a part of; None outside of any.
     """
 
     __slots__ = (
@@ -57,6 +59,7 @@ class Ambient:
         "call_ids",
         "collectors",
         "deadline",
+        "evaluation",
         "leaf_filter",
         "limit",
         "meters",
@@ -83,6 +86,7 @@ class Ambient:
     meters: tuple[Meter, ...]
     leaf_filter: Callable[[Call, Callable[..., Any]], Callable[..., Any]] | None
     shadow: Shadowing | None
+    evaluation: Trial | None
 
     def __init__(self) -> None:
         self.subject = self.session = self.tenant = self.run_id = None
@@ -96,6 +100,7 @@ class Ambient:
         self.meters = ()
         self.leaf_filter = None
         self.shadow = None
+        self.evaluation = None
 
     def but(self, **changes: Any) -> Ambient:
         """A copy with some values changed."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reliai._core.observers import Observer
     from reliai._core.policy import Policy
 
-__all__ = ["Bound", "Options", "bound_of", "guard", "new_target"]
+__all__ = ["Bound", "Options", "assemble", "bound_of", "guard", "new_target"]
 
 EFFECTS = ("none", "idempotent", "once")
 
@@ -119,19 +119,7 @@ def _bare(bound: Bound, wrapper: Any) -> Any:
 
 def _bind(function: Callable[..., Any], policies: tuple[Policy, ...], options: Options) -> Bound:
     site = _site(function, options)
-    site.target.leaf = _leaf(site, site.target)
-    site.requested = policies
-    bound_policies = []
-    for index, policy in enumerate(policies):
-        site.index = index
-        bound_policies.append(policy.bind(site))
-    site.policies = tuple(bound_policies)
-    chain: Proceed = _terminal
-    for policy in reversed(bound_policies):
-        chain = _link(policy, chain)
-    site.chain = chain
-    if site.effects != "none":
-        site.chain, site.target.leaf = fenced(chain, function), fenced(site.target.leaf, function)
+    assemble(site, policies)
     made = wrapper(site)
     if not hasattr(function, "__name__"):  # a partial, or a callable object
         made.__module__, made.__qualname__ = _home(function)
@@ -146,6 +134,28 @@ def _bind(function: Callable[..., Any], policies: tuple[Policy, ...], options: O
     bound = Bound(site, policies, options, executor(site), made, site.asynchronous)
     vars(made)["__reliai__"] = bound
     return bound
+
+
+def assemble(site: Site, policies: tuple[Policy, ...]) -> None:
+    """Bind policies to a site, outermost first, and make one chain of them and the function.
+
+    Raises:
+        ConfigurationError: when a policy cannot honour a setting.
+    """
+    function = site.function
+    site.target.leaf = _leaf(site, site.target)
+    site.requested = policies
+    bound_policies = []
+    for index, policy in enumerate(policies):
+        site.index = index
+        bound_policies.append(policy.bind(site))
+    site.policies = tuple(bound_policies)
+    chain: Proceed = _terminal
+    for policy in reversed(bound_policies):
+        chain = _link(policy, chain)
+    site.chain = chain
+    if site.effects != "none":
+        site.chain, site.target.leaf = fenced(chain, function), fenced(site.target.leaf, function)
 
 
 def _terminal(call: Call) -> Any:
@@ -198,7 +208,7 @@ def _home(function: Any) -> tuple[str, str]:
     while isinstance(function, functools.partial):
         function = function.func
     owner = function if hasattr(function, "__qualname__") else type(function)
-    return owner.__module__, owner.__qualname__
+    return getattr(owner, "__module__", None) or "builtins", owner.__qualname__
 
 
 def _leaf(site: Site, target: Target) -> Proceed:

@@ -261,6 +261,9 @@ class Call:
 
     def at(self, site: Site, owner: object = None) -> Call:
         """The same call, served by another guarded function: of `owner`, when it is a method."""
+        trial = self.ambient.evaluation
+        if trial is not None:
+            site = trial.scope.site_of(site)
         args = self.args if owner is None else (owner, *self.args)
         return self._copy(_site=site, _target=site.target, _arguments=None, args=args, bound=None)
 

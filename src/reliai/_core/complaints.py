@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 import warnings
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reliai.errors import ReliaiWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
-__all__ = ["follow", "note", "parentheses", "warn", "warn_once"]
+__all__ = ["follow", "note", "parentheses", "quiet", "warn", "warn_once"]
 
 _HERE = str(Path(__file__).parent.parent)
 
 _said: set[str] = set()
+_quiet: ContextVar[bool] = ContextVar("reliai.quiet", default=False)
 
 
 def note(error: BaseException, text: str) -> None:
@@ -38,8 +41,20 @@ def parentheses(value: object, policy: str) -> str:
     return f"; above a function write @reliai.{policy}(…)" if callable(value) else ""
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Say nothing inside: what there is to say was said before."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
 def warn(message: str) -> None:
     """Warn at the nearest line outside reliai, and outside the SDKs that a client of ours is in."""
+    if _quiet.get():
+        return
     frame = sys._getframe(1)  # noqa: SLF001  the only way to find the user's line
     while frame.f_back is not None and _is_inside(frame):
         frame = frame.f_back

@@ -51,6 +51,8 @@ def start(site: Site, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         if parent.bound is not None and parent._record.duration is None:  # noqa: SLF001
             _inherit(call, parent.bound)
     if here is not NOWHERE:
+        if here.evaluation is not None:
+            here.evaluation.enter(call)
         if here.shadow is not None and parent is None:
             record._parent = here.shadow.parent_id  # noqa: SLF001
         if here.meters:
@@ -76,7 +78,9 @@ def restart(call: Call) -> None:
     """Count time from now on: a stream's call starts when it is first asked for a chunk."""
     call.started = call._record._started = call.clock.monotonic()  # noqa: SLF001
     call._record.started_at = call.clock.time()  # noqa: SLF001  the engine's own
-    call.hooks = hooks = call._site.hooks()  # noqa: SLF001  observers may have come since
+    trial, site = call.ambient.evaluation, call._site  # noqa: SLF001  the engine's own
+    # Observers may have come since.
+    call.hooks = hooks = site.hooks() if trial is None else site.hooks_of_evaluations()
     call.watched = call.ambient.leaf_filter is not None or hooks.watching
     announce(call)
 
@@ -119,8 +123,8 @@ def finish(call: Call, outcome: Outcome) -> None:
     if record._target is not None and not outcome.degraded:  # noqa: SLF001
         record._target = None  # noqa: SLF001  a stand-in's answer was not the last word
     record.duration = call.clock.monotonic() - call.started
-    settings.recent.append(record)
     hooks = call.hooks
+    hooks.recent.append(record)
     if hooks.queued or hooks.inline:
         hooks.end(record, outcome)
     if record._after is not None:  # noqa: SLF001

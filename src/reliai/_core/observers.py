@@ -16,6 +16,7 @@ from reliai._core.delivery import deliver
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from contextvars import Context
@@ -42,6 +43,9 @@ class EveryObserver(Protocol):
 
     asleep: bool
     """Whether `activate` gives nothing at present, so that calls need not ask."""
+
+    evaluations: bool
+    """Whether it wants the calls of evaluations too; by default it sees those of users only."""
 
     def on_start(self, call: Call) -> None:
         """A call starts. Runs in the call path: keep it short."""
@@ -75,7 +79,12 @@ class EveryObserver(Protocol):
 
 
 class Hooks:
-    """The observers of one function, sorted by what they want to see."""
+    """The observers of one function, sorted by what they want to see.
+
+    Args:
+        observers: all of them.
+        recent: where ended calls are kept for `report()`.
+    """
 
     __slots__ = (
         "_event_inline",
@@ -86,11 +95,13 @@ class Hooks:
         "inline",
         "queued",
         "reads_content",
+        "recent",
         "starting",
         "watching",
     )
 
-    def __init__(self, observers: tuple[Observer, ...]) -> None:
+    def __init__(self, observers: tuple[Observer, ...], recent: deque[CallRecord]) -> None:
+        self.recent = recent
         # One of the process's that a function names again is told once.
         observers = tuple({id(observer): observer for observer in observers}.values())
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
     from reliai._core.site import Site
 
 __all__ = ["Middleware", "Policy", "as_policy"]
@@ -44,6 +45,15 @@ class Policy:
 
         Raises:
             ConfigurationError: when the function cannot honour a setting.
+        """
+        return self
+
+    def isolated(self, evaluation: Evaluation) -> Policy | None:
+        """The policy to use in its place in an evaluation; asked once for each evaluation.
+
+        A policy that keeps something from call to call gives one with the same settings that knows
+        nothing yet and shares nothing. One that would have other calls' answers given, or other
+        functions called, gives None: it is left out.
         """
         return self
 
@@ -139,6 +149,10 @@ class _Foreign(Middleware):
 
     def bind(self, site: Site) -> Policy:
         return _Foreign(self._policy.bind(site))
+
+    def isolated(self, evaluation: Evaluation) -> Policy | None:
+        apart = self._policy.isolated(evaluation)
+        return None if apart is None else _Foreign(apart)
 
     def describe(self) -> dict[str, Any]:
         return {"policy": self.name, **self._policy.describe()}

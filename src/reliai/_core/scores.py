@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reliai._core.ambient import ambient
 from reliai._core.record import CallRecord
 from reliai._core.settings import settings
 from reliai.errors import ConfigurationError
@@ -100,6 +101,9 @@ def _recent(call_id: str) -> CallRecord | None:
 
 def _who_want(record: CallRecord | None) -> Iterator[object]:
     own = () if record is None else record._site.observers  # noqa: SLF001  the engine's own
+    here = ambient.get() if record is None else record._ambient  # noqa: SLF001
     for observer in (*settings.observers, *own):
+        if here.evaluation is not None and not getattr(observer, "evaluations", False):
+            continue
         if callable(getattr(observer, "on_score", None)):
             yield observer

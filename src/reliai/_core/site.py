@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+from collections import deque
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
     from reliai._core.observers import Observer
     from reliai._core.outcome import Outcome
     from reliai._core.policy import Policy
+    from reliai._core.record import CallRecord
     from reliai._core.runtime import Runtime
     from reliai._core.workers import Worker
 
 __all__ = ["MAX_STRAGGLERS", "Site"]
+
+NOT_KEPT: deque[CallRecord] = deque(maxlen=0)
+"""Where the calls of evaluations are put in place of those that `report()` looks back on."""
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -89,7 +95,12 @@ class Site:
         self.target = Target(function, kind, target_name(function), primary=True)
         self.chain: Proceed
         self._fingerprint: str | None = None
-        self._hooks: tuple[tuple[Observer, ...] | None, Hooks] = (None, Hooks(()))
+        self._forget_hooks()
+
+    def _forget_hooks(self) -> None:
+        nobody = Hooks((), settings.recent)
+        self._hooks: tuple[tuple[Observer, ...] | None, Hooks] = (None, nobody)
+        self._evaluated: tuple[Hooks, Hooks] = (nobody, Hooks((), NOT_KEPT))
 
     @property
     def streaming(self) -> bool:
@@ -121,8 +132,30 @@ class Site:
             if settings.named is not None:  # only the top floor knows the observers by name
                 import_module("reliai._configure").use_named()
                 everybodys = settings.observers
-            known = self._hooks = (everybodys, Hooks((*everybodys, *self.observers)))
+            hooks = Hooks((*everybodys, *self.observers), settings.recent)
+            known = self._hooks = (everybodys, hooks)
         return known[1]
+
+    def hooks_of_evaluations(self) -> Hooks:
+        """Those of the observers that want to see the calls of evaluations too."""
+        hooks, known = self.hooks(), self._evaluated
+        if known[0] is not hooks:
+            observers = (*self._hooks[0], *self.observers) if self._hooks[0] else self.observers
+            wanting = tuple(each for each in observers if getattr(each, "evaluations", False))
+            known = self._evaluated = (hooks, Hooks(wanting, NOT_KEPT))
+        return known[1]
+
+    def apart(self) -> Site:
+        """The same function with nothing bound to it yet, and nothing in common with this one."""
+        twin = copy.copy(self)
+        target = self.target
+        twin.target = Target(target.function, target.kind, target.name, primary=True)
+        twin.target.keeps_time = target.keeps_time
+        twin._fingerprint = self.fingerprint  # noqa: SLF001  our own; it is that of what was written
+        twin._spreads = None  # noqa: SLF001
+        twin.threaded = twin.spared = False
+        twin._forget_hooks()  # noqa: SLF001
+        return twin
 
     @property
     def fingerprint(self) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
+from reliai._core.forking import renew_after_fork
 from reliai._core.settings import settings
 from reliai.decisions.registry import CircuitGroup, Registry
 from reliai.state import configured_state
@@ -17,42 +17,60 @@ if TYPE_CHECKING:
     from reliai.policies._circuit_sharing import CircuitSharing
     from reliai.state import State
 
-__all__ = ["CircuitHome", "registry", "replaced"]
-
-# Times of two clocks cannot be compared, so what was learnt belongs to its clock. A virtual clock
-# thus begins with closed circuits, and leaves those of the process as they were.
-_registries: WeakKeyDictionary[Clock, Registry] = WeakKeyDictionary()
-_lock = Lock()
+__all__ = ["EVERYBODYS", "CircuitHome", "Registries", "registry", "replaced"]
 
 
-def _renew() -> None:
-    """In a forked child: nobody is there to release the lock."""
-    global _lock  # noqa: PLW0603  the one of this process
-    _lock = Lock()
+class Registries:
+    """The circuits of all who may meet, by clock: those of the process, or of one evaluation.
+
+    Times of two clocks cannot be compared, so what was learnt belongs to its clock. A virtual clock
+    thus begins with closed circuits, and leaves those of the process as they were.
+    """
+
+    def __init__(self) -> None:
+        self._by_clock: WeakKeyDictionary[Clock, Registry] = WeakKeyDictionary()
+        self._renew()
+        renew_after_fork(self)
+
+    def _renew(self) -> None:
+        self._lock = Lock()  # in a forked child nobody is there to release it
+
+    def of(self, time: Clock) -> Registry:
+        """The circuits that live by this clock."""
+        with self._lock:
+            return self._by_clock.setdefault(time, Registry())
 
 
-os.register_at_fork(after_in_child=_renew)
+EVERYBODYS: Final = Registries()
+"""Those of the process."""
 
 
 def registry(time: Clock) -> Registry:
-    with _lock:
-        return _registries.setdefault(time, Registry())
+    """The circuits of the process that live by this clock."""
+    return EVERYBODYS.of(time)
 
 
 class CircuitHome:
     """Where a breaker finds its circuits: under the clock it worked with last."""
 
-    __slots__ = ("_state", "clock", "group", "name", "seen", "settings", "sharing")
+    __slots__ = ("_registries", "_state", "clock", "group", "name", "seen", "settings", "sharing")
 
     group: CircuitGroup
 
-    def __init__(self, name: str, circuit_settings: CircuitSettings, state: State | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        circuit_settings: CircuitSettings,
+        state: State | None,
+        registries: Registries,
+    ) -> None:
         self.name = name
         self.settings = circuit_settings
         self.clock: Clock | None = None
         self.sharing: CircuitSharing | None = None
         self.seen: object = None
         self._state = state
+        self._registries = registries
 
     def join(self, time: Clock) -> bool:
         """Find or make the circuits that live by this clock.
@@ -62,7 +80,7 @@ class CircuitHome:
         Returns:
             Whether they had others.
         """
-        circuits = registry(time)
+        circuits = self._registries.of(time)
         if self.clock is None:
             self.group, replaced = circuits.define(self.name, self.settings, time.monotonic())
         else:

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from reliai._core.site import Site
     from reliai.state import State
 
-__all__ = ["checked_name", "digest", "given_state", "name_at", "shown_state", "state_in_use"]
+__all__ = [
+    "apart",
+    "checked_name",
+    "digest",
+    "given_state",
+    "name_at",
+    "shown_state",
+    "state_in_use",
+]
 
 
 def given_state(state: Any) -> State | None:
@@ -22,6 +30,11 @@ def given_state(state: Any) -> State | None:
         ConfigurationError: when that is no state.
     """
     return None if state is None else shared_state(state)
+
+
+def apart() -> State:
+    """What a policy that shares nothing is given, whatever is configured."""
+    return shared_state("memory")
 
 
 def state_in_use(given: State | None) -> State | None:

@@ -91,7 +91,8 @@ class GuardedFunction(Target):
         self.name = inner.target.name
 
     async def ask(self, call: Call, proceed: Proceed) -> Outcome:
-        return await self._site.chain(call.at(self._site, self._owner))
+        inner = call.at(self._site, self._owner)
+        return await inner._site.chain(inner)  # noqa: SLF001  in an evaluation one of its own
 
 
 class PlainValue(Target):

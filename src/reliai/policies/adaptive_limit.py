@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
     from reliai.clock import Clock
 
 __all__ = ["AdaptiveLimit"]
@@ -86,6 +87,16 @@ class AdaptiveLimit(Policy):
 
     def _renew(self) -> None:
         self._lock = Lock()  # in a forked child nobody is there to release it
+
+    def isolated(self, evaluation: Evaluation) -> AdaptiveLimit:
+        return AdaptiveLimit(
+            self.initial,
+            self.minimum,
+            self.maximum,
+            queue=self.queue,
+            latency=self.latency,
+            mode=self.mode,
+        )
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         return await self.link(proceed)(call)

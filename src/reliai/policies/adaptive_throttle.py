@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
     from reliai.clock import Clock
 
 __all__ = ["AdaptiveThrottle"]
@@ -61,6 +62,9 @@ class AdaptiveThrottle(Policy):
 
     def _renew(self) -> None:
         self._lock = Lock()  # in a forked child nobody is there to release it
+
+    def isolated(self, evaluation: Evaluation) -> AdaptiveThrottle:
+        return AdaptiveThrottle(self.k, self.window, most=self.most, mode=self.mode)
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         return await self.link(proceed)(call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -20,6 +21,7 @@ from reliai.policies._budget_hold import Books, Hold, refused, shown
 from reliai.policies._callbacks import checked_function, checked_mode
 from reliai.policies._keys import check_key_fits, key_of
 from reliai.policies._sharing import (
+    apart,
     checked_name,
     given_state,
     name_at,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
     from reliai._core.site import Site
     from reliai.clock import Clock
     from reliai.decisions.ledger import Refusal
@@ -137,6 +140,13 @@ class Budget(Policy):
             self._place, self._last = name_at(site, Budget), None
         self._of(clock.active())
         return self
+
+    def isolated(self, evaluation: Evaluation) -> Budget:
+        made = copy.copy(self)
+        made._books, made._last = WeakKeyDictionary(), None  # noqa: SLF001  the copy is ours
+        made._state = apart()  # noqa: SLF001
+        made._estimator = Estimator(self._units, self._caps, self.estimate)  # noqa: SLF001
+        return made
 
     def describe(self) -> dict[str, Any]:
         names = ("usd", "tokens", "per", "estimate", "key", "name", "mode")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
 
 __all__ = ["Bulkhead", "give_back"]
 
@@ -65,6 +66,9 @@ class Bulkhead(Policy):
 
     def _renew(self) -> None:
         self._lock = Lock()  # in a forked child nobody is there to release it
+
+    def isolated(self, evaluation: Evaluation) -> Bulkhead:
+        return Bulkhead(self.limit, queue=self.queue, max_wait=self.max_wait, mode=self.mode)
 
     async def run(self, call: Call, proceed: Proceed) -> Outcome:
         return await self.link(proceed)(call)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
     from reliai._core.site import Site
     from reliai.clock import Clock
     from reliai.policies._cache_shared import SharedAnswers
@@ -109,6 +110,9 @@ class Cache(Policy):
         self._desk: Desk | None = None
         self._keyed: Callable[[Call], Hashable] = _no_key
         self._tails: tuple[tuple[Hashable, ...] | None, ...] = ()
+
+    def isolated(self, evaluation: Evaluation) -> None:
+        return None
 
     def describe(self) -> dict[str, Any]:
         given = super().describe()

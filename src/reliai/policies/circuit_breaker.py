@@ -20,14 +20,22 @@ from reliai._core.settings import settings
 from reliai.decisions.circuit import Circuit, CircuitSettings, Detector, Snapshot, State
 from reliai.decisions.registry import gravest, together
 from reliai.errors import BreakerVerdict, CircuitOpen, ConfigurationError, ErrorKind
-from reliai.policies._circuit_home import CircuitHome, registry, replaced
+from reliai.policies._circuit_home import (
+    EVERYBODYS,
+    CircuitHome,
+    Registries,
+    registry,
+    replaced,
+)
 from reliai.policies._keys import check_key_fits, key_of
+from reliai.policies._sharing import apart
 from reliai.state import shared_state
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
     from reliai._core.site import Site
     from reliai.decisions.circuit import Change
     from reliai.decisions.registry import CircuitGroup
@@ -128,10 +136,11 @@ class CircuitBreaker(Policy):
         self.mode = mode
         self._key = key_of(key, "key")
         self._shared = None if state is None else shared_state(state)
+        self._registries = EVERYBODYS
         self._home: CircuitHome | None = None
         self._bound: WeakSet[CircuitBreaker] = WeakSet()
         if name is not None:
-            self._home = CircuitHome(name, self.settings, self._shared)
+            self._home = CircuitHome(name, self.settings, self._shared, self._registries)
             if self._home.join(clock.active()):
                 warn(replaced(name))
 
@@ -142,10 +151,21 @@ class CircuitBreaker(Policy):
         before = [p for p in site.outside() if isinstance(p, CircuitBreaker) and p.name is None]
         bound = copy.copy(self)
         bound.name = f"{site.name}#{len(before) + 1}" if before else site.name
-        bound._home = CircuitHome(bound.name, self.settings, self._shared)  # noqa: SLF001  the copy is ours
+        place = CircuitHome(bound.name, self.settings, self._shared, self._registries)
+        bound._home = place  # noqa: SLF001  the copy is ours
         bound._bound = WeakSet()  # noqa: SLF001
         self._bound.add(bound)
         return bound
+
+    def isolated(self, evaluation: Evaluation) -> CircuitBreaker:
+        made = copy.copy(self)
+        made._shared, made._bound = apart(), WeakSet()  # noqa: SLF001  the copy is ours
+        made._registries = evaluation.kept("circuits", registry, Registries)  # noqa: SLF001
+        if self.name is not None:
+            home = CircuitHome(self.name, self.settings, made._shared, made._registries)  # noqa: SLF001
+            home.join(clock.active())
+            made._home = home  # noqa: SLF001
+        return made
 
     def describe(self) -> dict[str, Any]:
         limits = {each.name: getattr(self.settings, each.name) for each in fields(self.settings)}
@@ -261,7 +281,7 @@ class CircuitBreaker(Policy):
 
     def _move(self, call: Call) -> CircuitHome:
         """Go on under the clock of this call."""
-        home = self._home or CircuitHome(call.name, self.settings, self._shared)
+        home = self._home or CircuitHome(call.name, self.settings, self._shared, self._registries)
         if home.join(call.clock):
             warn_once(f"circuit:{home.name}", replaced(home.name))
         return home

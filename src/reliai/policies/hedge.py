@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
     from reliai._core.outcome import Outcome
     from reliai._core.site import Site
     from reliai.policies._targets import Target
@@ -82,6 +83,9 @@ class Hedge(Policy):
         self._ready: tuple[Target, ...] = ()
         self._seen: dict[str, MovingQuantile] = {}
         self._budget = RetryBudget(ratio=self.extra_load, min_per_second=_QUIET)
+
+    def isolated(self, evaluation: Evaluation) -> None:
+        return None
 
     def describe(self) -> dict[str, Any]:
         names = ("after", "quantile", "max_hedges", "extra_load", "targets")

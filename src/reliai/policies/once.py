@@ -32,12 +32,13 @@ from reliai.policies._flight import (
 )
 from reliai.policies._keys import check_key_fits, key_of
 from reliai.policies._once_book import Book, known_outcome, too_many, under_way
-from reliai.policies._sharing import given_state, shown_state, state_in_use
+from reliai.policies._sharing import apart, given_state, shown_state, state_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
     from reliai._core.site import Site
     from reliai.clock import Clock
 
@@ -96,11 +97,18 @@ class Once(Policy):
         self.key = key
         self.max_size = max_size
         self._key = key_of(key, "Once(key)")
-        self._effect = False
+        self._effect = self._by_trial = False
         self._state = given_state(state)
         self._site: Site | None = None
         self._books: list[Book] = []
         self._bound: WeakSet[Once] = WeakSet()
+
+    def isolated(self, evaluation: Evaluation) -> Once:
+        made = copy.copy(self)
+        made._books, made._bound = [], WeakSet()  # noqa: SLF001  the copy is ours
+        made._state = apart()  # noqa: SLF001
+        made._by_trial = True  # noqa: SLF001
+        return made
 
     def describe(self) -> dict[str, Any]:
         given = {"ttl": self.ttl, "key": plain(self.key), "max_size": self.max_size}
@@ -169,7 +177,9 @@ class Once(Policy):
         if key is None or key == "":
             return None
         try:
-            return call.ambient.tenant, token(key)
+            trial = call.ambient.evaluation if self._by_trial else None
+            whose = call.ambient.tenant if trial is None else (call.ambient.tenant, trial.number)
+            return whose, token(key)
         except Opaque as opaque:
             raise ConfigurationError(
                 f"Once: the key of {call.name} is {opaque.what}, whose content cannot be "

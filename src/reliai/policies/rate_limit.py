@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -18,6 +19,7 @@ from reliai.errors import ConfigurationError, RateLimited
 from reliai.policies._callbacks import checked_function, checked_mode
 from reliai.policies._keys import check_key_fits, key_of
 from reliai.policies._sharing import (
+    apart,
     checked_name,
     given_state,
     name_at,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
     from reliai._core.site import Site
     from reliai.clock import Clock
 
@@ -124,6 +127,13 @@ class RateLimit(Policy):
             self._place = name_at(site, RateLimit)
         self._buckets_by(clock.active())
         return self
+
+    def isolated(self, evaluation: Evaluation) -> RateLimit:
+        made = copy.copy(self)
+        made._weigher = Weigher(self.cost, self.burst, correct=self.correct)  # noqa: SLF001  the copy is ours
+        made._buckets, made._quick = WeakKeyDictionary(), (None, None, None)  # noqa: SLF001
+        made._state = apart()  # noqa: SLF001
+        return made
 
     def describe(self) -> dict[str, Any]:
         names = "rate per burst cost correct max_wait key reserve priority name mode".split()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
     from reliai._core.site import Site
     from reliai.clock import Clock
 
@@ -115,6 +116,18 @@ class Retry(Policy):
         if self.attempts > 1:
             self._warn_of_inner_retries(site)
         return bound
+
+    def isolated(self, evaluation: Evaluation) -> Retry:
+        shared = self._budget
+        if shared is None:
+            return self
+
+        def fresh() -> RetryBudget:
+            return RetryBudget(shared.ratio, shared.min_per_second, shared.ttl)
+
+        made = copy.copy(self)
+        made._budget = evaluation.kept("budget", shared, fresh)  # noqa: SLF001  the copy is ours
+        return made
 
     def _warn_of_inner_retries(self, site: Site) -> None:
         from reliai.providers import inner_retries  # noqa: PLC0415  decorating only

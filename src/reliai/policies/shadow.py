@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from reliai._core.binding import Bound
     from reliai._core.call import Call, Proceed
+    from reliai._core.evaluation import Evaluation
     from reliai._core.outcome import Outcome
     from reliai._core.site import Site
     from reliai.policies._shadow_job import Place
@@ -115,6 +116,9 @@ class Shadow(Policy):
         self._salt = self.name
         self._place: Callable[[], Place]
         renew_after_fork(self._tally)
+
+    def isolated(self, evaluation: Evaluation) -> None:
+        return None
 
     def describe(self) -> dict[str, Any]:
         names = (

@@ -73,6 +73,8 @@ class RecordStore:
     """
 
     inline = False
+    evaluations = True
+    """So that `reliai show` can tell of a call of an evaluation."""
 
     def __init__(
         self,

@@ -26,6 +26,8 @@ class Memory:
     """
 
     inline = True
+    evaluations = False
+    """Whether it keeps the calls of evaluations too; set it to True when it is to."""
 
     def __init__(self, limit: int = 1000) -> None:
         if not isinstance(limit, int) or limit < 1:

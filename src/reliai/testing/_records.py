@@ -21,6 +21,7 @@ def records() -> Iterator[Memory]:
     `seen[-1]` is the record of the call that ended last.
     """
     seen = Memory(limit=100_000)
+    seen.evaluations = True
     settings.observers = (*settings.observers, seen)
     try:
         yield seen
