@@ -10,27 +10,51 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reliai.datasets.case import MISSING, Case, Missing, Source
-    from reliai.datasets.failures import DatasetDamaged, DatasetError, VersionNotFound
+    from reliai.datasets.dataset import Dataset, resolve
+    from reliai.datasets.failures import (
+        CaseNotFound,
+        DatasetDamaged,
+        DatasetError,
+        VersionNotFound,
+    )
+    from reliai.datasets.version import Cases, Version
+    from reliai.datasets.views import Listed, View, listed
 
 __all__ = [
     "MISSING",
     "Case",
+    "CaseNotFound",
+    "Cases",
+    "Dataset",
     "DatasetDamaged",
     "DatasetError",
+    "Listed",
     "Missing",
     "Source",
+    "Version",
     "VersionNotFound",
+    "View",
+    "listed",
+    "resolve",
 ]
 
 # A module never has the name of what it offers: once loaded, it would stand in its way.
 _MODULES = {
     "MISSING": "case",
     "Case": "case",
+    "CaseNotFound": "failures",
+    "Cases": "version",
+    "Dataset": "dataset",
     "DatasetDamaged": "failures",
     "DatasetError": "failures",
+    "Listed": "views",
     "Missing": "case",
     "Source": "case",
+    "Version": "version",
     "VersionNotFound": "failures",
+    "View": "views",
+    "listed": "views",
+    "resolve": "dataset",
 }
 
 if not TYPE_CHECKING:

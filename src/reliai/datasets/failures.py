@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reliai.errors import ReliaiError
 
-__all__ = ["DatasetDamaged", "DatasetError", "VersionNotFound"]
+__all__ = ["CaseNotFound", "DatasetDamaged", "DatasetError", "VersionNotFound"]
 
 
 class DatasetError(ReliaiError, ValueError):
@@ -24,6 +24,10 @@ class DatasetError(ReliaiError, ValueError):
 
 class VersionNotFound(DatasetError, LookupError):
     """A dataset has no such version or tag."""
+
+
+class CaseNotFound(DatasetError, LookupError):
+    """A version, a view or a list has no case with such a key."""
 
 
 class DatasetDamaged(DatasetError):

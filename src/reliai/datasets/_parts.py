@@ -1,0 +1,195 @@
+"""Parts: files of rows whose name is the hash of their content, each with its index. Floor 5.
+
+A part is never changed. A version is a list of parts; of the rows of one key the one in the
+newest layer holds. The parts of one layer share no key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from reliai.datasets._index import Index, head_size, index_of, size_of
+from reliai.datasets._rows import REMOVED, Row, case_of
+from reliai.datasets.failures import DatasetDamaged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from reliai.datasets._storage import Storage
+    from reliai.datasets.case import Case
+
+__all__ = ["Part", "Parts"]
+
+_MOST_ROWS: Final = 10_000
+_MOST_BYTES: Final = 16 * 2**20
+"""Rows and bytes of one part: well below what hosts of git refuse, and one request of a store."""
+
+_MOST_CACHED: Final = 64 * 2**20
+"""Bytes of indexes that are kept; those read last stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a version's file says of a part.
+
+    Attributes:
+        part: hex SHA-256 of its bytes: its file's name.
+        index: hex SHA-256 of its index.
+        layer: parts of higher layers are newer.
+        rows: lines in it.
+        named: of them, those with an id.
+        removed: of them, those that say that a case is gone.
+        bytes: of the part.
+        low: hex hash of the first key.
+        high: hex hash of the last key.
+    """
+
+    part: str
+    index: str
+    layer: int
+    rows: int
+    named: int
+    removed: int
+    bytes: int
+    low: str
+    high: str
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return f"parts/{self.part[:2]}/{self.part}.jsonl"
+
+    @property
+    def index_path(self) -> str:
+        """Where its index is."""
+        return f"parts/{self.part[:2]}/{self.part}.idx"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON data, in the order of the fields."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Part:
+        """The part that `to_dict` wrote."""
+        return cls(**data)
+
+
+class Parts:
+    """Reads and writes the parts of one dataset; keeps the indexes that were read last."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._indexes: dict[str, Index] = {}
+        self._cached = 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Parts, (self.storage,)
+
+    def index(self, part: Part) -> Index:
+        """A part's index; its head is read now, the rest when it is asked for."""
+        found = self._indexes.pop(part.part, None)
+        if found is None:
+            found = self._opened(part)
+            self._cached += size_of(part.rows, part.named)
+        self._indexes[part.part] = found  # dicts keep their order: it is the newest now
+        while self._cached > _MOST_CACHED and len(self._indexes) > 1:
+            gone = self._indexes.pop(next(iter(self._indexes)), None)
+            self._cached -= 0 if gone is None else size_of(gone.rows, gone.named)
+        return found
+
+    def _opened(self, part: Part) -> Index:
+        size = head_size(part.rows, part.named)
+        try:
+            head = self.storage.read(part.index_path, 0, size)
+            return Index(
+                head, part.rows, part.named, lambda: self.storage.read(part.index_path, size)
+            )
+        except FileNotFoundError as error:
+            raise DatasetDamaged("the index is gone", path=part.index_path) from error
+        except ValueError as error:
+            raise DatasetDamaged(str(error), path=part.index_path) from error
+
+    def data(self, part: Part) -> bytes:
+        """All of a part."""
+        try:
+            return self.storage.read(part.path)
+        except FileNotFoundError as error:
+            raise DatasetDamaged("the part is gone", path=part.path) from error
+
+    def line(self, part: Part, row: int) -> bytes:
+        """One row's line, as it was written."""
+        index = self.index(part)
+        start, end = index.span(row)
+        try:
+            line = self.storage.read(part.path, start, end)
+        except FileNotFoundError as error:
+            raise DatasetDamaged("the part is gone", path=part.path) from error
+        return self.checked(part, row, line)
+
+    def checked(self, part: Part, row: int, line: bytes) -> bytes:
+        """The line, if it is as it was written.
+
+        Raises:
+            DatasetDamaged: when it is not, naming the case.
+        """
+        index = self.index(part)
+        if sha256(line).digest()[:8] != index.check(row):
+            digest = "sha256:" + index.digest(row).hex()
+            message = f"the case {digest} is not as it was written"
+            raise DatasetDamaged(message, path=part.path, line=row + 1, digests=(digest,))
+        return line
+
+    def case(self, part: Part, row: int) -> Case:
+        """One row's case."""
+        return case_of(self.line(part, row), self.index(part).digest(row))
+
+    def row(self, part: Part, row: int, line: bytes) -> Row:
+        """One row as it was handed to `write`."""
+        index = self.index(part)
+        return Row(
+            hash=index.key(row),
+            leaf=index.leaf(row),
+            digest=index.digest(row),
+            unit=index.unit(row),
+            named=index.has_id(row),
+            line=line,
+        )
+
+    def write(self, rows: Iterable[Row], layer: int) -> list[Part]:
+        """Have rows stored as one layer, in as many parts as they need.
+
+        They must be in the order of their keys, each key once.
+        """
+        return [self._written(chunk, layer) for chunk in _chunks(rows)]
+
+    def _written(self, rows: list[Row], layer: int) -> Part:
+        data, index = b"".join(row.line for row in rows), index_of(rows)
+        part = Part(
+            part=sha256(data).hexdigest(),
+            index=sha256(index).hexdigest(),
+            layer=layer,
+            rows=len(rows),
+            named=sum(row.named for row in rows),
+            removed=sum(row.leaf == REMOVED for row in rows),
+            bytes=len(data),
+            low=rows[0].hash.hex(),
+            high=rows[-1].hash.hex(),
+        )
+        self.storage.write(part.path, data)
+        self.storage.write(part.index_path, index)
+        return part
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    chunk: list[Row] = []
+    size = 0
+    for row in rows:
+        if chunk and (len(chunk) >= _MOST_ROWS or size + len(row.line) > _MOST_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(row)
+        size += len(row.line)
+    if chunk:
+        yield chunk

@@ -1,0 +1,164 @@
+"""Datasets on any filesystem of fsspec: S3, Google Cloud, Azure, memory, … Floor 5."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from reliai import clock
+from reliai._needs import needed
+from reliai.datasets.failures import DatasetError
+from reliai.errors import ReliaiWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["RemoteStorage"]
+
+_EXCLUSIVE: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"})
+"""Protocols whose filesystems create a file only if it is new, in one step."""
+
+_PATIENCE: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds to wait before each further look for a file that was written."""
+
+_MEMORY: Final = threading.Lock()
+"""fsspec's memory looks first and writes then; one at a time here, that is one step.
+
+It is held for microseconds and by no code that forks."""
+
+
+class RemoteStorage:
+    """A folder of a filesystem of fsspec."""
+
+    def __init__(self, url: str, options: dict[str, Any]) -> None:
+        self.url = url
+        self._options = options
+        self._protocol, _, path = url.partition("://")
+        self.remote = self._protocol != "memory"
+        self._path = path.strip("/")
+        if not self._path:
+            raise DatasetError(f"{url!r} names no folder: give one, as in {url}/refunds")
+        self._warned = self._protocol in _EXCLUSIVE
+        self._proven = not self.remote
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RemoteStorage, (self.url, self._options)
+
+    @property
+    def _files(self) -> Any:
+        """The filesystem; fsspec keeps one for each process, so a forked child gets its own."""
+        what = f"The dataset {self.url}"
+        fsspec = needed("fsspec", "datasets", what)
+        try:
+            return fsspec.filesystem(self._protocol, **self._options)
+        except ImportError as error:
+            raise DatasetError(f"{what} needs another package: {error}") from error
+        except ValueError as error:
+            raise DatasetError(f"{self.url!r}: fsspec knows no such protocol: {error}") from error
+
+    def _at(self, path: str) -> str:
+        return f"{self._protocol}://{self._path}/{path}" if path else self._path
+
+    def read(self, path: str, start: int = 0, end: int | None = None) -> bytes:
+        read: Callable[..., bytes] = self._files.cat_file
+        return (
+            read(self._at(path))
+            if not start and end is None
+            else read(self._at(path), start=start, end=end)
+        )
+
+    def read_all(self, paths: list[str]) -> list[bytes]:
+        if len(paths) < 2 or not self.remote:
+            return [self.read(path) for path in paths]
+        found: list[Any] = self._files.cat_ranges(
+            [self._at(path) for path in paths], None, None, on_error="raise"
+        )
+        return found
+
+    def write(self, path: str, data: bytes) -> None:
+        self._files.pipe_file(self._at(path), data)
+        self._until_readable(path, data)
+
+    def create(self, path: str, data: bytes) -> None:
+        self._prove()
+        self._create(path, data)
+        self._until_readable(path, data)
+
+    def _create(self, path: str, data: bytes) -> None:
+        files, where = self._files, self._at(path)
+        if not self.remote:
+            with _MEMORY:
+                files.pipe_file(where, data, mode="create")
+            return
+        try:
+            files.pipe_file(where, data, mode="create")
+        except OSError as error:
+            # A repeated request may meet what the first one wrote: then it is ours after all.
+            self._refresh()
+            found = self._found(path)
+            if found is None:
+                raise
+            if found != data:
+                raise FileExistsError(where) from error
+
+    def _prove(self) -> None:
+        """See once that the store refuses to overwrite: one that does loses commits."""
+        if self._proven:
+            return
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"nobody promises that {self._protocol}:// creates a file only if it is new: let "
+                f"one process at a time commit to {self.url}",
+                ReliaiWarning,
+                stacklevel=5,
+            )
+        probe = b'{"format": 1}\n'
+        refused = 0
+        for _ in range(2):
+            try:
+                self._files.pipe_file(self._at("dataset.json"), probe, mode="create")
+            except OSError:
+                refused = 1 if self._found("dataset.json") is not None else 0
+                break
+        if not refused:
+            raise DatasetError(
+                f"{self.url} overwrote a file that was to be created only if new, so commits "
+                f"could be lost; the store needs conditional writes (If-None-Match)"
+            )
+        self._proven = True
+
+    def names(self, folder: str) -> list[str]:
+        self._refresh()
+        try:
+            found: list[str] = self._files.ls(self._at(folder), detail=False)
+        except FileNotFoundError:
+            return []
+        return [name.rpartition("/")[2] for name in found]
+
+    def _found(self, path: str) -> bytes | None:
+        try:
+            return self.read(path)
+        except FileNotFoundError:
+            return None
+
+    def _refresh(self) -> None:
+        """Forget listings: another process may have committed since they were made."""
+        self._files.invalidate_cache()
+
+    def _until_readable(self, path: str, data: bytes) -> None:
+        """Wait until the file can be read; on the usual stores it can at once."""
+        if not self.remote:
+            return
+        size: Callable[[], int] = partial(self._files.size, self._at(path))
+        for seconds in _PATIENCE:
+            self._refresh()
+            try:
+                if size() == len(data):
+                    return
+            except FileNotFoundError:
+                pass
+            clock.active().sleep(seconds)
+        raise DatasetError(f"{self.url}/{path} was written and cannot be read")

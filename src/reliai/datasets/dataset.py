@@ -1,0 +1,236 @@
+"""A dataset: versions of cases in a folder, on a disk or behind any URL of fsspec. Floor 5."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from reliai.datasets._commit import committed
+from reliai.datasets._manifest import newest_manifest, read_manifest
+from reliai.datasets._parts import Parts
+from reliai.datasets._rows import key_hash, row_of
+from reliai.datasets._staging import Added, Removed
+from reliai.datasets._storage import storage_at
+from reliai.datasets._tags import move_tag, read_tag, tags_of
+from reliai.datasets.case import Case
+from reliai.datasets.failures import DatasetError, VersionNotFound
+from reliai.datasets.version import Version, name_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator
+
+    from reliai.datasets._staging import Operation
+    from reliai.datasets._storage import Storage
+
+__all__ = ["Dataset", "resolve"]
+
+_NUMBERED: Final = re.compile(r"v([1-9][0-9]*)")
+
+
+class Dataset:
+    """A dataset; open one by `Dataset.open`. What was added is kept here until it is committed.
+
+    Threads may add to it at once. Staged cases are in this object only: they end with it.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._parts = Parts(storage)
+        self._staged: deque[Operation] = deque()
+        self._known = 0
+
+    @classmethod
+    def open(cls, name_or_url: str | os.PathLike[str], **options: Any) -> Dataset:
+        """Open a dataset; it need not exist yet. Nothing is read or written.
+
+        Args:
+            name_or_url: a name (kept in `.reliai/datasets/NAME` of the working folder), a path,
+                or a URL of fsspec such as `s3://bucket/refunds`.
+            options: of the filesystem, such as `endpoint_url`.
+
+        Raises:
+            DatasetError: when it is none of these.
+        """
+        return cls(storage_at(name_or_url, options))
+
+    @property
+    def name(self) -> str:
+        """The last part of where it is."""
+        return name_of(self._parts.storage)
+
+    @property
+    def url(self) -> str:
+        """Where it is: what `open` takes."""
+        return self._parts.storage.url
+
+    # --- changing it --------------------------------------------------------------------------
+
+    def add(self, cases: Case | Iterable[Case], *, replace: bool = False) -> None:
+        """Have cases in the next version.
+
+        A case whose content is there already joins it: it gets the sources of both, and the newer
+        tags and metadata. A case with the id of another takes its place and keeps its sources.
+
+        Args:
+            cases: one or several.
+            replace: take a case as it is also where its content is there.
+
+        Raises:
+            DatasetError: when something in a case is no JSON data; then none of them is added.
+        """
+        given = [cases] if isinstance(cases, Case) else list(cases)
+        for case in given:
+            if not isinstance(case, Case):
+                raise DatasetError(f"add takes cases, and not a {type(case).__name__}")
+        self._staged.extend([Added(row_of(case), replace) for case in given])
+
+    def remove(self, key: str) -> None:
+        """Have no case with this id or digest in the next version.
+
+        Raises:
+            DatasetError: when there is none, neither in the newest version nor staged.
+        """
+        hashed = key_hash(key)
+        staged = any(isinstance(each, Added) and each.row.hash == hashed for each in self._staged)
+        if not staged:
+            latest = self.latest
+            if latest is None or key not in latest:
+                raise DatasetError(f"{self.name} has no case {key!r}")
+            key = latest.case(key).key
+        self._staged.append(Removed(key))
+
+    @property
+    def staged(self) -> int:
+        """How many additions and removals wait for a commit."""
+        return len(self._staged)
+
+    def discard(self) -> None:
+        """Forget what was added and removed since the last commit."""
+        self._staged.clear()
+
+    def commit(self, message: str = "") -> Version:
+        """Make a version of the newest one and what was added and removed.
+
+        Returns when every reader sees it. Others may commit at the same time: whoever comes
+        second goes on from the first one's version, so nothing is lost.
+
+        Returns:
+            The new version, or the newest one when nothing is changed.
+
+        Raises:
+            DatasetError: when nothing was ever added.
+        """
+        taken: list[Operation] = []
+        while self._staged:
+            taken.append(self._staged.popleft())
+        try:
+            made = committed(self._parts, taken, message, self._known)
+        except BaseException:
+            self._staged.extendleft(reversed(taken))
+            raise
+        if made is None:
+            raise DatasetError(f"{self.name} has no version, and nothing to commit: add cases")
+        self._known = made.version
+        return Version(self._parts, made)
+
+    def tag(self, name: str, version: str | Version, *, move: bool = False) -> None:
+        """Give a version a name, such as `golden`.
+
+        Args:
+            name: letters, digits, `.`, `_` and `-`; not like `v3`.
+            version: or its name.
+            move: let the tag leave another version that has it.
+
+        Raises:
+            DatasetError: when the name is none or is another version's.
+        """
+        move_tag(self._parts.storage, name, self._version(version), move=move)
+
+    # --- reading it ---------------------------------------------------------------------------
+
+    @property
+    def latest(self) -> Version | None:
+        """The newest version, or None."""
+        found = newest_manifest(self._parts.storage, self._known)
+        if found is None and self._known:
+            found = newest_manifest(self._parts.storage)
+        self._known = 0 if found is None else found.version
+        return None if found is None else Version(self._parts, found)
+
+    def at(self, name: str) -> Version:
+        """A version by its name, its tag or its root.
+
+        Args:
+            name: `v3`, a tag, `latest`, or `sha256:` and at least 8 digits of a root.
+
+        Raises:
+            VersionNotFound: when there is none.
+        """
+        numbered = _NUMBERED.fullmatch(name)
+        found = None
+        if numbered:
+            manifest = read_manifest(self._parts.storage, int(numbered[1]))
+            found = None if manifest is None else Version(self._parts, manifest)
+        elif name == "latest":
+            found = self.latest
+        elif name.startswith("sha256:"):
+            found = self._with_root(name)
+        else:
+            tagged = read_tag(self._parts.storage, name)
+            return self.at(tagged) if tagged else self._nothing(name)
+        return found or self._nothing(name)
+
+    def _with_root(self, root: str) -> Version | None:
+        if len(root) < len("sha256:") + 8:
+            raise DatasetError(f"{root!r} is too short for a root: give 8 digits or more")
+        return next((each for each in self.log() if each.root.startswith(root)), None)
+
+    def _nothing(self, name: str) -> Version:
+        latest = self.latest
+        newest = "there is none yet" if latest is None else f"the newest is {latest.name}"
+        tags = sorted(tags_of(self._parts.storage))
+        tagged = f"; tags: {', '.join(tags)}" if tags else ""
+        raise VersionNotFound(
+            f"{self.name} at {self.url} has no version {name!r}: {newest}{tagged}"
+        )
+
+    def _version(self, version: str | Version) -> Version:
+        return self.at(version) if isinstance(version, str) else version
+
+    def log(self) -> Iterator[Version]:
+        """The versions, the newest first; each is read when it is reached."""
+        version = self.latest
+        while version is not None:
+            yield version
+            version = None if version.parent is None else self.at(version.parent)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The names of versions by tag."""
+        return tags_of(self._parts.storage)
+
+    def __repr__(self) -> str:
+        return f"<reliai Dataset {self.url}, {self.staged} staged>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._staged:
+            raise DatasetError(f"{self.name} has {self.staged} staged changes: commit them first")
+        return Dataset, (self._parts.storage,)
+
+
+def resolve(text: str, **options: Any) -> Version:
+    """The version that a text refers to.
+
+    Args:
+        text: a name, path or URL of a dataset, `@`, and what `Dataset.at` takes; without `@` the
+            newest version. For example `support-refunds@v3`.
+        options: of the filesystem.
+
+    Raises:
+        DatasetError: when there is no such version.
+    """
+    where, at, name = text.rpartition("@")
+    if not at or "/" in name:
+        where, name = text, "latest"
+    return Dataset.open(where, **options).at(name or "latest")
