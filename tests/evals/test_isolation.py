@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +12,15 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 import reliai
 from reliai._core.evaluation import Evaluation
 from reliai._core.scores import Score, score
 from reliai._core.settings import settings
+from reliai.cli.app import app
 from reliai.evals._isolation import isolated
+from reliai.records import RecordStore
 from reliai.state.memory import MemoryState
 from reliai.telemetry import Memory
 from reliai.testing import virtual_clock
@@ -24,6 +28,7 @@ from tests.policies._guarded import every_kind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from reliai._core.call import Proceed
 
@@ -515,6 +520,40 @@ def test_a_score_of_an_evaluated_call_reaches_no_monitor() -> None:
         score("0" * 32, "good", 1.0)
     reliai.flush()
     assert seen == []
+
+
+@every_way
+def test_a_store_keeps_an_evaluated_call_so_that_it_can_be_explained(
+    policies: str, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/records.db"
+    store = RecordStore(url)
+    reliai.configure(observers=[store])
+    outcome = isolated(of_kind("sync", failing, reliai.Retry(2, wait=0)), policies).call(
+        {"prompt": "a"}
+    )
+    assert outcome.call_id is not None
+    kept = store.get(outcome.call_id)
+    assert kept is not None
+    assert kept.environment == "eval"
+    store.close()
+    shown = CliRunner().invoke(app, ["show", outcome.call_id, "--store", url])
+    assert "ConnectionError" in shown.output
+
+
+def test_reliai_monitor_over_a_store_leaves_evaluations_out(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/records.db"
+    store = RecordStore(url)
+    reliai.configure(observers=[store])
+    answer = of_kind("sync", str.upper, name="answer")
+    answer("a")
+    wrong = isolated(of_kind("sync", failing, name="answer"))
+    for _ in range(30):
+        wrong.call({"prompt": "a"})
+    store.close()
+    seen = CliRunner().invoke(app, ["monitor", "--store", url, "--json"])
+    assert seen.exit_code == 0
+    assert '"calls": 1' in seen.output
 
 
 # What surrounds it
