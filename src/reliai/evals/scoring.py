@@ -11,7 +11,7 @@ import inspect
 import re
 import sys
 from functools import cached_property, partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Final, cast, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, cast, overload
 
 from reliai.datasets.case import MISSING
 from reliai.errors import ConfigurationError
@@ -35,6 +35,8 @@ __all__ = [
     "scorer_of",
     "scorers_of",
 ]
+
+P = ParamSpec("P")
 
 _REASONS: Final = {"error": "task_error"}
 """Why nothing is scored, where it is not the status of the trial itself."""
@@ -190,7 +192,7 @@ def scorer(
     return made if function is None else made(function)
 
 
-def configurable(make: Callable[..., Scorer]) -> Callable[..., Scorer]:
+def configurable(make: Callable[P, Scorer]) -> Callable[P, Scorer]:
     """Mark a function that makes a scorer, so that it stands for the one with its defaults."""
     make.__reliai_scorer__ = True  # type: ignore[attr-defined]
     return make

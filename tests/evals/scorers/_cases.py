@@ -1,7 +1,7 @@
 """What the tests of scorers share: cases, and scores of one scorer."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from reliai.datasets.case import MISSING, Case
 from reliai.evals.scoring import scored, scorers_of
@@ -14,7 +14,15 @@ def case_of(expected: Any = MISSING, **inputs: Any) -> Case:
 
 def scores(scorer: Any, output: Any, case: Any = None, *, status: str = "ok") -> dict[str, Score]:
     given = case if isinstance(case, Case) else case_of(case)
-    return asyncio.run(scored(scorers_of([scorer]), output, given, status=status))
+    made = scorers_of([scorer])
+    running = scored(made, output, given, status=status)
+    if any(each.asynchronous or each.blocking for each in made):
+        return asyncio.run(running)
+    try:
+        running.send(None)
+    except StopIteration as finished:
+        return cast("dict[str, Score]", finished.value)
+    raise AssertionError("it waits")
 
 
 def score(scorer: Any, output: Any, case: Any = None, *, status: str = "ok") -> Score:

@@ -5,18 +5,51 @@ Each name is loaded when it is first used. More is always better.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reliai.evals.scorers.equality import contains, exact, regex, same
+    from reliai.evals.scorers.labels import classification
+    from reliai.evals.scorers.numbers import numeric
+    from reliai.evals.scorers.overlap import bleu, chrf, rouge
+    from reliai.evals.scorers.privacy import leaks
+    from reliai.evals.scorers.structures import json_schema, structure
+    from reliai.evals.scorers.texts import edit_distance, similarity
 
-__all__ = ["contains", "exact", "regex", "same"]
+__all__ = [
+    "bleu",
+    "chrf",
+    "classification",
+    "contains",
+    "edit_distance",
+    "exact",
+    "json_schema",
+    "leaks",
+    "numeric",
+    "regex",
+    "rouge",
+    "same",
+    "similarity",
+    "structure",
+]
 
+# A module never has the name of what it offers: once loaded, it would stand in its way.
 _MODULES = {
+    "bleu": "overlap",
+    "chrf": "overlap",
+    "classification": "labels",
     "contains": "equality",
+    "edit_distance": "texts",
     "exact": "equality",
+    "json_schema": "structures",
+    "leaks": "privacy",
+    "numeric": "numbers",
     "regex": "equality",
+    "rouge": "overlap",
     "same": "equality",
+    "similarity": "texts",
+    "structure": "structures",
 }
 
 if not TYPE_CHECKING:
@@ -25,6 +58,4 @@ if not TYPE_CHECKING:
         if name not in _MODULES:
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message)
-        from importlib import import_module  # noqa: PLC0415
-
         return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

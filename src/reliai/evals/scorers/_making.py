@@ -8,13 +8,25 @@ from typing import TYPE_CHECKING, Any
 from reliai.comparisons.answers import text_of
 from reliai.errors import ConfigurationError
 from reliai.evals.scoring import Scorer
+from reliai.evals.trial import Score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reliai.datasets.case import Case
 
-__all__ = ["Absent", "Place", "found_at", "made", "reference", "share", "text_at"]
+__all__ = [
+    "Absent",
+    "Place",
+    "found_at",
+    "made",
+    "minimum_of",
+    "passing",
+    "reference",
+    "references",
+    "share",
+    "text_at",
+]
 
 
 def made(
@@ -148,3 +160,39 @@ def share(what: str, value: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
     raise ConfigurationError(f"{what}={value!r}): must be a number in [0, 1]")
+
+
+def minimum_of(what: str, value: Any) -> float | None:
+    """The share from which an output passes, when it is one; None for none.
+
+    Raises:
+        ConfigurationError: naming `what` has it.
+    """
+    if value is None:
+        return None
+    found = share(f"{what}(minimum", value)
+    if not found:
+        raise ConfigurationError(f"{what}(minimum={value!r}): every output would pass; give > 0")
+    return found
+
+
+def passing(value: float, least: float | None, reason: str | None = None) -> Any:
+    """How good an output is, as the score; or, with a least value, whether it passes."""
+    if least is None:
+        return Score(value=value, explanation=reason)
+    said = reason or (None if value >= least else f"{value:.3f}, at least {least:g} is needed")
+    told = {"likeness": value}
+    return Score(value=float(value >= least), kind="assertion", explanation=said, metadata=told)
+
+
+def references(case: Case, place: Place) -> tuple[str, ...]:
+    """The texts that are expected, of which one has to be met.
+
+    Raises:
+        TypeError: when they are no texts.
+    """
+    expected = reference(case, place)
+    several = (expected,) if isinstance(expected, str) else expected
+    if isinstance(several, list | tuple) and several and all(isinstance(e, str) for e in several):
+        return tuple(several)
+    raise TypeError(f"{type(expected).__name__} is expected, where it must be a text, or several")

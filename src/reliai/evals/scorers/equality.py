@@ -146,6 +146,7 @@ def regex(
     return made("regex", 1, judge, name=name, settings=settings, needs_expected=pattern is None)
 
 
+@configurable
 def same(comparator: Comparator | str, *, at: str | None = None, name: str | None = None) -> Scorer:
     """Whether a comparator finds the output the same as the expected value.
 
