@@ -1,0 +1,105 @@
+"""The JSON form of what a target gave: what is stored, and what scorers see."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+
+__all__ = ["NotJson", "is_empty", "json_form"]
+
+_READY: Final = frozenset((str, int, bool, type(None)))
+_DEEPEST: Final = 100
+
+
+class NotJson(TypeError):
+    """An output of which there is no JSON form."""
+
+
+def json_form(value: Any, _depth: int = 0) -> Any:
+    """The value as JSON data.
+
+    Pydantic models, dataclasses, named tuples, enums, sets and numpy's arrays and numbers have an
+    evident form; of a provider's answer it is the text. Numbers that are not finite become the
+    texts "NaN", "Infinity" and "-Infinity".
+
+    Raises:
+        NotJson: for anything else, naming its type.
+    """
+    kind = type(value)
+    if kind in _READY:
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else _odd(value)
+    if _depth > _DEEPEST:
+        raise NotJson(f"the output is nested deeper than {_DEEPEST} levels")
+    if kind is dict or isinstance(value, Mapping):
+        return {
+            key if type(key) is str else _key(key): json_form(each, _depth + 1)
+            for key, each in value.items()
+        }
+    if kind is list or (isinstance(value, tuple) and not hasattr(value, "_asdict")):
+        return [json_form(each, _depth + 1) for each in value]
+    return json_form(_unwrapped(value), _depth + 1)
+
+
+def is_empty(output: Any) -> bool:
+    """Whether there is nothing in an output: such a one is not worth keeping for the next run."""
+    return output is None or (isinstance(output, str | list | dict) and not output)
+
+
+def _odd(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return str(key)
+    if isinstance(key, bool | int | float) or key is None:
+        return str(key)
+    raise NotJson(f"the output has a key of type {type(key).__qualname__}, which is no text")
+
+
+def _unwrapped(value: Any) -> Any:
+    """One step towards JSON."""
+    if isinstance(value, Enum):
+        return value.value
+    for plain in (str, int, float):
+        if isinstance(value, plain):
+            return plain(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+    for method, arguments in _WAYS:
+        found = getattr(value, method, None)
+        if callable(found) and not isinstance(value, type):
+            return _text_of(value) or found(**arguments)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    if isinstance(value, bytes):
+        raise NotJson("the output is bytes: decode it, or give base64")
+    raise NotJson(
+        f"the output is a {type(value).__qualname__}, which has no JSON form: return a dict, a "
+        "list, a text, a number, a dataclass or a pydantic model"
+    )
+
+
+_WAYS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("model_dump", {"mode": "json"}),  # pydantic
+    ("_asdict", {}),  # named tuples
+    ("tolist", {}),  # numpy
+    ("isoformat", {}),  # dates
+)
+
+
+def _text_of(value: Any) -> str | None:
+    """The text of a provider's answer; None for anything else."""
+    if not hasattr(value, "model_dump"):
+        return None
+    from reliai.providers import read_response  # noqa: PLC0415  few targets give one
+
+    response = read_response(value)
+    return None if response is None or response.provider is None else response.text

@@ -1,0 +1,132 @@
+"""What a run has come to so far, and whether it goes on: money, errors, evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from reliai.evals._settings import Settings
+    from reliai.evals.early import Watch
+    from reliai.evals.trial import Trial
+
+__all__ = ["Tally"]
+
+_FEWEST: Final = 20
+"""Tries before a run is given up because of its errors."""
+
+_HOPELESS: Final = 0.5
+"""Share of failed tries above which nobody wants to pay for the others."""
+
+
+class Tally:
+    """Counts of a run. Not for several threads at a time.
+
+    Attributes:
+        trials: that came to an end, of this run as a whole.
+        failed: of these, without a good answer.
+        lost: cases without a good answer; one that failed in one of four tries counts a quarter.
+        cases: that came to an end.
+        spent_usd: by calls of this run; what came from the cache cost nothing.
+        unpriced: calls that ended well and whose price is unknown.
+        calls: to the target, attempts that were repeated not counted.
+        stopped: why no more is begun: "max_usd", "max_error_rate", "interrupted" or "decided".
+    """
+
+    def __init__(self, settings: Settings, watch: Watch | None = None) -> None:
+        self.trials = self.failed = self.cases = self.calls = self.unpriced = 0
+        self.lost = 0.0
+        self.spent_usd = 0.0
+        self.stopped: str | None = None
+        self._max_usd = settings.max_usd
+        self._max_error_rate = settings.max_error_rate
+        self._watch = watch
+        self._priced = 0
+        self._open: dict[str, tuple[int, int]] = {}
+
+    def take(self, trial: Trial, *, last: bool, replayed: bool = False) -> None:
+        """A try came to its end.
+
+        Args:
+            trial: it.
+            last: whether it is the last one of its case.
+            replayed: whether it was read from the journal.
+        """
+        bad = trial.status not in {"ok", "skipped"}
+        self.trials += trial.status != "skipped"
+        self.failed += bad
+        self._pay(trial)
+        self._count(trial, bad=bad, last=last)
+        if self._watch is not None and self._watch.take(trial, last=last):
+            self.stopped = self.stopped or "decided"
+        if not replayed:
+            self._judge()
+
+    def may_begin(self, running: int) -> bool:
+        """Whether the money lasts for one more, beside those that run."""
+        if self.stopped is not None:
+            return False
+        if self._max_usd is None:
+            return True
+        each = self.spent_usd / self._priced if self._priced else 0.0
+        if self.spent_usd + each * (running + 1) <= self._max_usd or not self._priced:
+            return self._priced > 0 or running == 0  # the first one tells what one costs
+        if not running:
+            self.stopped = "max_usd"
+        return False
+
+    @property
+    def over_error_rate(self) -> bool:
+        """Whether more cases are lost than `max_error_rate` allows."""
+        return self.cases > 0 and self.lost > self._max_error_rate * self.cases + 1e-9
+
+    def told(self) -> dict[str, Any]:
+        """The counts for the manifest."""
+        told: dict[str, Any] = {
+            "evaluated": self.trials,
+            "calls": self.calls,
+            "finished_cases": self.cases,
+            "lost_cases": round(self.lost, 6),
+            "over_error_rate": self.over_error_rate,
+            "spent_usd": self.spent_usd if self._priced or not self.unpriced else None,
+            "unpriced": self.unpriced,
+            "stopped": self.stopped,
+        }
+        if self._watch is not None:
+            told["evidence"] = self._watch.told()
+        return told
+
+    def _pay(self, trial: Trial) -> None:
+        if trial.cached or trial.status == "skipped":
+            return
+        self.calls += 1
+        if trial.cost_usd is not None:
+            self._priced += 1
+            self.spent_usd += trial.cost_usd
+        elif trial.status == "ok":
+            self.unpriced += 1
+            if self._max_usd is not None and not self._priced and self.unpriced >= _FEWEST:
+                raise ConfigurationError(
+                    f"max_usd={self._max_usd!r}: the price of {self.unpriced} calls is unknown, "
+                    "so nothing would stop; have the target return the provider's answer, call "
+                    "reliai.read() or reliai.usage(cost_usd=…) in it, or leave max_usd away"
+                )
+
+    def _count(self, trial: Trial, *, bad: bool, last: bool) -> None:
+        tries, failed = self._open.pop(trial.case, (0, 0))
+        tries, failed = tries + 1, failed + bad
+        if not last:
+            self._open[trial.case] = tries, failed
+            return
+        self.cases += 1
+        self.lost += failed / tries
+
+    def _judge(self) -> None:
+        tried = self.trials
+        if (
+            tried >= _FEWEST
+            and self.failed > max(_HOPELESS, self._max_error_rate) * tried
+            and self.stopped is None
+        ):
+            self.stopped = "max_error_rate"

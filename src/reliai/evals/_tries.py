@@ -1,0 +1,331 @@
+"""Making one try: the call, again where the transport failed, and what scorers say of it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from reliai import clock
+from reliai._core.outcome import Outcome
+from reliai._core.record_parts import ErrorInfo
+from reliai._core.workers import acquire, release
+from reliai.errors import ErrorKind
+from reliai.evals._outputs import NotJson, json_form
+from reliai.evals._persistence import Persistence, is_pacing
+from reliai.evals.scoring import scored
+from reliai.evals.trial import Score, Status, Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reliai._core.record import CallRecord
+    from reliai.evals._isolation import Isolated
+    from reliai.evals._session import Item, Session
+    from reliai.evals._settings import Settings
+    from reliai.evals.scoring import Scorer
+
+__all__ = ["Tries", "timed_out"]
+
+_GRACE: Final = 1.0
+"""Seconds that a cancelled call has to come to its end."""
+
+
+class Tries:
+    """Makes the tries of one run.
+
+    Args:
+        isolated: the target.
+        scorers: what judges its outputs.
+        settings: of the experiment.
+        session: told of refusals.
+    """
+
+    def __init__(
+        self, isolated: Isolated, scorers: tuple[Scorer, ...], settings: Settings, session: Session
+    ) -> None:
+        self._isolated = isolated
+        self._scorers = scorers
+        self._waits = any(each.asynchronous or each.blocking for each in scorers)
+        self._timeout = settings.timeout
+        self._retries = settings.retries
+        self._session = session
+        self._clock = clock.active()
+        self._random = Random(settings.seed)
+        self._left: set[Any] = set()
+
+    @property
+    def blocks(self) -> bool:
+        """Whether neither target nor scorers need an event loop."""
+        return not self._isolated.asynchronous and not self._waits
+
+    def make(self, item: Item) -> Trial:
+        """A try of a synchronous target, in this thread; its time is watched from outside."""
+        if item.kept is not None:
+            return self._scored_now(item, _kept(item))
+        again = Persistence(self._retries, self._isolated.effects, self._random)
+        while True:
+            began, started = self._clock.time(), self._clock.monotonic()
+            item.started_at = started
+            if self._timeout is not None:
+                item.deadline = started + self._timeout
+            outcome = copy_context().run(self._isolated.call, item.case.inputs)
+            duration = self._clock.monotonic() - started
+            item.deadline = None
+            wait = self._next(outcome, again, started)
+            if wait is None:
+                return self._scored_now(item, _tried(outcome, began, duration, again.retries))
+            self._clock.sleep(wait)
+
+    async def amake(self, item: Item) -> Trial:
+        """A try of a target of any kind, on an event loop."""
+        if item.kept is not None:
+            return await self._scored(item, _kept(item))
+        again = Persistence(self._retries, self._isolated.effects, self._random)
+        while True:
+            began, started = self._clock.time(), self._clock.monotonic()
+            outcome = await self._attempt(item.case.inputs)
+            duration = self._clock.monotonic() - started
+            if outcome is None:
+                self._session.refused(started)
+                return await self._scored(item, timed_out(began, duration, again.retries))
+            wait = self._next(outcome, again, started)
+            if wait is None:
+                return await self._scored(item, _tried(outcome, began, duration, again.retries))
+            await self._clock.async_sleep(wait)
+
+    def given_up(self, item: Item, now: float) -> Trial:
+        """The trial of a try that ran out of time in a thread."""
+        duration = now - item.started_at
+        return self._scored_now(item, timed_out(self._clock.time() - duration, duration, 0))
+
+    def _next(self, outcome: Outcome, again: Persistence, started: float) -> float | None:
+        if outcome.error is None:
+            return None
+        failure: Any = outcome.failure
+        if failure.kind is ErrorKind.TIMEOUT or is_pacing(failure, outcome.error):
+            self._session.refused(started)
+        return again.wait(outcome)
+
+    async def _attempt(self, inputs: Mapping[str, Any]) -> Outcome | None:
+        """One call; None when it ran out of time."""
+        if not self._isolated.asynchronous:
+            return await self._in_thread(inputs)
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._isolated.acall(inputs), context=copy_context())
+        if self._timeout is None:
+            return await _ended(task)
+        waiter: asyncio.Future[None] = loop.create_future()
+        task.add_done_callback(lambda _: _release(waiter))
+        late = _Late(self._clock, loop, task, waiter)
+        timer = self._clock.call_later(loop, self._timeout, late)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        finally:
+            timer.cancel()
+            late.end()
+        if not task.done():
+            self._left.add(task)  # the loop itself holds no task that goes on
+            task.add_done_callback(self._forget)
+            return None
+        return None if late.came and task.cancelled() else await _ended(task)
+
+    def _forget(self, task: asyncio.Task[Outcome]) -> None:
+        self._left.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def _in_thread(self, inputs: Mapping[str, Any]) -> Outcome | None:
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+
+        def told() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_release, waiter)
+
+        worker = acquire()
+        worker.begin(copy_context(), self._isolated.call, (inputs,), told=told)
+        timer = None
+        if self._timeout is not None:
+            timer = self._clock.call_later(loop, self._timeout, lambda: _release(waiter))
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if not worker.leave():
+                release(worker)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if worker.leave():
+            return None
+        outcome, error = worker.take()
+        release(worker)
+        return Outcome(error=error) if outcome is None else outcome
+
+    def _scored_now(self, item: Item, tried: _Tried) -> Trial:
+        with self._isolated.scope():
+            coroutine = scored(self._scorers, tried.output, item.case, status=tried.status)
+            try:
+                coroutine.send(None)
+            except StopIteration as end:
+                return tried.trial(item, end.value)
+        coroutine.close()
+        raise AssertionError("a scorer waits that said it does not")
+
+    async def _scored(self, item: Item, tried: _Tried) -> Trial:
+        with self._isolated.scope():
+            coroutine = scored(self._scorers, tried.output, item.case, status=tried.status)
+            if not self._waits or self._timeout is None:
+                return tried.trial(item, await coroutine)
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return tried.trial(item, await coroutine)
+            except TimeoutError:
+                return tried.trial(item, await self._without_late(item, tried))
+
+    async def _without_late(self, item: Item, tried: _Tried) -> dict[str, Score]:
+        """The scores of those that do not wait; of the others, that they were too late."""
+        now = [each for each in self._scorers if not (each.asynchronous or each.blocking)]
+        said = await scored(now, tried.output, item.case, status=tried.status)
+        late = Score(value=None, unscored="scorer_timeout")
+        return {**{each.name: late for each in self._scorers if each not in now}, **said}
+
+
+class _Late:
+    """Cancels a call that took too long, and then waits for it no more than a while."""
+
+    __slots__ = ("_clock", "_loop", "_task", "_timer", "_waiter", "came")
+
+    def __init__(
+        self,
+        time: clock.Clock,
+        loop: asyncio.AbstractEventLoop,
+        task: asyncio.Task[Outcome],
+        waiter: asyncio.Future[None],
+    ) -> None:
+        self.came = False
+        self._clock, self._loop, self._task, self._waiter = time, loop, task, waiter
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __call__(self) -> None:
+        self.came = True
+        self._task.cancel()
+        self._timer = self._clock.call_later(self._loop, _GRACE, lambda: _release(self._waiter))
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class _Tried:
+    """A try before it is scored."""
+
+    __slots__ = ("began", "cached", "duration", "error", "output", "record", "retries", "status")
+
+    def __init__(
+        self, status: Status, output: Any, began: float, duration: float, retries: int
+    ) -> None:
+        self.status: Status = status
+        self.output = output
+        self.began = began
+        self.duration = duration
+        self.retries = retries
+        self.error: ErrorInfo | None = None
+        self.record: CallRecord | Mapping[str, Any] | None = None
+        self.cached = False
+
+    def trial(self, item: Item, scores: Mapping[str, Score]) -> Trial:
+        case = item.case
+        cost, tokens_in, tokens_out, call_id = _measured(self.record)
+        return Trial(
+            case=case.key,
+            digest=case.digest,
+            repeat=item.repeat,
+            status=self.status,
+            output=self.output,
+            error=self.error,
+            started_at=self.began,
+            duration=self.duration,
+            cost_usd=cost,
+            input_tokens=tokens_in,
+            output_tokens=tokens_out,
+            call_id=call_id,
+            retries=self.retries,
+            cached=self.cached,
+            extra=item.extra,
+            tags=case.tags,
+            group=case.group,
+            inclusion_probability=case.inclusion_probability,
+            scores=scores,
+        )
+
+
+def timed_out(began: float, duration: float, retries: int) -> _Tried:
+    """A try that was given up."""
+    made = _Tried("timeout", None, began, duration, retries)
+    seconds = f"{duration:.3g}"
+    made.error = ErrorInfo("timeout", "reliai.CallTimeout", f"no answer within {seconds} s")
+    return made
+
+
+def _tried(outcome: Outcome, began: float, duration: float, retries: int) -> _Tried:
+    if outcome.error is None:
+        status: Status = "degraded" if outcome.degraded else "ok"
+        made = _Tried(status, None, began, duration, retries)
+        try:
+            made.output = json_form(outcome.value)
+        except Exception as error:  # noqa: BLE001  a foreign model_dump may raise anything
+            shown = error if isinstance(error, NotJson) else NotJson(f"no JSON form: {error}")
+            made.status = "error"
+            made.error = ErrorInfo.of(shown, ErrorKind.INVALID_OUTPUT)
+    else:
+        failure: Any = outcome.failure
+        made = _Tried(_STATUS.get(failure.kind, "error"), None, began, duration, retries)
+        made.error = ErrorInfo.of(outcome.error, failure.kind)
+    made.record = outcome.record
+    return made
+
+
+_STATUS: Final[dict[ErrorKind, Status]] = {
+    ErrorKind.TIMEOUT: "timeout",
+    ErrorKind.REJECTED: "rejected",
+}
+
+
+def _kept(item: Item) -> _Tried:
+    kept = item.kept
+    began = clock.active().time()
+    made = _Tried("ok", kept.get("output"), began, kept["duration"], kept.get("retries", 0))
+    made.record = kept
+    made.cached = True
+    return made
+
+
+def _measured(record: Any) -> tuple[float | None, int | None, int | None, str | None]:
+    if record is None:
+        return None, None, None, None
+    if isinstance(record, dict):
+        get = record.get
+        return get("cost_usd"), get("input_tokens"), get("output_tokens"), get("call_id")
+    return record.cost_usd, record.input_tokens, record.output_tokens, record.id
+
+
+def _release(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+async def _ended(task: asyncio.Task[Outcome]) -> Outcome:
+    """What a call came to; a target that cancels itself has failed, and not the run."""
+    try:
+        return await task
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is not None and current.cancelling():
+            raise
+        return Outcome(error=RuntimeError("the target cancelled itself"))
