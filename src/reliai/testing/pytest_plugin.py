@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import os
 import re
+import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from reliai.telemetry import Memory
     from reliai.testing import Cassette, FaultServer, VirtualClock
+    from reliai.testing._pytest_evals.plugin import EvalsPlugin
 
 __all__ = [
     "deactivated",
@@ -37,6 +39,10 @@ _MODE_VARIABLE = "RELIAI_CASSETTES"
 _MODES = ("once", "replay", "record", "new")
 _MARKER = (
     "reliai_cassette(**settings): how this test's cassette is made, such as match= and redact="
+)
+_EVALS_MARKER = (
+    "reliai(dataset, name=None, repeats=1, min_pass=None, gate=None, baseline=None): try each case "
+    "of a dataset, record a run, and judge it when the session ends"
 )
 _AROUND = pytest.StashKey[list["Callable[[], AbstractContextManager[object]]"]]()
 _FAILED = pytest.StashKey[BaseException]()
@@ -57,8 +63,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the option known to every cassette, and the marker to pytest."""
+    """Make the option known to every cassette, and the markers to pytest."""
     config.addinivalue_line("markers", _MARKER)
+    config.addinivalue_line("markers", _EVALS_MARKER)
+    config.pluginmanager.register(_Evals(config), "reliai-evals-door")
     mode: str | None = config.getoption("--reliai-cassettes", default=None)
     if mode is not None:
         config.stash[_KEPT] = os.environ.get(_MODE_VARIABLE)
@@ -72,6 +80,72 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         os.environ.pop(_MODE_VARIABLE, None)
         if kept is not None:
             os.environ[_MODE_VARIABLE] = kept
+
+
+# --- tests marked `reliai` --------------------------------------------------------------------
+class _Evals:
+    """Waits for a test that is marked `reliai`, and loads what such tests need then.
+
+    In the process that leads workers, the first report of such a test is what it waits for.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._plugin: EvalsPlugin | None = None
+        self._run: str | None = getattr(config, "workerinput", {}).get(_RUN)
+
+    def pytest_pycollect_makeitem(self, collector: pytest.Collector, obj: object) -> None:
+        """See whether what is collected is marked, or what holds it."""
+        if self._plugin is None and (
+            _is_marked(obj) or collector.get_closest_marker("reliai") is not None
+        ):
+            self._load()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Hand on what is reported."""
+        if self._plugin is not None or hasattr(report, "reliai"):
+            self._load().received(report)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of pytest-xdist the run that it takes part in."""
+        node.workerinput[_RUN] = self._id()
+
+    def _id(self) -> str:
+        if self._run is None:
+            # as reliai makes ids: by time, without loading what does so
+            self._run = f"{int(time.time() * 1e6):013x}{os.urandom(10).hex()[:19]}"
+        return self._run
+
+    def _load(self) -> EvalsPlugin:
+        if self._plugin is None:
+            from reliai.testing._pytest_evals.plugin import (  # noqa: PLC0415  see above
+                EvalsPlugin,
+            )
+
+            self._plugin = EvalsPlugin(self._config, self._id())
+            self._config.pluginmanager.register(self._plugin, "reliai-evals")
+        return self._plugin
+
+
+_RUN = "reliai_run"
+
+
+def _is_marked(obj: object) -> bool:
+    """Whether a function or a class is; of other things nothing is asked, they may be anything."""
+    if inspect.isclass(obj):  # unittest's methods are not collected one by one
+        return _has_mark(obj) or any(map(_has_mark, vars(obj).values()))
+    return _has_mark(obj)
+
+
+def _has_mark(obj: object) -> bool:
+    if not (inspect.isfunction(obj) or inspect.isclass(obj)):
+        return False
+    marks = getattr(obj, "pytestmark", None)
+    return isinstance(marks, list) and any(
+        getattr(each, "name", None) == "reliai" for each in marks
+    )
 
 
 # --- what surrounds a test --------------------------------------------------------------------

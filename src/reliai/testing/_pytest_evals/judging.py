@@ -1,0 +1,122 @@
+"""What a session says of an experiment when all its items are through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reliai._needs import needed
+from reliai.errors import ReliaiError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reliai.evals.run import Run
+    from reliai.testing._pytest_evals.gathering import Gathered
+
+__all__ = ["Result", "judged"]
+
+FAILED, INCONCLUSIVE, NOTHING = 1, 3, 5
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of one experiment.
+
+    Attributes:
+        gathered: its counts.
+        path: where the run is; None where it could not be written.
+        exit_code: of the session, as far as this experiment goes.
+        lines: for the terminal.
+        short: cases that passed less often than `min_pass`, with what they passed.
+        to_run_again: the ids of tests that are failures after all.
+    """
+
+    gathered: Gathered
+    path: str | None
+    exit_code: int = 0
+    lines: list[str] = field(default_factory=list[str])
+    short: dict[str, str] = field(default_factory=dict[str, str])
+    to_run_again: list[Any] = field(default_factory=list[Any])
+
+
+def judged(gathered: Gathered, root: Path, *, stopped: bool) -> Result:
+    """Close a run and judge it.
+
+    Args:
+        gathered: what came of its items.
+        root: pytest's.
+        stopped: whether the session was broken off; then nothing is judged.
+    """
+    run, path = None, None
+    if gathered.writing is not None:
+        run = gathered.writing.close(gathered, whole=gathered.whole and not stopped)
+        path = gathered.writing.place
+    result = Result(gathered, path)
+    if gathered.writing is not None and gathered.writing.trouble:
+        result.lines.append(f"the run could not be written: {gathered.writing.trouble}")
+    if stopped:
+        result.lines.append("not judged: the session was broken off")
+    elif not gathered.tries:
+        result.exit_code = NOTHING
+        result.lines.append("nothing was evaluated: no case, or all were skipped")
+    else:
+        _judge_cases(result)
+        _judge_gate(result, run, root)
+    return result
+
+
+def _judge_cases(result: Result) -> None:
+    """Each case by itself, where all its tries were run or the rest could not help."""
+    gathered = result.gathered
+    least = gathered.header.get("min_pass")
+    if least is None:
+        return
+    for case, tries in gathered.tries.items():
+        passes = gathered.passes[case]
+        if passes + gathered.planned[case] - tries < least:
+            result.short[case] = f"{passes} of {tries}"
+            result.to_run_again += gathered.missed.get(case, [])
+    if result.short:
+        result.exit_code = FAILED
+
+
+def _judge_gate(result: Result, run: Run | None, root: Path) -> None:
+    gathered = result.gathered
+    if gathered.header.get("gate") is None:
+        if not gathered.whole and gathered.header.get("min_pass") is not None:
+            result.lines.append(_partial(gathered, "each case is judged, not the whole"))
+        return
+    if not gathered.whole:
+        result.lines.append(_partial(gathered, "the gate is not judged"))
+        code = INCONCLUSIVE
+    elif run is None:
+        code = INCONCLUSIVE
+        result.lines.append("the gate is not judged, for there is no run")
+    else:
+        code = _gate_code(result, run, root)
+    if code == INCONCLUSIVE and gathered.header.get("inconclusive") == "warn":
+        code = 0
+    if code != 0:
+        result.to_run_again += [each for ids in gathered.missed.values() for each in ids]
+        result.exit_code = result.exit_code or code
+
+
+def _gate_code(result: Result, run: Run, root: Path) -> int:
+    """Judge the gate; what cannot be judged is no pass."""
+    try:
+        gating = needed("reliai.testing._pytest_evals.gating", "evals", "a gate")
+        code, lines = gating.verdict_of(run, result.gathered.header, root)
+    except (ReliaiError, OSError) as error:
+        code, lines = INCONCLUSIVE, [f"the gate is not judged: {error}"]
+    result.lines += lines
+    return int(code)
+
+
+def _partial(gathered: Gathered, then: str) -> str:
+    planned = gathered.header.get("tries", 0)
+    cases = len({case for case, _ in gathered.seen})
+    return (
+        f"partial run: {len(gathered.seen)} of {planned} tries, {cases} of "
+        f"{gathered.header.get('cases', 0)} cases; {then}"
+    )

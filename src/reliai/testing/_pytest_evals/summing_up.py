@@ -1,0 +1,58 @@
+"""The section at the end of a session's output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+    from reliai.testing._pytest_evals.judging import Result
+
+__all__ = ["write_summary"]
+
+_SHOWN = 10
+"""Cases that are shown by name."""
+
+
+def write_summary(terminal: pytest.TerminalReporter, results: Sequence[Result]) -> None:
+    """Say what came of each experiment; nothing where there is none."""
+    if not results:
+        return
+    terminal.write_sep("=", "reliai")
+    for result in results:
+        _write(terminal, result)
+
+
+def _write(terminal: pytest.TerminalReporter, result: Result) -> None:
+    gathered = result.gathered
+    tries, passes = sum(gathered.tries.values()), sum(gathered.passes.values())
+    dataset = gathered.header.get("dataset") or "cases of the test"
+    bad = result.exit_code != 0
+    terminal.write_line(f"{gathered.name}  {dataset}", bold=True, red=bad)
+    told = [f"{passes}/{tries} tries passed", f"{len(gathered.tries)} cases"]
+    if gathered.errors:
+        told.append(f"{gathered.errors} without a result")
+    if gathered.left_out:
+        told.append(f"{gathered.left_out} left out")
+    if gathered.again:
+        told.append(f"{gathered.again} repetitions not counted")
+    terminal.write_line(f"  {', '.join(told)}")
+    _write_short(terminal, result)
+    for line in result.lines:
+        terminal.write_line(f"  {line}")
+    if result.path is not None:
+        terminal.write_line(f"  run {result.path}")
+
+
+def _write_short(terminal: pytest.TerminalReporter, result: Result) -> None:
+    least = result.gathered.header.get("min_pass")
+    for case, passed in list(result.short.items())[:_SHOWN]:
+        said = result.gathered.said.get(case, "")
+        terminal.write_line(f"  {case}: passed {passed}, and must {least} times", red=True)
+        if said:
+            terminal.write_line(f"    {said}")
+    if len(result.short) > _SHOWN:
+        terminal.write_line(f"  … and {len(result.short) - _SHOWN} cases more")
