@@ -12,7 +12,7 @@
     ├── BudgetExceeded               money or tokens are spent; .spent .cap .retry_after
     ├── StreamInterrupted            reliai cut a stream that had begun; .chunks .partial
     ├── AmbiguousOutcome             an effect may have happened; .idempotency_key
-    ├── GateFailed                   an evaluation gate did not pass
+    ├── GateFailed                   an evaluation gate did not pass; .result
     └── ConfigurationError           the code that sets a policy up is wrong
 
 These are raised only when reliai itself refuses. A model's own exception comes out as itself.
@@ -310,4 +310,12 @@ class AmbiguousOutcome(ReliaiError):
 
 
 class GateFailed(ReliaiError):
-    """An evaluation gate did not pass."""
+    """An evaluation gate did not pass.
+
+    Attributes:
+        result: the gate's result, with the verdict of each rule; None where there is none.
+    """
+
+    def __init__(self, message: str, *, result: Any = None) -> None:
+        super().__init__(message)
+        self.result = result

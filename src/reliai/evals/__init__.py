@@ -8,34 +8,61 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reliai.evals.baselines import NoBaseline, Pin, baseline, pin
+    from reliai.evals.comparison import RunComparison, compare
     from reliai.evals.experiment import Experiment
+    from reliai.evals.gate import Gate, GateResult, RuleResult
+    from reliai.evals.quarantine import Quarantine
     from reliai.evals.run import Run, merge
     from reliai.evals.scoring import Scorer, Unscored, scorer
     from reliai.evals.summary import Summary
     from reliai.evals.trial import Score, Trial
+    from reliai.evals.verdicts import Verdict
 
 __all__ = [
     "Experiment",
+    "Gate",
+    "GateResult",
+    "NoBaseline",
+    "Pin",
+    "Quarantine",
+    "RuleResult",
     "Run",
+    "RunComparison",
     "Score",
     "Scorer",
     "Summary",
     "Trial",
     "Unscored",
+    "Verdict",
+    "baseline",
+    "compare",
     "merge",
+    "pin",
     "scorer",
 ]
 
 # A module never has the name of what it offers: once loaded, it would stand in its way.
 _MODULES = {
     "Experiment": "experiment",
+    "Gate": "gate",
+    "GateResult": "gate",
+    "NoBaseline": "baselines",
+    "Pin": "pins",
+    "Quarantine": "quarantine",
+    "RuleResult": "gate",
     "Run": "run",
+    "RunComparison": "comparison",
     "Score": "trial",
     "Scorer": "scoring",
     "Summary": "summary",
     "Trial": "trial",
     "Unscored": "scoring",
+    "Verdict": "verdicts",
+    "baseline": "baselines",
+    "compare": "comparison",
     "merge": "run",
+    "pin": "pins",
     "scorer": "scoring",
 }
 

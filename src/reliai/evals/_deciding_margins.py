@@ -1,0 +1,261 @@
+"""Verdicts on a candidate beside its baseline: margins and ratios."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reliai._needs import needed
+from reliai.evals._deciding import Asked, is_partial
+from reliai.evals._labels import labels_of_tries
+from reliai.evals._paired import ENOUGH, Pairs, evidence_of
+from reliai.evals._power import Power, Within, power_for_margin
+from reliai.evals._quantiles import at_most, quantile_of
+from reliai.evals._readings import reading_of
+from reliai.evals.comparison import slices_in
+from reliai.evals.rules import quantile_in
+from reliai.evals.verdicts import Verdict
+from reliai.stats import sign_e_value
+
+if TYPE_CHECKING:
+    from reliai.evals._columns import Columns
+    from reliai.evals._deciding import Draft
+    from reliai.evals._paired import PairedEvidence
+    from reliai.evals._quantiles import Quantile
+    from reliai.evals.comparison import RunComparison
+    from reliai.evals.gate import RuleResult
+    from reliai.evals.rules import Rule
+
+__all__ = ["means", "quantiles", "verdict_on_margin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A verdict with its reason."""
+
+    verdict: Verdict
+    reason: str
+
+
+def means(draft: Draft, comparison: RunComparison) -> Asked:
+    """Non-inferiority, or a ratio, of a mean over cases."""
+    rule = draft.rule
+    raw = comparison._pairs(rule.metric, draft.part, rule.score_range)  # noqa: SLF001  by slice
+    if not len(raw):
+        return draft.always(Verdict.INCONCLUSIVE, "no case is on both sides")
+    pairs, margin = _oriented(raw, rule)
+    evidence = evidence_of(pairs, rule.confidence)
+    if comparison.candidate.manifest.get("stopped") == "decided":
+        evidence = _by_sign(evidence, rule.confidence)
+    power = power_for_margin(
+        evidence,
+        margin or 0.05 * pairs.span,
+        span=pairs.span,
+        confidence=rule.confidence,
+        power=rule.power,
+        within=_within(rule, comparison),
+    )
+    if rule.condition == "max_ratio":
+        power = Power(power.detectable)
+    partial = is_partial(comparison.candidate)
+
+    def decide(p_adjusted: float | None) -> RuleResult:
+        ruling = verdict_on_margin(draft, evidence, margin, p_adjusted, power, partial=partial)
+        return draft.result(
+            ruling.verdict, ruling.reason, **_fields(raw, evidence, rule, power, p_adjusted)
+        )
+
+    enough = evidence.observed.n >= rule.min_cases
+    return Asked(rule, evidence.p_drop if enough else None, decide)
+
+
+def verdict_on_margin(
+    draft: Draft,
+    evidence: PairedEvidence,
+    margin: float,
+    p_adjusted: float | None,
+    power: Power | None = None,
+    *,
+    partial: bool = False,
+) -> Ruling:
+    """PASS when the bound is within the margin, FAIL for a significant drop, else neither."""
+    rule, seen = draft.rule, evidence.observed
+    total = evidence.asked
+    over = draft.over_budget(evidence.ours_missing, total)
+    if over or partial:
+        return Ruling(Verdict.INCOMPLETE, over or "the run is partial")
+    said = f"{_signed(seen.estimate, rule)} {_ends(evidence, rule)} on {seen.n} pairs"
+    if seen.n < rule.min_cases:
+        few = f"only {seen.n} scored pairs; nothing is concluded from fewer than {rule.min_cases}"
+        return Ruling(Verdict.INCONCLUSIVE, few)
+    theirs = evidence.theirs_missing / total
+    if draft.part is None and theirs > rule.max_missing + 1e-12:
+        return Ruling(
+            Verdict.INCONCLUSIVE,
+            f"the baseline has no score of {evidence.theirs_missing:.4g} of {total} cases: run it "
+            "again",
+        )
+    if evidence.bound is not None and evidence.bound > -margin:
+        return Ruling(Verdict.PASS, said)
+    alpha = 1.0 - rule.confidence
+    if p_adjusted is not None and p_adjusted <= alpha and evidence.differing >= ENOUGH:
+        return Ruling(Verdict.FAIL, f"significantly worse: {said}, p = {p_adjusted:.3g}")
+    words = str(power) if power is not None else ""
+    return Ruling(
+        Verdict.INCONCLUSIVE,
+        f"underpowered: {said}, so being worse by {margin:g} cannot be excluded"
+        + (f"; {words}" if words else ""),
+    )
+
+
+def quantiles(draft: Draft, comparison: RunComparison) -> Asked:
+    """Non-inferiority, or a ratio, of a percentile of the latency."""
+    rule, baseline = draft.rule, comparison.baseline
+    if baseline is None:
+        raise AssertionError
+    q = quantile_in(rule.metric) or 0.5
+    ours, theirs = (_quantile(columns, q, draft) for columns in (comparison.candidate, baseline))
+    ratio = rule.limit if rule.condition == "max_ratio" else 1.0
+    margin = 0.0 if rule.condition == "max_ratio" else rule.limit
+    difference, low, high = at_most(ours, theirs, ratio)
+    p_drop = _p_of(difference, low, rule.confidence)
+    fields = {
+        "estimate": _known(difference),
+        "low": _known(low),
+        "high": _known(high),
+        "candidate": ours.estimate,
+        "baseline": theirs.estimate,
+        "n": ours.n,
+        "missing": float(ours.missing),
+        "missing_share": ours.missing / max(1, ours.n + ours.missing),
+        "p_drop": p_drop,
+    }
+
+    def decide(p_adjusted: float | None) -> RuleResult:
+        fields["p_adjusted"] = p_adjusted
+        over = draft.over_budget(ours.missing, ours.n + ours.missing).replace("cases", "tries")
+        if over:
+            return draft.result(Verdict.INCOMPLETE, over, **fields)
+        said = f"{_seconds(ours.estimate)} against {_seconds(theirs.estimate)}"
+        if min(ours.n, theirs.n) < rule.min_cases or np.isnan(high):
+            reason = f"{said}: too few tries for bounds of {rule.metric}"
+            return draft.result(Verdict.INCONCLUSIVE, reason, **fields)
+        if high < margin or (rule.condition == "max_ratio" and high <= 0.0):
+            return draft.result(Verdict.PASS, said, **fields)
+        if p_adjusted is not None and p_adjusted <= 1.0 - rule.confidence:
+            return draft.result(Verdict.FAIL, f"significantly slower: {said}", **fields)
+        return draft.result(Verdict.INCONCLUSIVE, f"{said}: the bounds leave it open", **fields)
+
+    return Asked(rule, p_drop, decide)
+
+
+def _by_sign(evidence: PairedEvidence, confidence: float) -> PairedEvidence:
+    """What holds of a run that was stopped by what it showed: e-values of wins and losses."""
+    seen = evidence.observed
+    better = sign_e_value(seen.wins, seen.losses) >= 1.0 / (1.0 - confidence)
+    worse = min(1.0, 1.0 / sign_e_value(seen.losses, seen.wins))
+    return replace(evidence, bound=0.0 if better else None, top=None, p_drop=worse)
+
+
+def _oriented(raw: Pairs, rule: Rule) -> tuple[Pairs, float]:
+    """The pairs as numbers of which more is better, and the margin."""
+    ratio = rule.limit if rule.condition == "max_ratio" else 1.0
+    margin = 0.0 if rule.condition == "max_ratio" else rule.limit
+    if rule.better == "higher":
+        return raw, margin
+    low, high = -raw.high * max(1.0, ratio), -raw.low
+    pairs = Pairs(
+        *(-raw.ours, -ratio * raw.theirs, raw.our_lost, raw.their_lost, raw.groups, low, high)
+    )
+    return pairs, margin
+
+
+def _fields(
+    raw: Pairs, evidence: PairedEvidence, rule: Rule, power: Power, p_adjusted: float | None
+) -> dict[str, Any]:
+    both = ~(np.isnan(raw.ours) | np.isnan(raw.theirs))
+    ours = float(raw.ours[both].mean()) if both.any() else None
+    theirs = float(raw.theirs[both].mean()) if both.any() else None
+    seen, sign = evidence.observed, 1.0 if rule.better == "higher" else -1.0
+    ends = [None if each is None else sign * each for each in (evidence.bound, evidence.top)]
+    low, high = ends if sign > 0 else reversed(ends)
+    better = (seen.wins, seen.losses) if sign > 0 else (seen.losses, seen.wins)
+    return {
+        "estimate": None if seen.estimate is None else sign * seen.estimate,
+        "low": low,
+        "high": high,
+        "candidate": ours,
+        "baseline": theirs,
+        "n": seen.n,
+        "clusters": seen.clusters,
+        "wins": better[0],
+        "losses": better[1],
+        "missing": evidence.ours_missing,
+        "missing_share": evidence.ours_missing / len(raw),
+        "p_value": seen.p_value,
+        "p_drop": evidence.p_drop,
+        "p_adjusted": p_adjusted,
+        "detectable": power.detectable,
+        "cases_needed": power.cases,
+        "repeats_needed": power.repeats,
+        "notes": (seen.note,) if seen.note else (),
+    }
+
+
+def _within(rule: Rule, comparison: RunComparison) -> Within | None:
+    """How much the tries of one case vary, where there are several of them."""
+    found: list[tuple[float, float]] = []
+    for columns in (comparison.candidate, comparison.baseline):
+        if columns is None:
+            return None
+        reading = reading_of(columns, rule.metric)
+        repeated = reading.within[~np.isnan(reading.within)]
+        if not len(repeated):
+            return None
+        tries = reading.tries[reading.tries > 0]
+        found.append((float(repeated.mean()), 1.0 / float((1.0 / tries).mean())))
+    (mine, my_tries), (other, other_tries) = found
+    return Within((mine, other), (my_tries, other_tries))
+
+
+def _quantile(columns: Columns, q: float, draft: Draft) -> Quantile:
+    from reliai.evals._excluding import rows_only  # noqa: PLC0415  builds on comparisons
+
+    if draft.part is not None:
+        columns = rows_only(columns, slices_in(columns, draft.part)[draft.part])
+    return quantile_of(columns, q, labels_of_tries(columns), draft.rule.confidence)
+
+
+def _p_of(difference: float, low: float, confidence: float) -> float | None:
+    """The p-value that goes with a one-sided lower bound, by the normal distribution."""
+    special = needed("scipy.special", "stats")
+    reach = difference - low
+    if np.isnan(reach):
+        return None
+    if reach <= 0.0:
+        return 1.0 if difference <= 0.0 else 0.0
+    return float(special.ndtr(-difference / reach * float(special.ndtri(confidence))))
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _signed(value: float | None, rule: Rule) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value if rule.better == 'higher' else -value:+.4g}"
+
+
+def _ends(evidence: PairedEvidence, rule: Rule) -> str:
+    ends = [evidence.bound, evidence.top]
+    if rule.better == "lower":
+        ends = [None if each is None else -each for each in reversed(ends)]
+    low, high = ("?" if each is None else f"{each:+.4g}" for each in ends)
+    return f"[{low}, {high}]"
+
+
+def _seconds(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3g} s"

@@ -1,0 +1,434 @@
+"""A run beside a baseline: the same cases, paired by what they are called and what they say.
+
+Needs numpy and scipy, which come with the extra `evals`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from reliai.errors import ConfigurationError
+from reliai.evals._columns import Columns, columns_of
+from reliai.evals._paired import Pairs, observed
+from reliai.evals._readings import Reading, reading_of
+from reliai.stats import adjust, production_estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Literal
+
+    from reliai.evals._columns import Codes, Floats
+    from reliai.stats import Comparison, ProductionEstimate
+
+__all__ = ["RunComparison", "SliceDifference", "compare"]
+
+_SAME: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class SliceDifference:
+    """The difference on the cases of one slice.
+
+    Attributes:
+        slice: as "locale=de".
+        comparison: candidate less baseline.
+        p_adjusted: its p-value, adjusted for the number of slices; None where it has none.
+    """
+
+    slice: str
+    comparison: Comparison
+    p_adjusted: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Which cases are compared, and which are not.
+
+    Attributes:
+        ours, theirs: shape (n,), the rows of the pairs; -1 where a side did not run the case.
+        edited: keys on both sides whose content differs.
+        only_ours, only_theirs: keys on one side.
+        same_dataset: whether both are of one version; None for unknown.
+    """
+
+    ours: Codes
+    theirs: Codes
+    edited: tuple[str, ...]
+    only_ours: tuple[str, ...]
+    only_theirs: tuple[str, ...]
+    same_dataset: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """A candidate's run, and what there is to compare it with.
+
+    Attributes:
+        candidate: the run, as columns.
+        baseline: the other one; None where there is none.
+        no_baseline: why there is none; "" where there is one.
+        missing_policy: what a rule that compares says then: "fail" or "warn".
+        matching: which cases are compared.
+        incomparable: scorers that are not the same on both sides, with the reason.
+        notes: what a reader has to know.
+        runs: the two runs as they were given.
+    """
+
+    candidate: Columns
+    baseline: Columns | None
+    no_baseline: str = ""
+    missing_policy: str = "fail"
+    matching: Matching | None = None
+    incomparable: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    runs: tuple[Any, Any] = (None, None)
+    _rows: dict[str, dict[str, Codes]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def scorers(self) -> tuple[str, ...]:
+        """Those that both sides have, and have alike."""
+        if self.baseline is None:
+            return ()
+        theirs = self.baseline.scores
+        return tuple(n for n in self.candidate.scores if n in theirs and n not in self.incomparable)
+
+    @property
+    def common(self) -> int:
+        """How many cases both sides ran."""
+        return 0 if self.matching is None else int((self.matching.ours >= 0).sum())
+
+    def pairs(self, metric: str, *, score_range: tuple[float, float] | None = None) -> Pairs:
+        """What both say of each case that the metric asks for.
+
+        Raises:
+            ConfigurationError: for a metric that is none, or that the two do not have alike.
+        """
+        return self._pairs(metric, None, score_range)
+
+    def difference(self, scorer: str, slice: str | None = None) -> Comparison:  # noqa: A002  its name
+        """The mean difference, candidate less baseline, of the cases that both have a score for.
+
+        A case counts once, with the mean over its tries; cases of one group are a cluster. The
+        p-value is McNemar's, exact, for passes and fails without groups.
+
+        Args:
+            scorer: its name, or that of a measure which is a mean.
+            slice: as "locale=de".
+
+        Raises:
+            ConfigurationError: for a metric or slice that is none, or that cannot be compared.
+        """
+        return observed(self._pairs(scorer, slice, None), 0.95)
+
+    def by_slice(
+        self, scorer: str, tag: str, *, method: Literal["holm", "bh"] = "bh"
+    ) -> tuple[SliceDifference, ...]:
+        """The difference for each value of a tag, with p-values adjusted for their number.
+
+        Args:
+            scorer: its name.
+            tag: a tag of the cases.
+            method: "bh" for reports: the share of false alarms among the alarms; "holm" for what
+                blocks: no false alarm at all.
+
+        Raises:
+            ConfigurationError: when no case has the tag, or as `difference` does.
+        """
+        names = list(self.rows_of(tag))
+        found = [self.difference(scorer, name) for name in names]
+        adjusted = adjust([each.p_value for each in found], method).p_values
+        return tuple(SliceDifference(*each) for each in zip(names, found, adjusted, strict=True))
+
+    def changed(self, scorer: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Keys of the cases that became worse, and of those that became better, most first."""
+        pairs, rows = self._aligned(scorer, None, None)
+        off = pairs.ours - pairs.theirs
+        order = np.argsort(np.nan_to_num(off), kind="stable").tolist()
+        keys = self.candidate.keys
+        worse = tuple(keys[rows[i]] for i in order if off[i] < -_SAME)
+        better = tuple(keys[rows[i]] for i in reversed(order) if off[i] > _SAME)
+        return worse, better
+
+    def production(self, scorer: str, *, of: Columns | None = None) -> ProductionEstimate | None:
+        """The candidate's plain mean, and what it is likely to be on production traffic.
+
+        None where no case has an inclusion probability, or no case that has one has a score.
+        """
+        columns = of or self.candidate
+        reading = reading_of(columns, scorer)
+        chances = np.asarray([np.nan if p is None else p for p in columns.probabilities])
+        known = ~(np.isnan(reading.mean) | np.isnan(chances)) if len(columns) else chances > 0
+        if not known.any():
+            return None
+        return production_estimate(reading.mean[known], chances[known])
+
+    def rows_of(self, name: str) -> dict[str, Codes]:
+        """The candidate's rows by slice: for each value of a tag, or of the one that is named.
+
+        Raises:
+            ConfigurationError: when there is no such case.
+        """
+        if name not in self._rows:
+            self._rows[name] = slices_in(self.candidate, name)
+        return self._rows[name]
+
+    def _pairs(
+        self, metric: str, slice_name: str | None, score_range: tuple[float, float] | None
+    ) -> Pairs:
+        return self._aligned(metric, slice_name, score_range)[0]
+
+    def _aligned(
+        self, metric: str, slice_name: str | None, score_range: tuple[float, float] | None
+    ) -> tuple[Pairs, Codes]:
+        """The pairs, and the candidate's row of each; -1 for a case that it did not run."""
+        baseline, matching = self._comparable(metric)
+        ours, theirs = reading_of(self.candidate, metric), reading_of(baseline, metric)
+        rows, others = matching.ours, matching.theirs
+        if slice_name is not None:
+            wanted = np.isin(rows, one_slice(self.rows_of(slice_name), slice_name))
+            rows, others = rows[wanted], others[wanted]
+        here, there = _taken(ours, rows), _taken(theirs, others)
+        asked = (here[2] & (rows >= 0)) | (there[2] & (others >= 0))
+        low, high = range_of((ours, theirs), score_range)
+        # What one side alone has nothing to say of is missing there.
+        our_lost = np.where(here[2], here[1], 1.0)
+        their_lost = np.where(there[2], there[1], 1.0)
+        pairs = Pairs(
+            here[0][asked],
+            there[0][asked],
+            our_lost[asked],
+            their_lost[asked],
+            self._groups(rows[asked], others[asked], baseline),
+            low,
+            high,
+        )
+        return pairs, rows[asked]
+
+    def _comparable(self, metric: str) -> tuple[Columns, Matching]:
+        if self.baseline is None or self.matching is None:
+            raise ConfigurationError(f"there is no baseline: {self.no_baseline}")
+        if metric in self.incomparable:
+            raise ConfigurationError(f"{metric!r} cannot be compared: {self.incomparable[metric]}")
+        return self.baseline, self.matching
+
+    def _groups(self, rows: Codes, others: Codes, baseline: Columns) -> tuple[object, ...] | None:
+        """The group of each pair; None where each stands for itself."""
+        labels: list[str] = []
+        for ours, theirs in zip(rows.tolist(), others.tolist(), strict=True):
+            columns, row = (self.candidate, ours) if ours >= 0 else (baseline, theirs)
+            group = columns.groups[row]
+            labels.append(f"case {columns.keys[row]}" if group is None else f"group {group}")
+        return grouped(labels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: what was compared, and the difference of each scorer."""
+        from reliai.evals._summaries import comparison_dict  # noqa: PLC0415  it builds on this
+
+        return comparison_dict(self)
+
+    def __repr__(self) -> str:
+        other = "no baseline" if self.baseline is None else self.baseline.label
+        return f"<RunComparison of {self.candidate.label} with {other}: {self.common} cases>"
+
+
+def compare(candidate: Any, baseline: Any = None) -> RunComparison:
+    """Compare a run with another one, on the cases that are the same for both.
+
+    Cases are paired by key, and only where their content is the same: a case that was edited
+    since is another case. Scores of scorers that are not the same are not compared.
+
+    Args:
+        candidate: a run.
+        baseline: a run, a pin as `baseline()` reads it, or what that gives when there is none;
+            None for none.
+    """
+    from reliai.evals.baselines import NoBaseline  # noqa: PLC0415  it needs no numbers' packages
+
+    ours = columns_of(candidate)
+    if baseline is None or isinstance(baseline, NoBaseline):
+        reason = "none was given" if baseline is None else baseline.reason
+        policy = "fail" if baseline is None else baseline.policy
+        return RunComparison(
+            ours, None, reason, policy, notes=_notes_of_run(ours), runs=(candidate, None)
+        )
+    theirs = columns_of(baseline)
+    matching = _matching(ours, theirs)
+    return RunComparison(
+        ours,
+        theirs,
+        matching=matching,
+        incomparable=_incomparable(ours, theirs),
+        notes=(*_notes_of_run(ours), *_notes(ours, theirs, matching)),
+        runs=(candidate, baseline),
+    )
+
+
+def _matching(ours: Columns, theirs: Columns) -> Matching:
+    there = {key: row for row, key in enumerate(theirs.keys)}
+    rows: list[tuple[int, int]] = []
+    edited: list[str] = []
+    only_ours: list[str] = []
+    for row, key in enumerate(ours.keys):
+        other = there.get(key)
+        if other is None:
+            only_ours.append(key)
+        elif ours.digests[row] == theirs.digests[other]:
+            rows.append((row, other))
+        else:
+            edited.append(key)
+    here = set(ours.keys)
+    only_theirs = tuple(key for key in theirs.keys if key not in here)
+    same = _same_dataset(ours, theirs)
+    if same and only_theirs and not _on_purpose(ours.manifest):
+        # Of one version the candidate ran all cases; those that are not there are missing.
+        rows.extend((-1, there[key]) for key in only_theirs)
+    pairs = np.asarray(rows, dtype=np.intp).reshape(-1, 2)
+    return Matching(pairs[:, 0], pairs[:, 1], tuple(edited), tuple(only_ours), only_theirs, same)
+
+
+def _on_purpose(manifest: Mapping[str, Any]) -> bool:
+    """Whether a run is of some cases only because that was asked for."""
+    return bool(
+        manifest.get("selection") or manifest.get("shard") or manifest.get("stopped") == "decided"
+    )
+
+
+def _same_dataset(ours: Columns, theirs: Columns) -> bool | None:
+    mine, other = ours.manifest.get("root"), theirs.manifest.get("root")
+    return None if mine is None or other is None else bool(mine == other)
+
+
+def _incomparable(ours: Columns, theirs: Columns) -> dict[str, str]:
+    mine, other = ours.digest_of_scorer, theirs.digest_of_scorer
+    return {
+        name: f"the scorer is not the same on both sides ({short(mine[name])} here, "
+        f"{short(other[name])} in the baseline): re-score one of the runs"
+        for name in mine
+        if name in other and mine[name] != other[name]
+    }
+
+
+def _notes_of_run(ours: Columns) -> tuple[str, ...]:
+    notes: list[str] = []
+    stopped = ours.manifest.get("stopped")
+    if stopped == "decided":
+        notes.append(
+            "the run was stopped as soon as it was known who is better: the difference that was "
+            "seen is larger than the true one, and is judged by its sign"
+        )
+    elif ours.manifest.get("state") == "partial":
+        why = f" ({stopped})" if stopped else ""
+        notes.append(f"the candidate's run is partial{why}: it did not run all its cases")
+    if ours.manifest.get("shard"):
+        notes.append(f"the run is shard {ours.manifest['shard']} only: merge the shards first")
+    if ours.skipped:
+        notes.append(f"{ours.skipped} tries were skipped, and are in no number here")
+    return tuple(notes)
+
+
+def _notes(ours: Columns, theirs: Columns, matching: Matching) -> list[str]:
+    notes: list[str] = []
+    both = int((matching.ours >= 0).sum())
+    if matching.same_dataset is False or matching.edited or matching.only_ours:
+        what = "DIFFERENT DATASETS" if matching.same_dataset is False else "NOT ALL CASES COMPARED"
+        notes.append(
+            f"{what}: {both} cases are the same and compared; {len(matching.edited)} were edited, "
+            f"{len(matching.only_ours)} only the candidate ran, "
+            f"{len(matching.only_theirs)} only the baseline ran"
+        )
+    elif matching.only_theirs:
+        notes.append(
+            f"NOT ALL CASES COMPARED: the candidate did not run {len(matching.only_theirs)} of the "
+            f"baseline's cases"
+        )
+    notes.extend(_differing_settings(ours.manifest, theirs.manifest))
+    if theirs.manifest.get("state") == "partial":
+        notes.append("the baseline's run is partial: it did not run all its cases")
+    return notes
+
+
+def _differing_settings(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterable[str]:
+    one, two = _policies(ours), _policies(theirs)
+    if one and two and one != two:
+        yield f"the candidate ran with policies={one!r}, the baseline with {two!r}"
+
+
+def _policies(manifest: Mapping[str, Any]) -> Any:
+    target = manifest.get("target")
+    return target.get("policies") if isinstance(target, dict) else None
+
+
+def _taken(reading: Reading, rows: Codes) -> tuple[Floats, Floats, Any]:
+    """A reading's means, lost shares and who was asked, for rows of which some are -1."""
+    if not len(reading.mean):
+        nothing = np.full(len(rows), np.nan)
+        return nothing, np.ones(len(rows)), np.zeros(len(rows), dtype=np.bool_)
+    here = rows >= 0
+    return (
+        np.where(here, reading.mean[rows], np.nan),
+        np.where(here, reading.lost[rows], 1.0),
+        here & reading.asked[rows],
+    )
+
+
+def range_of(readings: Iterable[Reading], given: tuple[float, float] | None) -> tuple[float, float]:
+    """The least and the most that a score can be: as given, [0, 1], or else what was seen.
+
+    Raises:
+        ConfigurationError: when a score is outside of the range that was given.
+    """
+    seen = np.concatenate([each.mean[~np.isnan(each.mean)] for each in readings])
+    low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.0, 1.0)
+    if given is not None:
+        if low < given[0] - _SAME or high > given[1] + _SAME:
+            raise ConfigurationError(
+                f"Gate(score_range={given!r}): there are scores from {low:g} to {high:g}"
+            )
+        return given
+    return (0.0, 1.0) if low >= 0.0 and high <= 1.0 else (min(low, 0.0), high)
+
+
+def grouped(labels: list[str]) -> tuple[object, ...] | None:
+    """The labels; None where each is there once."""
+    return None if len(set(labels)) == len(labels) else tuple(labels)
+
+
+def slices_in(columns: Columns, name: str) -> dict[str, Codes]:
+    """The rows for each value of a tag, or of the value that is named.
+
+    Raises:
+        ConfigurationError: when no case is like that.
+    """
+    tag, equals, value = name.partition("=")
+    found: dict[str, list[int]] = {}
+    for row, tags in enumerate(columns.tags):
+        given = tags.get(tag)
+        if given is not None and (not equals or str(given) == value):
+            found.setdefault(f"{tag}={given}", []).append(row)
+    if not found:
+        known = sorted({each for tags in columns.tags for each in tags}) or ["none"]
+        raise ConfigurationError(
+            f"slices: no case has {name!r}; the tags are {', '.join(known[:20])}"
+        )
+    return {each: np.asarray(found[each], dtype=np.intp) for each in sorted(found)}
+
+
+def one_slice(rows: Mapping[str, Codes], name: str) -> Codes:
+    """The rows of one slice.
+
+    Raises:
+        ConfigurationError: when it is a tag and no value of it.
+    """
+    if name in rows:
+        return rows[name]
+    one = next(iter(rows))
+    raise ConfigurationError(f"slice={name!r}: is a tag; name one of its values, as {one!r}")
+
+
+def short(digest: str) -> str:
+    """The beginning of a digest, for people."""
+    head, colon, rest = digest.partition(":")
+    return f"{head}:{rest[:8]}…" if colon and len(rest) > 8 else digest[:16]
