@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 BODIES: dict[str, Any] = {"value": None, "error": ConnectionError, "programming": TypeError}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def little_to_collect() -> Iterator[None]:
-    """What was there before is none of the collector's business here: it is quicker so."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 def sync(what: str) -> str:
     if BODIES[what] is not None:
         raise BODIES[what]("down")

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import itertools
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,19 +14,6 @@ import reliai
 from reliai.testing import virtual_clock
 from tests.core._kinds import KINDS
 from tests.core.test_garbage import FUNCTIONS, call_later, call_now, garbage_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(autouse=True, scope="module")
-def little_to_collect() -> Iterator[None]:
-    """What was there before is none of the collector's business here: it is quicker so."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
 
 CACHES: dict[str, Any] = {
     "hit": reliai.Cache,

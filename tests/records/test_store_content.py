@@ -11,7 +11,6 @@ import pytest
 
 import reliai
 from reliai.records import RecordStore, _contents
-from reliai.records._contents import MOST_RAW
 from reliai.testing import sdk_answer
 
 if TYPE_CHECKING:
@@ -231,14 +230,15 @@ class TestWaiting:
         self, storing: Callable[..., RecordStore], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(_contents, "MOST_BYTES", 40_000)
+        monkeypatch.setattr(_contents, "MOST_RAW", 16)
         store = storing(content="full")
         call = reliai.reliable()(lambda prompt: prompt)
         with store._writer.turn.taken():
-            for _ in range(MOST_RAW + 20):
+            for _ in range(36):
                 call("a" * 100_000)
                 reliai.flush(0.05)
         calls = store.calls(limit=None)
-        assert len(calls) == MOST_RAW + 20, "the records are all kept"
+        assert len(calls) == 36, "the records are all kept"
         dropped = store.counts.contents_dropped
         assert 10 <= dropped < 20
         assert sum(each.output is None for each in calls) == dropped
