@@ -104,7 +104,7 @@ class _Evals:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Hand on what is reported."""
-        if self._plugin is not None or hasattr(report, "reliai"):
+        if self._plugin is not None or _is_of_ours(report):
             self._load().received(report)
 
     @pytest.hookimpl(optionalhook=True)
@@ -130,6 +130,11 @@ class _Evals:
 
 
 _RUN = "reliai_run"
+
+
+def _is_of_ours(report: pytest.TestReport) -> bool:
+    told = vars(report)
+    return "reliai" in told or "reliai_started" in told
 
 
 def _is_marked(obj: object) -> bool:

@@ -10,7 +10,7 @@ from reliai.testing._pytest_evals.payload import unpacked
 from reliai.testing._pytest_evals.writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pytest
 
@@ -20,6 +20,12 @@ __all__ = ["Gathered", "Gathering"]
 
 _INTERRUPTED = (2, 3, 4)
 """Exit codes of pytest for a session that did not get through: nothing is judged."""
+
+
+_UNREAD = 3
+"""Exit code where something that a worker told could not be read: inconclusive."""
+
+_PHASES = ("setup", "call", "teardown")
 
 
 class Gathered:
@@ -88,6 +94,7 @@ class Gathering:
 
     Attributes:
         results: what came of each experiment; empty before the end.
+        trouble: what workers told that could not be read.
     """
 
     def __init__(self, config: pytest.Config, run: str) -> None:
@@ -96,35 +103,48 @@ class Gathering:
         self._all: dict[str, Gathered] = {}
         self._tolerated: dict[str, tuple[Any, str]] = {}
         self._broken: set[str] = set()
+        self._started: dict[str, str] = {}
         self._failures = 0
         self.results: list[Result] = []
         self.trouble: list[str] = []
 
     def take(self, report: pytest.TestReport) -> None:
-        """Take in a report; those without a payload belong to the first phases of an item."""
-        if getattr(report, "reliai_missed", False):
-            self._tolerated[report.nodeid] = (
-                getattr(report, "id", report.nodeid),
-                _last_line(report),
-            )
-        text = getattr(report, "reliai", None)
+        """Take in a report; the last one of each item carries what came of it."""
+        name, told = report.nodeid, vars(report)
+        if told.get("reliai_missed"):
+            self._tolerated[name] = told.get("id", name), _last_line(report)
         if report.failed:
-            self._broken.add(report.nodeid)
+            self._broken.add(name)
+        if "reliai_started" in told:
+            self._started[name] = told["reliai_started"]
+            self._read(name, told["reliai_started"], self._begin)
+        text = told.get("reliai")
+        if text is None and report.failed and report.when not in _PHASES:
+            text = self._started.get(name)  # its worker died
         if text is None:
             return
+        self._started.pop(name, None)
+        self._read(name, text, self._receive)
+
+    def _read(self, name: str, text: object, then: Callable[[str, Payload], object]) -> None:
         try:
-            payload = unpacked(text)
+            then(name, unpacked(text))
         except (ValueError, KeyError, TypeError) as error:
-            self.trouble.append(f"{report.nodeid}: {error}")
-            return
-        if report.nodeid in self._broken:
-            self._failures += 1
+            self.trouble.append(f"{name}: {error}")
+
+    def _begin(self, name: str, payload: Payload) -> Gathered:
+        """What there is of an experiment, begun with its first payload."""
         gathered = self._all.setdefault(payload.experiment, Gathered(payload.experiment))
         if payload.header is not None:
             gathered.header = payload.header
+        return gathered
+
+    def _receive(self, name: str, payload: Payload) -> None:
+        self._failures += name in self._broken
+        gathered = self._begin(name, payload)
         if gathered.writing is None:
             gathered.writing = Writing(self._config.rootpath, payload.experiment, self._run)
-        missed = self._tolerated.pop(report.nodeid, None)
+        missed = self._tolerated.pop(name, None)
         if gathered.add(payload) and payload.trial is not None:
             gathered.writing.write(payload.trial)
             if missed is not None:
@@ -136,11 +156,12 @@ class Gathering:
         stopped = int(session.exitstatus) in _INTERRUPTED
         for gathered in self._all.values():
             self.results.append(judged(gathered, self._config.rootpath, stopped=stopped))
-        if stopped or not self.results:
+        if stopped:
             return
         for result in self.results:
             self._fail_again(result)
-        code = _worst([each.exit_code for each in self.results])
+        codes = [each.exit_code for each in self.results]
+        code = _worst([*codes, _UNREAD] if self.trouble else codes)
         others = session.testsfailed > self._failures
         if others and code != 0:
             code = 1

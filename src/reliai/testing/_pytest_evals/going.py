@@ -155,6 +155,22 @@ class Going:
             scores=self._all_scores(),
         )
 
+    def lost(self) -> Trial:
+        """The item as a trial, for the case that its process dies before it can tell."""
+        case = self.trying.case
+        return Trial(
+            case=case.key,
+            digest=case.digest,
+            repeat=self.trying.repeat,
+            status="error",
+            error=ErrorInfo("unknown", "Crashed", "the process that ran the test died"),
+            started_at=self._started,
+            tags=dict(case.tags),
+            group=case.group,
+            inclusion_probability=case.inclusion_probability,
+            scores={PASSED: Score(value=None, unscored="task_error")},
+        )
+
     def _all_scores(self) -> dict[str, Score]:
         if self._status == "skipped":
             return {}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
     from reliai.datasets import Case
+    from reliai.evals.trial import Trial
 
 __all__ = ["EvalsPlugin"]
 
@@ -121,19 +122,26 @@ class EvalsPlugin:
             if call.when == "call" and report.failed and planned.asked.tolerates:
                 report.outcome = "passed"
                 vars(report)["reliai_missed"] = True
+        if call.when == "setup" and going is not None and not self._leads:
+            # should this process die now, the one that leads the session writes this
+            stub = self._payload(item, planned, going, going.lost())
+            vars(report)["reliai_started"] = packed(stub)
         if call.when == "teardown":
-            vars(report)["reliai"] = packed(self._payload(item, planned, going))
+            vars(report)["reliai"] = packed(
+                self._payload(item, planned, going, None if going is None else going.trial())
+            )
             if going is not None:
                 del item.stash[_GOING]
         return report
 
-    def _payload(self, item: pytest.Item, planned: Planned, going: Going | None) -> Payload:
+    def _payload(
+        self, item: pytest.Item, planned: Planned, going: Going | None, trial: Trial | None
+    ) -> Payload:
         name = experiment_of(item, planned, going.trying.id if going else "")
         header: Mapping[str, Any] | None = None
         if name not in self._told:
             self._told.add(name)
             header = header_of(item, planned)
-        trial = None if going is None else going.trial()
         if going is None or trial is None:
             return Payload(name, None, passed=False, of=0, header=header)
         return Payload(name, trial, going.passed, going.trying.of, header)
@@ -183,7 +191,8 @@ class EvalsPlugin:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what came of each experiment."""
-        write_summary(terminalreporter, self._gathering.results)
+        gathering = self._gathering
+        write_summary(terminalreporter, gathering.results, gathering.trouble)
 
 
 def _trying(item: Any) -> Trying | None:

@@ -17,13 +17,17 @@ _SHOWN = 10
 """Cases that are shown by name."""
 
 
-def write_summary(terminal: pytest.TerminalReporter, results: Sequence[Result]) -> None:
-    """Say what came of each experiment; nothing where there is none."""
-    if not results:
+def write_summary(
+    terminal: pytest.TerminalReporter, results: Sequence[Result], trouble: Sequence[str]
+) -> None:
+    """Say what came of each experiment, and what could not be read; nothing where there is none."""
+    if not results and not trouble:
         return
     terminal.write_sep("=", "reliai")
     for result in results:
         _write(terminal, result)
+    for line in trouble[:_SHOWN]:
+        terminal.write_line(f"a trial could not be read: {line}", red=True)
 
 
 def _write(terminal: pytest.TerminalReporter, result: Result) -> None:
