@@ -14,11 +14,14 @@ import inspect
 import io
 import json
 import re
+import sys
 import textwrap
 import tokenize
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
+
+from reliai._core.binding import bound_of
 
 __all__ = ["code_of", "digest_of"]
 
@@ -32,86 +35,116 @@ def digest_of(data: Any) -> str:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def code_of(thing: Any, _level: int = 0, _seen: frozenset[int] = frozenset()) -> Any:
+def code_of(thing: Any) -> Any:
     """What `thing` does, as data that JSON can say.
 
     Functions are told by their source without comments and docstrings, together with their default
     values, with what they have closed over, and with the functions and constants of their own
-    package that they name. Objects are told by what they hold, other libraries' by their names.
+    package that they name; guarded ones by the function that is guarded. Objects are told by what
+    they hold, and whatever belongs to Python or to an installed package by its name.
     """
-    if thing is None or isinstance(thing, bool | int | float | str):
-        return thing
-    if _level > _DEEPEST or id(thing) in _seen:
+    inner = thing.func if isinstance(thing, functools.partial) else thing
+    return _Telling(_package(inner)).tell(thing, 0, frozenset())
+
+
+class _Telling:
+    """How things are told that the code of one package deals with."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def tell(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
+        if thing is None or isinstance(thing, bool | int | float | str):
+            return thing
+        if level > _DEEPEST or id(thing) in seen:
+            return _name(thing)
+        digest = None if isinstance(thing, type) else getattr(thing, "digest", None)
+        if isinstance(digest, str):
+            return {"digest": digest}
+        for kinds, tell in _TELLERS:
+            if isinstance(thing, kinds):
+                return tell(self, thing, level + 1, seen | {id(thing)})
+        return self.object(thing, level + 1, seen | {id(thing)})
+
+    def all(self, things: Iterable[Any], level: int, seen: frozenset[int]) -> list[Any]:
+        return [self.tell(each, level, seen) for each in things]
+
+    def named(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
         return _name(thing)
-    seen, level = _seen | {id(thing)}, _level + 1
-    digest = getattr(thing, "digest", None)
-    if isinstance(digest, str) and not isinstance(thing, type):
-        return {"digest": digest}
-    for kinds, tell in _TELLERS:
-        if isinstance(thing, kinds):
-            return tell(thing, level, seen)
-    return _object(thing, level, seen)
+
+    def partial(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
+        return {"partial": self.all((thing.func, thing.args, thing.keywords), level, seen)}
+
+    def method(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
+        return {"method": self.all((thing.__func__, thing.__self__), level, seen)}
+
+    def mapping(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
+        pairs = ((json.dumps(self.tell(key, level, seen)), thing[key]) for key in thing)
+        told = ([key, self.tell(value, level, seen)] for key, value in pairs)
+        return {"mapping": sorted(told, key=_first)}
+
+    def set(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
+        return {"set": sorted(json.dumps(each) for each in self.all(thing, level, seen))}
+
+    def bytes(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
+        return {"bytes": hashlib.sha256(thing).hexdigest()}
+
+    def pattern(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
+        return {"pattern": [str(thing.pattern), thing.flags]}
+
+    def object(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
+        told: dict[str, Any] = {"type": _name(type(thing))}
+        if not self.owns(type(thing)):
+            return told
+        call = getattr(type(thing), "__call__", None)  # noqa: B004  its code is wanted
+        if isinstance(call, FunctionType):
+            told["call"] = self.tell(call, level, seen)
+        state = getattr(thing, "__dict__", None)
+        if isinstance(state, dict):
+            told["state"] = {name: self.tell(each, level, seen) for name, each in state.items()}
+        return told
+
+    def owns(self, thing: Any) -> bool:
+        """Whether a thing is told by what it is, and not by its name."""
+        package = _package(thing)
+        return package in {self.package, "reliai"} or not _installed(package)
+
+    def function(self, function: FunctionType, level: int, seen: frozenset[int]) -> Any:
+        guarded = bound_of(function)
+        if guarded is not None:
+            return self.tell(guarded.site.function, level, seen)
+        if not self.owns(function):
+            return _name(function)
+        told: dict[str, Any] = {"source": _source(function)}
+        defaults = [
+            *(function.__defaults__ or ()),
+            *sorted((function.__kwdefaults__ or {}).items()),
+        ]
+        if defaults:
+            told["defaults"] = self.all(defaults, level, seen)
+        names = function.__code__.co_freevars
+        cells = zip(names, function.__closure__ or (), strict=True)
+        closed = {name: self.tell(_content(cell), level, seen) for name, cell in cells}
+        if closed:
+            told["closed_over"] = closed
+        used = {name: self.tell(each, level, seen) for name, each in _used(function)}
+        if used:
+            told["uses"] = used
+        return told
 
 
-def _named(thing: Any, level: int, seen: frozenset[int]) -> Any:  # noqa: ARG001  as the others
-    return _name(thing)
+def _package(thing: Any) -> str:
+    named = thing if hasattr(thing, "__qualname__") else type(thing)
+    return (getattr(named, "__module__", None) or "").partition(".")[0]
 
 
-def _partial(thing: Any, level: int, seen: frozenset[int]) -> Any:
-    held = [thing.func, list(thing.args), dict(thing.keywords)]
-    return {"partial": [code_of(each, level, seen) for each in held]}
-
-
-def _method(thing: Any, level: int, seen: frozenset[int]) -> Any:
-    return {"method": [code_of(each, level, seen) for each in (thing.__func__, thing.__self__)]}
-
-
-def _mapping(thing: Any, level: int, seen: frozenset[int]) -> Any:
-    pairs = [[json.dumps(code_of(k, level, seen)), code_of(thing[k], level, seen)] for k in thing]
-    return {"mapping": sorted(pairs, key=_first)}
-
-
-def _list(thing: Any, level: int, seen: frozenset[int]) -> Any:
-    return [code_of(each, level, seen) for each in thing]
-
-
-def _set(thing: Any, level: int, seen: frozenset[int]) -> Any:
-    return {"set": sorted(json.dumps(code_of(each, level, seen)) for each in thing)}
-
-
-def _bytes(thing: Any, level: int, seen: frozenset[int]) -> Any:  # noqa: ARG001  as the others
-    return {"bytes": hashlib.sha256(thing).hexdigest()}
-
-
-def _pattern(thing: Any, level: int, seen: frozenset[int]) -> Any:  # noqa: ARG001  as the others
-    return {"pattern": [str(thing.pattern), thing.flags]}
-
-
-def _object(thing: Any, level: int, seen: frozenset[int]) -> Any:
-    told: dict[str, Any] = {"type": _name(type(thing))}
-    call = getattr(type(thing), "__call__", None)  # noqa: B004  its code is wanted
-    if isinstance(call, FunctionType):
-        told["call"] = code_of(call, level, seen)
-    state = getattr(thing, "__dict__", None)
-    if isinstance(state, dict):
-        told["state"] = {name: code_of(value, level, seen) for name, value in state.items()}
-    return told
-
-
-def _function(function: FunctionType, level: int, seen: frozenset[int]) -> Any:
-    told: dict[str, Any] = {"source": _source(function)}
-    defaults = [*(function.__defaults__ or ()), *sorted((function.__kwdefaults__ or {}).items())]
-    if defaults:
-        told["defaults"] = code_of(defaults, level, seen)
-    names = function.__code__.co_freevars
-    cells = [_content(cell) for cell in function.__closure__ or ()]
-    closed = {name: code_of(each, level, seen) for name, each in zip(names, cells, strict=True)}
-    if closed:
-        told["closed_over"] = closed
-    used = {name: code_of(each, level, seen) for name, each in _used(function)}
-    if used:
-        told["uses"] = used
-    return told
+@functools.lru_cache(512)
+def _installed(package: str) -> bool:
+    """Whether a package is Python's, or was installed: its code is known by its name."""
+    if package in sys.stdlib_module_names and package != "__main__":
+        return True
+    file = getattr(sys.modules.get(package), "__file__", None) or ""
+    return "site-packages" in file or "dist-packages" in file
 
 
 def _content(cell: Any) -> Any:
@@ -208,13 +241,13 @@ def _first(pair: list[Any]) -> str:
 
 
 _TELLERS: Final[tuple[tuple[Any, Callable[..., Any]], ...]] = (
-    (functools.partial, _partial),
-    (MethodType, _method),
-    (FunctionType, _function),
-    (type | BuiltinFunctionType | ModuleType, _named),
-    (Mapping, _mapping),
-    (list | tuple, _list),
-    (set | frozenset, _set),
-    (bytes, _bytes),
-    (re.Pattern, _pattern),
+    (functools.partial, _Telling.partial),
+    (MethodType, _Telling.method),
+    (FunctionType, _Telling.function),
+    (type | BuiltinFunctionType | ModuleType, _Telling.named),
+    (Mapping, _Telling.mapping),
+    (list | tuple, _Telling.all),
+    (set | frozenset, _Telling.set),
+    (bytes, _Telling.bytes),
+    (re.Pattern, _Telling.pattern),
 )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Scorer",
     "Unscored",
+    "check_graders",
     "checked_name",
     "configurable",
     "score_in",
@@ -58,6 +59,7 @@ class Scorer:
         blocking: whether it waits (for a network, say), so that it runs in a thread of its own.
         statuses: of trials that it judges, besides "ok": "degraded", "rejected".
         identity: what stands for its code in the digest; None: the code itself.
+        grader: the function that it asks for a judgement; it must not be the one under test.
 
     Attributes:
         digest: "sha256:…" of name, version, settings and code. Scores are comparable only when
@@ -78,6 +80,7 @@ class Scorer:
         blocking: bool = False,
         statuses: Iterable[str] = (),
         identity: str | None = None,
+        grader: Any = None,
     ) -> None:
         if not callable(function) or isinstance(function, type):
             raise ConfigurationError(f"scorer({function!r}): must be a function of (output, case)")
@@ -96,6 +99,7 @@ class Scorer:
             )
         self.blocking = bool(blocking)
         self.statuses = frozenset(("ok", *_statuses(statuses)))
+        self.grader = grader
         self._identity = identity
         if not isinstance(getattr(function, "__self__", None), Scorer):
             update_wrapper(cast("Any", self), function, updated=())
@@ -235,6 +239,20 @@ def scorers_of(given: Iterable[Any]) -> tuple[Scorer, ...]:
             f"scorers: two have the name {twice[0]!r}; give one of them another with name="
         )
     return made
+
+
+def check_graders(scorers: Iterable[Scorer], target: Any) -> None:
+    """See to it that nothing is judged by itself.
+
+    Raises:
+        ConfigurationError: when the grader of a scorer is the target, or what the target guards.
+    """
+    for each in scorers:
+        if each.grader is not None and inspect.unwrap(each.grader) is inspect.unwrap(target):
+            raise ConfigurationError(
+                f"scorer {each.name!r}: its grader is the function under test; a model likes its "
+                "own answers, so let another one judge"
+            )
 
 
 async def scored(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sacrebleu.metrics import CHRF
+from sacrebleu.metrics.chrf import CHRF
 
 from reliai.errors import ConfigurationError
 from reliai.evals.scorers import bleu, chrf, edit_distance, rouge, similarity

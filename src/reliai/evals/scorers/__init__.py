@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reliai.evals.scorers.equality import contains, exact, regex, same
+    from reliai.evals.scorers.judging import judge
     from reliai.evals.scorers.labels import classification
     from reliai.evals.scorers.numbers import numeric
     from reliai.evals.scorers.overlap import bleu, chrf, rouge
+    from reliai.evals.scorers.pairs import pairwise
     from reliai.evals.scorers.privacy import leaks
     from reliai.evals.scorers.structures import json_schema, structure
     from reliai.evals.scorers.texts import edit_distance, similarity
@@ -25,8 +27,10 @@ __all__ = [
     "edit_distance",
     "exact",
     "json_schema",
+    "judge",
     "leaks",
     "numeric",
+    "pairwise",
     "regex",
     "rouge",
     "same",
@@ -43,8 +47,10 @@ _MODULES = {
     "edit_distance": "texts",
     "exact": "equality",
     "json_schema": "structures",
+    "judge": "judging",
     "leaks": "privacy",
     "numeric": "numbers",
+    "pairwise": "pairs",
     "regex": "equality",
     "rouge": "overlap",
     "same": "equality",
