@@ -9,52 +9,121 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reliai.datasets._capture_counts import Captured
+    from reliai.datasets._verify import Problem, Verification
+    from reliai.datasets.capture import Capture
     from reliai.datasets.case import MISSING, Case, Missing, Source
-    from reliai.datasets.dataset import Dataset, resolve
-    from reliai.datasets.failures import (
-        CaseNotFound,
-        DatasetDamaged,
-        DatasetError,
-        VersionNotFound,
+    from reliai.datasets.dataset import Dataset, cases_of, resolve
+    from reliai.datasets.diff import Change, Diff
+    from reliai.datasets.duplicates import Cluster, Duplicates, near_duplicates, put_back
+    from reliai.datasets.failures import CaseNotFound, DatasetDamaged, DatasetError, VersionNotFound
+    from reliai.datasets.loading import load_cases
+    from reliai.datasets.rules import (
+        Rule,
+        above,
+        below,
+        failed_check,
+        novel,
+        on_error,
+        on_feedback,
+        on_status,
+        slowest,
+        uniform,
+        when,
     )
+    from reliai.datasets.tokens import Marker, Scrubbed, Tokens, markers
     from reliai.datasets.version import Cases, Version
     from reliai.datasets.views import Listed, View, listed
 
 __all__ = [
     "MISSING",
+    "Capture",
+    "Captured",
     "Case",
     "CaseNotFound",
     "Cases",
+    "Change",
+    "Cluster",
     "Dataset",
     "DatasetDamaged",
     "DatasetError",
+    "Diff",
+    "Duplicates",
     "Listed",
+    "Marker",
     "Missing",
+    "Problem",
+    "Rule",
+    "Scrubbed",
     "Source",
+    "Tokens",
+    "Verification",
     "Version",
     "VersionNotFound",
     "View",
+    "above",
+    "below",
+    "cases_of",
+    "failed_check",
     "listed",
+    "load_cases",
+    "markers",
+    "near_duplicates",
+    "novel",
+    "on_error",
+    "on_feedback",
+    "on_status",
+    "put_back",
     "resolve",
+    "slowest",
+    "uniform",
+    "when",
 ]
 
 # A module never has the name of what it offers: once loaded, it would stand in its way.
 _MODULES = {
     "MISSING": "case",
+    "Capture": "capture",
+    "Captured": "_capture_counts",
     "Case": "case",
     "CaseNotFound": "failures",
     "Cases": "version",
+    "Change": "diff",
+    "Cluster": "duplicates",
     "Dataset": "dataset",
     "DatasetDamaged": "failures",
     "DatasetError": "failures",
+    "Diff": "diff",
+    "Duplicates": "duplicates",
     "Listed": "views",
+    "Marker": "tokens",
     "Missing": "case",
+    "Problem": "_verify",
+    "Rule": "rules",
+    "Scrubbed": "tokens",
     "Source": "case",
+    "Tokens": "tokens",
+    "Verification": "_verify",
     "Version": "version",
     "VersionNotFound": "failures",
     "View": "views",
+    "above": "rules",
+    "below": "rules",
+    "cases_of": "dataset",
+    "failed_check": "rules",
     "listed": "views",
+    "load_cases": "loading",
+    "markers": "tokens",
+    "near_duplicates": "duplicates",
+    "novel": "rules",
+    "on_error": "rules",
+    "on_feedback": "rules",
+    "on_status": "rules",
+    "put_back": "duplicates",
     "resolve": "dataset",
+    "slowest": "rules",
+    "uniform": "rules",
+    "when": "rules",
 }
 
 if not TYPE_CHECKING:

@@ -56,6 +56,8 @@ def committed(
         outcome = resolved(parts, () if head is None else head.parts, operations)
         if not outcome.rows:
             return head
+        if not tries:
+            parts.storage.prepare()
         made = _manifest(parts, head, outcome, message)
         if create_manifest(parts.storage, made):
             return made
@@ -84,6 +86,7 @@ def _manifest(parts: Parts, head: Manifest | None, outcome: Outcome, message: st
         root=sums.root(),
         parts=_layered(parts, () if head is None else head.parts, outcome.rows, cases),
         sums=sums.text(),
+        parent_seal=None if head is None else head.seal,
     )
 
 

@@ -12,6 +12,7 @@ The rows of a part are in the order of its keys. All numbers are little-endian.
 from __future__ import annotations
 
 import struct
+import sys
 from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
@@ -68,7 +69,7 @@ class Index:
         rest: reads the tail.
     """
 
-    __slots__ = ("_head", "_rest", "_tail", "named", "rows")
+    __slots__ = ("_ends", "_head", "_rest", "_tail", "named", "rows")
 
     def __init__(self, head: bytes, rows: int, named: int, rest: Callable[[], bytes]) -> None:
         if len(head) < head_size(rows, named) or _FIRST.unpack_from(head) != (_NAME, rows, named):
@@ -78,6 +79,7 @@ class Index:
         self._head = head
         self._rest = rest
         self._tail: bytes | None = None
+        self._ends = array("Q")
 
     def key(self, row: int) -> bytes:
         """The hash of a row's key."""
@@ -109,12 +111,20 @@ class Index:
         return row in self.find_named(self.digest(row))
 
     def _column(self, start: int, width: int, row: int) -> bytes:
-        if self._tail is None:
-            self._tail = self._rest()
-            if len(self._tail) != 88 * self.rows:
-                raise ValueError("the index is cut off")
+        tail = self._tail or self._loaded()
         place = start * self.rows + width * row
-        return self._tail[place : place + width]
+        return tail[place : place + width]
+
+    def _loaded(self) -> bytes:
+        tail = self._rest()
+        if len(tail) != 88 * self.rows:
+            raise ValueError("the index is cut off")
+        ends = array("Q", tail[8 * self.rows : 16 * self.rows])
+        if sys.byteorder == "big":
+            ends.byteswap()
+        self._ends = ends
+        self._tail = tail
+        return tail
 
     def unit(self, row: int) -> bytes:
         """8 bytes of the group's hash."""
@@ -122,9 +132,9 @@ class Index:
 
     def span(self, row: int) -> tuple[int, int]:
         """Where the row's line begins and ends in the part."""
-        end = int.from_bytes(self._column(8, 8, row), "little")
-        start = 0 if row == 0 else int.from_bytes(self._column(8, 8, row - 1), "little")
-        return start, end
+        if self._tail is None:
+            self._loaded()
+        return self._ends[row - 1] if row else 0, self._ends[row]
 
     def check(self, row: int) -> bytes:
         """8 bytes of the hash of the line."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from reliai.datasets._index import Index
     from reliai.datasets._parts import Part, Parts
 
 __all__ = ["Found", "lookup", "lookup_named", "rows_in_order"]
@@ -27,7 +28,12 @@ def lookup(parts: Parts, within: Sequence[Part], keys: Iterable[bytes]) -> dict[
     """
     wanted = set(keys)
     found: dict[bytes, Found] = {}
+    if not wanted:
+        return found
+    parts.fetch(within)
     for part in sorted(within, key=_newest):
+        if not wanted:
+            break
         low, high = bytes.fromhex(part.low), bytes.fromhex(part.high)
         here = [key for key in wanted if low <= key <= high]
         if not here:
@@ -62,26 +68,26 @@ def lookup_named(
     return found
 
 
-def rows_in_order(parts: Parts, within: Sequence[Part]) -> Iterator[Found]:
-    """All rows that hold, in the order of their keys.
+def rows_in_order(parts: Parts, within: Sequence[Part]) -> Iterator[tuple[Part, int, Index]]:
+    """All rows that hold, in the order of their keys, each with its part's index.
 
     A part is opened when the order reaches it, and let go when it is through.
     """
     waiting = sorted(within, key=_last_first)
-    open_now: list[tuple[bytes, int, int, Part]] = []
+    open_now: list[tuple[bytes, int, int, Part, Index]] = []
     before = b""
     while waiting or open_now:
         while waiting and (not open_now or bytes.fromhex(waiting[-1].low) <= open_now[0][0]):
             part = waiting.pop()
-            heappush(open_now, (parts.index(part).key(0), -part.layer, 0, part))
-        key, age, row, part = open_now[0]
-        index = parts.index(part)
-        if key != before:
+            index = parts.index(part)
+            heappush(open_now, (index.key(0), -part.layer, 0, part, index))
+        key, age, row, part, index = open_now[0]
+        if key != before:  # of the rows of one key the newest comes first
             before = key
             if not (part.removed and index.gone(row)):
-                yield Found(part, row)
+                yield part, row, index
         if row + 1 < part.rows:
-            heapreplace(open_now, (index.key(row + 1), age, row + 1, part))
+            heapreplace(open_now, (index.key(row + 1), age, row + 1, part, index))
         else:
             heappop(open_now)
 

@@ -10,6 +10,7 @@ import json
 import re
 import secrets
 from dataclasses import dataclass, field, fields
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai import clock
@@ -23,6 +24,7 @@ __all__ = ["Manifest", "create_manifest", "newest_manifest", "read_manifest", "v
 
 FORMAT: Final = 1
 _NAMED: Final = re.compile(r"v([1-9][0-9]*)\.json")
+_SEALED: Final = b'  "seal": "'
 _LOOKS: Final = 50
 """So often a file that is being written in place is read again, 20 ms apart."""
 
@@ -44,6 +46,7 @@ class Manifest:
         nonce: tells two commits with the same content apart.
         parts: of rows, the oldest layer first.
         sums: from which the next version's root is made.
+        parent_seal: the seal of the parent's file, so that no version can be changed unseen.
     """
 
     version: int
@@ -58,6 +61,7 @@ class Manifest:
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
     parts: tuple[Part, ...]
     sums: str
+    parent_seal: str | None = None
 
     def to_bytes(self) -> bytes:
         """The file: JSON with a part in each line, so that changes can be reviewed."""
@@ -67,7 +71,17 @@ class Manifest:
             lines.append(
                 f'  "{each.name}": ' + (_listed(value) if each.name == "parts" else _text(value))
             )
-        return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+        above = "{\n" + ",\n".join(lines) + ",\n"
+        return f'{above}  "seal": "{_seal(above.encode())}"\n}}\n'.encode()
+
+    @property
+    def seal(self) -> str:
+        """The hash of the file but for its last line, where it stands."""
+        return _seal(self.to_bytes().rpartition(_SEALED)[0])
+
+
+def _seal(above: bytes) -> str:
+    return "sha256:" + sha256(above).hexdigest()
 
 
 def _text(value: Any) -> str:
@@ -97,6 +111,8 @@ def _parsed(data: bytes, path: str) -> Manifest:
         raise ValueError("no object")  # noqa: TRY004  as for any other file that is none
     if found.pop("format", None) != FORMAT:
         raise DatasetError("was written by another reliai: this one reads format 1", path=path)
+    if found.pop("seal") != _seal(data.rpartition(_SEALED)[0]):
+        raise ValueError("not as it was written")
     parts = tuple(Part.from_dict(part) for part in found.pop("parts"))
     return Manifest(**found, parts=parts)
 
@@ -120,7 +136,8 @@ def read_manifest(storage: Storage, number: int) -> Manifest | None:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             # Where a store has no hard links the file is written in place: it ends with "}".
             if data.endswith(b"}\n") or look + 1 == _LOOKS:
-                raise DatasetDamaged("is no version of a dataset", path=path) from error
+                message = "is not the version's file that was written"
+                raise DatasetDamaged(message, path=path) from error
         clock.active().sleep(0.02)
     return None
 

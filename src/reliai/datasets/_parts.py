@@ -27,7 +27,7 @@ _MOST_BYTES: Final = 16 * 2**20
 """Rows and bytes of one part: well below what hosts of git refuse, and one request of a store."""
 
 _MOST_CACHED: Final = 64 * 2**20
-"""Bytes of indexes that are kept; those read last stay."""
+"""Bytes of indexes that are kept; those opened last stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Part:
 
 
 class Parts:
-    """Reads and writes the parts of one dataset; keeps the indexes that were read last."""
+    """Reads and writes the parts of one dataset; keeps the indexes that were opened last."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
@@ -89,20 +89,38 @@ class Parts:
 
     def index(self, part: Part) -> Index:
         """A part's index; its head is read now, the rest when it is asked for."""
-        found = self._indexes.pop(part.part, None)
+        found = self._indexes.get(part.part)
         if found is None:
             found = self._opened(part)
-            self._cached += size_of(part.rows, part.named)
-        self._indexes[part.part] = found  # dicts keep their order: it is the newest now
+            self._keep(part, found)
+        return found
+
+    def _keep(self, part: Part, index: Index) -> None:
+        """Keep an index, and let go those that were opened first, when they are too many."""
+        self._indexes[part.part] = index
+        self._cached += size_of(part.rows, part.named)
         while self._cached > _MOST_CACHED and len(self._indexes) > 1:
             gone = self._indexes.pop(next(iter(self._indexes)), None)
             self._cached -= 0 if gone is None else size_of(gone.rows, gone.named)
-        return found
 
-    def _opened(self, part: Part) -> Index:
+    def fetch(self, wanted: Iterable[Part]) -> None:
+        """Read the heads of several indexes in one go, where each request takes its time."""
+        missing = [part for part in wanted if part.part not in self._indexes]
+        if not self.storage.remote or len(missing) < 2:
+            return
+        ranges = [(part.index_path, 0, head_size(part.rows, part.named)) for part in missing]
+        try:
+            heads = self.storage.read_ranges(ranges)
+        except FileNotFoundError:
+            return  # which one is said when it is opened
+        for part, head in zip(missing, heads, strict=True):
+            self._keep(part, self._opened(part, head))
+
+    def _opened(self, part: Part, head: bytes | None = None) -> Index:
         size = head_size(part.rows, part.named)
         try:
-            head = self.storage.read(part.index_path, 0, size)
+            if head is None:
+                head = self.storage.read(part.index_path, 0, size)
             return Index(
                 head, part.rows, part.named, lambda: self.storage.read(part.index_path, size)
             )

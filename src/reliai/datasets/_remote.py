@@ -23,6 +23,11 @@ _EXCLUSIVE: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", 
 _PATIENCE: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds to wait before each further look for a file that was written."""
 
+_PROBE: Final = b'{"format": 1}\n'
+
+_CALLER: Final = 5
+"""So many frames up is the user's `commit`."""
+
 _MEMORY: Final = threading.Lock()
 """fsspec's memory looks first and writes then; one at a time here, that is one step.
 
@@ -40,7 +45,6 @@ class RemoteStorage:
         self._path = path.strip("/")
         if not self._path:
             raise DatasetError(f"{url!r} names no folder: give one, as in {url}/refunds")
-        self._warned = self._protocol in _EXCLUSIVE
         self._proven = not self.remote
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -69,12 +73,10 @@ class RemoteStorage:
             else read(self._at(path), start=start, end=end)
         )
 
-    def read_all(self, paths: list[str]) -> list[bytes]:
-        if len(paths) < 2 or not self.remote:
-            return [self.read(path) for path in paths]
-        found: list[Any] = self._files.cat_ranges(
-            [self._at(path) for path in paths], None, None, on_error="raise"
-        )
+    def read_ranges(self, ranges: list[tuple[str, int, int]]) -> list[bytes]:
+        paths = [self._at(path) for path, _, _ in ranges]
+        starts, ends = [start for _, start, _ in ranges], [end for _, _, end in ranges]
+        found: list[bytes] = self._files.cat_ranges(paths, starts, ends, on_error="raise")
         return found
 
     def write(self, path: str, data: bytes) -> None:
@@ -82,53 +84,54 @@ class RemoteStorage:
         self._until_readable(path, data)
 
     def create(self, path: str, data: bytes) -> None:
-        self._prove()
         self._create(path, data)
         self._until_readable(path, data)
 
     def _create(self, path: str, data: bytes) -> None:
-        files, where = self._files, self._at(path)
+        where = self._at(path)
         if not self.remote:
             with _MEMORY:
-                files.pipe_file(where, data, mode="create")
+                if self._files.exists(where):
+                    raise FileExistsError(where)
+                self._files.pipe_file(where, data)
             return
         try:
-            files.pipe_file(where, data, mode="create")
+            self._files.pipe_file(where, data, mode="create")
         except OSError as error:
-            # A repeated request may meet what the first one wrote: then it is ours after all.
-            self._refresh()
+            # A request that was sent again may meet what it wrote the first time.
             found = self._found(path)
             if found is None:
                 raise
             if found != data:
                 raise FileExistsError(where) from error
 
-    def _prove(self) -> None:
-        """See once that the store refuses to overwrite: one that does loses commits."""
+    def prepare(self) -> None:
+        """See once that the store refuses to overwrite: one that does not loses commits."""
         if self._proven:
             return
-        if not self._warned:
-            self._warned = True
+        if self._protocol not in _EXCLUSIVE:
             warnings.warn(
                 f"nobody promises that {self._protocol}:// creates a file only if it is new: let "
                 f"one process at a time commit to {self.url}",
                 ReliaiWarning,
-                stacklevel=5,
+                stacklevel=_CALLER,
             )
-        probe = b'{"format": 1}\n'
-        refused = 0
-        for _ in range(2):
-            try:
-                self._files.pipe_file(self._at("dataset.json"), probe, mode="create")
-            except OSError:
-                refused = 1 if self._found("dataset.json") is not None else 0
-                break
-        if not refused:
+        if not any(self._refuses() for _ in range(2)):
             raise DatasetError(
                 f"{self.url} overwrote a file that was to be created only if new, so commits "
                 f"could be lost; the store needs conditional writes (If-None-Match)"
             )
         self._proven = True
+
+    def _refuses(self) -> bool:
+        """Whether the store says no to creating a file that is there; creates it if it is not."""
+        try:
+            self._files.pipe_file(self._at("dataset.json"), _PROBE, mode="create")
+        except OSError:
+            if self._found("dataset.json") is None:
+                raise
+            return True
+        return False
 
     def names(self, folder: str) -> list[str]:
         self._refresh()

@@ -22,6 +22,9 @@ NO_GROUP: Final = bytes(8)
 """The unit of a case without group: it is a unit of its own."""
 
 
+_decoded: Final = json.JSONDecoder().decode
+
+
 class Row(NamedTuple):
     """One line of a part.
 
@@ -96,9 +99,7 @@ def removal(key: str, hashed: bytes) -> Row:
 
 def case_of(line: bytes, digest: bytes) -> Case:
     """The case of a line whose digest is known."""
-    case = Case.from_dict(json.loads(line))
-    object.__setattr__(case, "_digest", "sha256:" + digest.hex())
-    return case
+    return Case.restored(_decoded(line.decode()), "sha256:" + digest.hex())
 
 
 def _plain(value: Any) -> Any:

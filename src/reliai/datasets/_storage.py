@@ -39,8 +39,8 @@ class Storage(Protocol):
         """
         ...
 
-    def read_all(self, paths: list[str]) -> list[bytes]:
-        """Several files at once."""
+    def read_ranges(self, ranges: list[tuple[str, int, int]]) -> list[bytes]:
+        """Ranges of several files at once: path, start and end of each."""
         ...
 
     def write(self, path: str, data: bytes) -> None:
@@ -58,6 +58,9 @@ class Storage(Protocol):
     def names(self, folder: str) -> list[str]:
         """The files in a folder; none when there is no such folder."""
         ...
+
+    def prepare(self) -> None:
+        """Make ready for the first commit, and see that commits are safe here."""
 
 
 def storage_at(where: str | os.PathLike[str], options: Mapping[str, Any] | None = None) -> Storage:
@@ -112,8 +115,8 @@ class LocalStorage:
                 file.seek(start)
             return file.read() if end is None else _exactly(file, end - start)
 
-    def read_all(self, paths: list[str]) -> list[bytes]:
-        return [self.read(path) for path in paths]
+    def read_ranges(self, ranges: list[tuple[str, int, int]]) -> list[bytes]:
+        return [self.read(*each) for each in ranges]
 
     def write(self, path: str, data: bytes) -> None:
         target = self.folder / path
@@ -126,6 +129,11 @@ class LocalStorage:
         with _written(target, data) as temporary:
             _move_if_new(temporary, target)
         _sync_folder(target.parent)
+
+    def prepare(self) -> None:
+        # git must hand the files out byte for byte: their names are hashes of what is in them.
+        with suppress(FileExistsError):
+            self.create(".gitattributes", b"* -text\n*.idx -diff\n")
 
     def names(self, folder: str) -> list[str]:
         try:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reliai.datasets._storage import Storage
     from reliai.datasets.version import Version
 
-__all__ = ["move_tag", "read_tag", "tags_of"]
+__all__ = ["move_tag", "read_tag", "tag_root", "tags_of"]
 
 _NAME: Final = re.compile(r"(?!v[0-9]+$|latest$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -23,6 +23,17 @@ def _path(name: str) -> str:
 
 def read_tag(storage: Storage, name: str) -> str | None:
     """The name of the version that has a tag, or None."""
+    found = _read(storage, name)
+    return None if found is None else found["version"]
+
+
+def tag_root(storage: Storage, name: str) -> str | None:
+    """The root of the version that was given a tag, or None."""
+    found = _read(storage, name)
+    return None if found is None else found["root"]
+
+
+def _read(storage: Storage, name: str) -> dict[str, str] | None:
     if not _NAME.fullmatch(name):
         return None
     try:
@@ -30,7 +41,8 @@ def read_tag(storage: Storage, name: str) -> str | None:
     except FileNotFoundError:
         return None
     try:
-        return str(json.loads(data)["version"])
+        found = json.loads(data)
+        return {each: str(found[each]) for each in ("version", "root")}
     except (ValueError, TypeError, KeyError) as error:
         raise DatasetDamaged("is no tag", path=_path(name)) from error
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from reliai.datasets.canonical import content_digest
 from reliai.datasets.failures import DatasetError
 
-__all__ = ["MISSING", "Case", "Missing", "Source", "SourceKind"]
+__all__ = ["CASE_FIELDS", "MISSING", "Case", "Missing", "Source", "SourceKind"]
 
 SourceKind: TypeAlias = Literal["call", "feedback", "rule", "file", "case"]
 """What a case came from."""
@@ -179,7 +179,7 @@ class Case:
         Raises:
             DatasetError: when a field is unknown, missing or wrong.
         """
-        _refuse_unknown(data, _CASE_FIELDS, "a case")
+        _refuse_unknown(data, CASE_FIELDS, "a case")
         if "inputs" not in data:
             raise DatasetError("a case needs inputs")
         given = dict(data)
@@ -188,8 +188,32 @@ class Case:
             raise DatasetError("sources must be a list")
         return cls(**given, sources=tuple(_source_of(source) for source in sources))
 
+    @classmethod
+    def restored(cls, data: dict[str, Any], digest: str) -> Case:
+        """The case of a line that is known to be as `to_dict` wrote it, unchecked.
 
-_CASE_FIELDS: Final = frozenset(Case.__dataclass_fields__) - {"_digest"}
+        Args:
+            data: is the case's own from now on.
+            digest: of the case.
+        """
+        case, put, get = cls.__new__(cls), object.__setattr__, data.get
+        put(case, "inputs", data["inputs"])
+        put(case, "expected", get("expected", MISSING))
+        put(case, "id", get("id"))
+        put(case, "tags", get("tags") or {})
+        put(case, "group", get("group"))
+        put(case, "repeats", get("repeats"))
+        sources = get("sources")
+        put(case, "sources", tuple(Source(**each) for each in sources) if sources else ())
+        put(case, "inclusion_probability", get("inclusion_probability"))
+        put(case, "metadata", get("metadata") or {})
+        put(case, "_digest", digest)
+        return case
+
+
+CASE_FIELDS: Final = frozenset(Case.__dataclass_fields__) - {"_digest"}
+"""Names that `Case`, `to_dict` and files use."""
+
 _SOURCE_FIELDS: Final = frozenset(Source.__dataclass_fields__)
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from weakref import WeakSet
 
+from reliai import clock
 from reliai.datasets._commit import committed
 from reliai.datasets._manifest import newest_manifest, read_manifest
 from reliai.datasets._parts import Parts
@@ -13,20 +17,33 @@ from reliai.datasets._rows import key_hash, row_of
 from reliai.datasets._staging import Added, Removed
 from reliai.datasets._storage import storage_at
 from reliai.datasets._tags import move_tag, read_tag, tags_of
-from reliai.datasets.case import Case
-from reliai.datasets.failures import DatasetError, VersionNotFound
+from reliai.datasets._verify import verified
+from reliai.datasets.case import CASE_FIELDS, Case, Source
+from reliai.datasets.diff import Change, Diff, differences, different_fields
+from reliai.datasets.failures import CaseNotFound, DatasetError, VersionNotFound
 from reliai.datasets.version import Version, name_of
+from reliai.datasets.views import Listed, View, listed
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from reliai.datasets._staging import Operation
     from reliai.datasets._storage import Storage
+    from reliai.datasets._verify import Verification
+    from reliai.datasets.version import Cases
 
-__all__ = ["Dataset", "resolve"]
+__all__ = ["Dataset", "cases_of", "resolve"]
 
 _NUMBERED: Final = re.compile(r"v([1-9][0-9]*)")
+
+
+class Feeder(Protocol):
+    """Somebody who holds cases until a dataset is committed, such as `Capture`."""
+
+    def hand_over(self) -> list[Case]:
+        """The cases it holds, which are the dataset's from now on."""
+        ...
 
 
 class Dataset:
@@ -39,6 +56,7 @@ class Dataset:
         self._parts = Parts(storage)
         self._staged: deque[Operation] = deque()
         self._known = 0
+        self._feeders: WeakSet[Feeder] = WeakSet()
 
     @classmethod
     def open(cls, name_or_url: str | os.PathLike[str], **options: Any) -> Dataset:
@@ -66,7 +84,7 @@ class Dataset:
 
     # --- changing it --------------------------------------------------------------------------
 
-    def add(self, cases: Case | Iterable[Case], *, replace: bool = False) -> None:
+    def add(self, cases: Case | Iterable[Case], *, whole: bool = False) -> None:
         """Have cases in the next version.
 
         A case whose content is there already joins it: it gets the sources of both, and the newer
@@ -74,7 +92,7 @@ class Dataset:
 
         Args:
             cases: one or several.
-            replace: take a case as it is also where its content is there.
+            whole: take a case as it is also where its content is there.
 
         Raises:
             DatasetError: when something in a case is no JSON data; then none of them is added.
@@ -83,7 +101,7 @@ class Dataset:
         for case in given:
             if not isinstance(case, Case):
                 raise DatasetError(f"add takes cases, and not a {type(case).__name__}")
-        self._staged.extend([Added(row_of(case), replace) for case in given])
+        self._staged.extend([Added(row_of(case), whole) for case in given])
 
     def remove(self, key: str) -> None:
         """Have no case with this id or digest in the next version.
@@ -100,6 +118,39 @@ class Dataset:
             key = latest.case(key).key
         self._staged.append(Removed(key))
 
+    def edit(self, key: str, **changes: Any) -> Case:
+        """Have a case with some fields changed in the next version.
+
+        A case without id is known by its content, so the edited one is a new case in its place,
+        with the old one as its source; `diff` shows it as changed.
+
+        Args:
+            key: an id or digest of the newest version.
+            changes: fields of `Case` and their new values.
+
+        Returns:
+            The case as it will be.
+
+        Raises:
+            DatasetError: when there is no such case, or a new value is wrong.
+        """
+        latest = self.latest
+        if latest is None:
+            raise CaseNotFound(f"{self.name} has no version yet, so no case {key!r}")
+        unknown = sorted(set(changes) - CASE_FIELDS)
+        if unknown or not changes:
+            said = ", ".join(unknown) or "nothing"
+            raise DatasetError(f"edit takes fields of a case, and {said} is none of them")
+        old = latest.case(key)
+        new = replace(old, **changes)
+        if new.key != old.key:
+            at = clock.active().time()
+            source = Source(kind="case", id=old.key, at=at)
+            new = replace(new, sources=(*new.sources, source))
+            self._staged.append(Removed(old.key))
+        self._staged.append(Added(row_of(new), whole=True))
+        return new
+
     @property
     def staged(self) -> int:
         """How many additions and removals wait for a commit."""
@@ -108,6 +159,14 @@ class Dataset:
     def discard(self) -> None:
         """Forget what was added and removed since the last commit."""
         self._staged.clear()
+
+    def fed_by(self, feeder: Feeder) -> None:
+        """Ask somebody, as long as it is there, for cases before each commit.
+
+        Args:
+            feeder: has `hand_over()`, which gives the cases it holds, and holds them no more.
+        """
+        self._feeders.add(feeder)
 
     def commit(self, message: str = "") -> Version:
         """Make a version of the newest one and what was added and removed.
@@ -121,6 +180,8 @@ class Dataset:
         Raises:
             DatasetError: when nothing was ever added.
         """
+        for feeder in list(self._feeders):
+            self.add(feeder.hand_over())
         taken: list[Operation] = []
         while self._staged:
             taken.append(self._staged.popleft())
@@ -205,6 +266,47 @@ class Dataset:
             yield version
             version = None if version.parent is None else self.at(version.parent)
 
+    def diff(self, before: str | Version | None, after: str | Version) -> Diff:
+        """What is different between two versions.
+
+        Args:
+            before: a version or what `at` takes; None: nothing.
+            after: the same.
+
+        Raises:
+            VersionNotFound: when there is no such version.
+        """
+        old = None if before is None else self._version(before)
+        new = self._version(after)
+        parts = () if old is None else old.manifest.parts
+        added, removed, changed = differences(self._parts, parts, new.manifest.parts)
+        changes = (
+            Change(key=now.key, before=was, after=now, fields=different_fields(was, now))
+            for was, now in changed
+        )
+        return Diff(
+            before=None if old is None else old.name,
+            after=new.name,
+            added=tuple(added),
+            removed=tuple(removed),
+            changed=tuple(changes),
+        )
+
+    def verify(
+        self, *, deep: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> Verification:
+        """See whether every file is what was written.
+
+        Args:
+            deep: make every case's digest anew too, which finds what was written wrongly.
+            progress: is told how many files of rows of how many are done.
+
+        Returns:
+            What was looked at and every problem, with the digests of damaged cases; true when there
+            is none; `.require()` raises.
+        """
+        return verified(self._parts, deep=deep, progress=progress)
+
     @property
     def tags(self) -> dict[str, str]:
         """The names of versions by tag."""
@@ -234,3 +336,24 @@ def resolve(text: str, **options: Any) -> Version:
     if not at or "/" in name:
         where, name = text, "latest"
     return Dataset.open(where, **options).at(name or "latest")
+
+
+def cases_of(given: Any, **options: Any) -> Cases:
+    """What an experiment is given as its dataset, with the interface of a version.
+
+    Args:
+        given: a version, a view, a list of cases, or the text of a reference.
+        options: of the filesystem, for a reference.
+
+    Raises:
+        DatasetError: when it is none of these.
+    """
+    if isinstance(given, Version | View | Listed):
+        return given
+    if isinstance(given, str):
+        return resolve(given, **options)
+    if isinstance(given, Dataset):
+        raise DatasetError(f"{given.name} has many versions: give one, such as {given.name}@v1")
+    if isinstance(given, Iterable):
+        return listed(given)
+    raise DatasetError(f"cases are a version, a view or a list, and not a {type(given).__name__}")

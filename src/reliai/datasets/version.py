@@ -16,8 +16,9 @@ from reliai.datasets.views import View, selected, split
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from reliai.datasets._index import Index
     from reliai.datasets._manifest import Manifest
-    from reliai.datasets._parts import Parts
+    from reliai.datasets._parts import Part, Parts
     from reliai.datasets._storage import Storage
     from reliai.datasets.case import Case
     from reliai.datasets.views import Placed
@@ -55,11 +56,12 @@ class Version:
         added: cases with keys that the parent did not have.
         changed: cases that are not as in the parent.
         removed: keys of the parent that are gone.
+        manifest: what its file says.
     """
 
     def __init__(self, parts: Parts, manifest: Manifest) -> None:
         self._parts = parts
-        self._manifest = manifest
+        self.manifest = manifest
         self.number = manifest.version
         self.message = manifest.message
         self.at = manifest.at
@@ -81,7 +83,7 @@ class Version:
     @property
     def parent(self) -> str | None:
         """The name of the version that it was made from; None for the first."""
-        return None if self._manifest.parent is None else f"v{self._manifest.parent}"
+        return None if self.manifest.parent is None else f"v{self.manifest.parent}"
 
     @property
     def reference(self) -> str:
@@ -89,14 +91,17 @@ class Version:
         return f"{self._parts.storage.url}@{self.name}"
 
     def __len__(self) -> int:
-        return self._manifest.cases
+        return self.manifest.cases
 
     def __iter__(self) -> Iterator[Case]:
-        return (placed.case() for placed in self.placed())
+        parts = self._parts
+        for part, row, index, data in _with_data(parts, self.manifest):
+            yield case_of(parts.checked(part, row, data.line(row)), index.digest(row))
 
     def placed(self) -> Iterator[Placed]:
         """Each case with its hashes, before it is read."""
-        yield from _placed(self._parts, self._manifest)
+        for part, row, index, data in _with_data(self._parts, self.manifest):
+            yield _Stored(self._parts, part, row, index, data)
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._found(key) is not None
@@ -117,7 +122,7 @@ class Version:
         return self._parts.case(found.part, found.row)
 
     def _found(self, key: str) -> Any:
-        hashed, within = key_hash(key), self._manifest.parts
+        hashed, within = key_hash(key), self.manifest.parts
         found = lookup(self._parts, within, [hashed]).get(hashed)
         if found is not None or not key.startswith("sha256:"):
             return found
@@ -144,17 +149,17 @@ class Version:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Version):
             return NotImplemented
-        mine, its = self._manifest, other._manifest
+        mine, its = self.manifest, other.manifest
         return (mine.nonce, mine.version, mine.root) == (its.nonce, its.version, its.root)
 
     def __hash__(self) -> int:
-        return hash((self._manifest.nonce, self.number, self.root))
+        return hash((self.manifest.nonce, self.number, self.root))
 
     def __repr__(self) -> str:
         return f"<reliai Version {self.reference} of {len(self)} cases, root {self.root[:19]}…>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Version, (self._parts, self._manifest)
+        return Version, (self._parts, self.manifest)
 
 
 def name_of(storage: Storage) -> str:
@@ -165,57 +170,57 @@ def name_of(storage: Storage) -> str:
 class _Stored:
     """A case of a part that need not be read to know its hashes."""
 
-    __slots__ = ("_at", "_data", "_index", "_part", "_parts")
+    __slots__ = ("_data", "_index", "_part", "_parts", "_row")
 
-    def __init__(self, parts: Parts, part: Any, at: int, data: _Data) -> None:
+    def __init__(self, parts: Parts, part: Part, row: int, index: Index, data: _Data) -> None:
         self._parts = parts
         self._part = part
-        self._index = parts.index(part)
-        self._at = at
+        self._row = row
+        self._index = index
         self._data = data
 
     @property
     def hash(self) -> bytes:
-        return self._index.key(self._at)
+        return self._index.key(self._row)
 
     @property
     def leaf(self) -> bytes:
-        return self._index.leaf(self._at)
+        return self._index.leaf(self._row)
 
     @property
     def unit(self) -> bytes:
-        return self._index.unit(self._at)
+        return self._index.unit(self._row)
 
     def case(self) -> Case:
-        line = self._data.line(self._at)
-        self._parts.checked(self._part, self._at, line)
-        return case_of(line, self._index.digest(self._at))
+        line = self._parts.checked(self._part, self._row, self._data.line(self._row))
+        return case_of(line, self._index.digest(self._row))
 
 
 class _Data:
     """The bytes of a part, read with the first case that is wanted."""
 
-    __slots__ = ("_bytes", "_index", "_part", "_parts")
+    __slots__ = ("_bytes", "_index", "_parts", "part")
 
-    def __init__(self, parts: Parts, part: Any) -> None:
+    def __init__(self, parts: Parts, part: Part, index: Index) -> None:
         self._parts = parts
-        self._part = part
-        self._index = parts.index(part)
+        self.part = part
+        self._index = index
         self._bytes: bytes | None = None
 
-    def line(self, at: int) -> bytes:
+    def line(self, row: int) -> bytes:
         if self._bytes is None:
-            self._bytes = self._parts.data(self._part)
-        start, end = self._index.span(at)
+            self._bytes = self._parts.data(self.part)
+        start, end = self._index.span(row)
         return self._bytes[start:end]
 
 
-def _placed(parts: Parts, manifest: Manifest) -> Iterator[Placed]:
+def _with_data(parts: Parts, manifest: Manifest) -> Iterator[tuple[Part, int, Index, _Data]]:
+    """All rows in order, each with what reads its part. Parts that are through are let go."""
     held: dict[str, _Data] = {}
-    for part, row in rows_in_order(parts, manifest.parts):
+    for part, row, index in rows_in_order(parts, manifest.parts):
         data = held.get(part.part)
         if data is None:
-            data = held[part.part] = _Data(parts, part)
-        yield _Stored(parts, part, row, data)
-        if row + 1 == part.rows:
-            del held[part.part]
+            now = index.key(row).hex()
+            held = {name: each for name, each in held.items() if each.part.high >= now}
+            data = held[part.part] = _Data(parts, part, index)
+        yield part, row, index, data

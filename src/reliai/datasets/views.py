@@ -67,7 +67,8 @@ class View:
         self._source = source
         self._wanted = wanted
         self.described = described
-        self._facts: tuple[int, str] | None = None
+        self._count: int | None = None
+        self._root: str | None = None
 
     def placed(self) -> Iterator[Placed]:
         """Each of its cases with its hashes."""
@@ -77,18 +78,16 @@ class View:
         return (placed.case() for placed in self.placed())
 
     def __len__(self) -> int:
-        return self._known()[0]
+        if self._count is None:
+            self._count = sum(1 for _ in self.placed())
+        return self._count
 
     @property
     def root(self) -> str:
         """`sha256:` and one hash of its cases, as a version or a list of the same cases has."""
-        return self._known()[1]
-
-    def _known(self) -> tuple[int, str]:
-        """How many cases, and the root; the source never changes, so once is enough."""
-        if self._facts is None:
-            self._facts = _counted(self.placed())
-        return self._facts
+        if self._root is None:  # the source never changes, so once is enough
+            self._root = _root(self.placed())
+        return self._root
 
     def case(self, key: str) -> Case:
         """The case with this id or digest.
@@ -119,12 +118,11 @@ class View:
         return f"<reliai View {self.described}>"
 
 
-def _counted(placed: Iterable[Placed]) -> tuple[int, str]:
-    sums, count = SetHash(), 0
+def _root(placed: Iterable[Placed]) -> str:
+    sums = SetHash()
     for each in placed:
         sums.add(each.leaf)
-        count += 1
-    return count, sums.root()
+    return sums.root()
 
 
 def _name(source: Any) -> str:
@@ -264,7 +262,7 @@ class Listed:
     def root(self) -> str:
         """One hash of the cases, as a version of the same cases has."""
         if self._root is None:
-            self._root = _counted(self.placed())[1]
+            self._root = _root(self.placed())
         return self._root
 
     def case(self, key: str) -> Case:
