@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from typing import TYPE_CHECKING, Any, Self
 
 from reliai.evals import _journal
@@ -13,6 +12,7 @@ from reliai.evals._concurrency import limit_of
 from reliai.evals._drivers import in_tasks, in_threads
 from reliai.evals._git import git_state
 from reliai.evals._isolation import isolated
+from reliai.evals._loops import off_the_loop
 from reliai.evals._resume import Done, left, resumable
 from reliai.evals._session import Session
 from reliai.evals._source import Selection, checked_shard
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reliai.evals.experiment import Experiment
     from reliai.evals.run import Run
 
-__all__ = ["Running"]
+__all__ = ["CASES", "Folder", "Running"]
 
 CASES = "cases.jsonl"
 """The cases of a run whose dataset is no version that can be opened again."""
@@ -59,37 +59,35 @@ class Running:
         if self.experiment.executor == "ray":
             from reliai.evals._ray import run_on_ray  # noqa: PLC0415  an extra
 
-            with _Folder(self) as folder:
-                run_on_ray(
-                    self.experiment, folder.cases, folder.writer, folder.tally, self.progress
-                )
+            with Folder(self) as folder:
+                run_on_ray(self.experiment, folder, self.progress)
             return folder.run
-        with _Folder(self) as folder, self._guarded(folder) as guarded:
+        with Folder(self) as folder, self._guarded(folder) as guarded:
             session, tries = self._parts(folder, guarded)
             if tries.blocks:
                 in_threads(session, tries, self.experiment.settings.timeout)
             else:
-                _on_a_loop(session, tries)
-            folder.end(session)
+                off_the_loop(lambda: asyncio.run(in_tasks(session, tries)))
+            folder.end(session.error)
         return folder.run
 
     async def arun(self) -> Run:
         """Run it on the event loop that runs."""
         if self.experiment.executor == "ray":
             return await asyncio.to_thread(self.run)
-        with _Folder(self) as folder, self._guarded(folder) as guarded:
+        with Folder(self) as folder, self._guarded(folder) as guarded:
             session, tries = self._parts(folder, guarded)
             await in_tasks(session, tries)
-            folder.end(session)
+            folder.end(session.error)
         return folder.run
 
-    def _guarded(self, folder: _Folder) -> Isolated:
+    def _guarded(self, folder: Folder) -> Isolated:
         experiment = self.experiment
         return isolated(
             experiment.target, experiment.settings.policies, run_id=folder.writer.path.name
         )
 
-    def _parts(self, folder: _Folder, guarded: Isolated) -> tuple[Session, Tries]:
+    def _parts(self, folder: Folder, guarded: Isolated) -> tuple[Session, Tries]:
         experiment = self.experiment
         session = Session(
             folder.cases,
@@ -118,7 +116,7 @@ class Running:
         return plain
 
 
-class _Folder:
+class Folder:
     """The folder of a run while it is written; however the block ends, it can be resumed."""
 
     def __init__(self, running: Running) -> None:
@@ -184,14 +182,14 @@ class _Folder:
             cached=0 if self.cache is None else self.cache.hits,
         )
 
-    def end(self, session: Session) -> None:
-        """The session has come to its end.
+    def end(self, error: BaseException | None = None) -> None:
+        """The work has come to its end.
 
         Raises:
             BaseException: what ended it too early.
         """
-        if session.error is not None:
-            raise session.error
+        if error is not None:
+            raise error
         self._ended = True
 
     def _cache(self) -> OutputCache | None:
@@ -223,25 +221,3 @@ class _Folder:
             for case in self.selection.of(dataset):
                 file.write(json.dumps(case.to_dict(), ensure_ascii=False) + "\n")
         beside.replace(self.writer.path / CASES)
-
-
-def _on_a_loop(session: Session, tries: Tries) -> None:
-    """Run tasks from a thread; where a loop runs already, as in a notebook, in another one."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(in_tasks(session, tries))
-        return
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(in_tasks(session, tries))
-        except BaseException as error:  # noqa: BLE001  raised in the thread that waits
-            raised.append(error)
-
-    thread = threading.Thread(target=run, name="reliai-experiment", daemon=True)
-    thread.start()
-    thread.join()
-    if raised:
-        raise raised[0]
