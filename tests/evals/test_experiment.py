@@ -16,13 +16,14 @@ import reliai
 from reliai import clock
 from reliai.datasets import Case
 from reliai.errors import ConfigurationError
-from reliai.evals import Experiment
 from reliai.testing import records, virtual_clock
 from tests.evals.experiments import Target, cases, exact, experiment, length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from reliai.evals import Experiment
 
 KINDS = ("sync", "async")
 

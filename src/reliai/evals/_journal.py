@@ -74,16 +74,24 @@ class RunWriter:
     Lines are written in batches: at once when the last batch is 50 ms old, else with the next line
     or `flush()`. Not for several threads at a time.
 
+    Args:
+        path: the folder.
+        part: the name of the part; None: the next number.
+        alone: whether no other process may write the run meanwhile.
+
+    Raises:
+        ConfigurationError: when another process writes it, and one of the two wants to be alone.
+
     Attributes:
         path: the folder.
         dirty: whether lines wait to be written.
     """
 
-    def __init__(self, path: Path, part: str | None = None) -> None:
+    def __init__(self, path: Path, part: str | None = None, *, alone: bool = False) -> None:
         self.path = path
+        self._lock = _locked(path, alone=alone)
         name = part or f"{len(parts_of(path)):04d}-{os.getpid()}"
         self._file = (path / f"trials-{name}.jsonl").open("ab", buffering=0)
-        self._lock = _locked(path)
         self._lines: list[str] = []
         self._written_at = 0.0
         self._clock = clock.active()
@@ -97,6 +105,7 @@ class RunWriter:
         root: Path | str | None = None,
         manifest: Mapping[str, Any] | None = None,
         part: str | None = None,
+        alone: bool = False,
     ) -> RunWriter:
         """Begin a run, or another part of the one with that id."""
         run_id = run_id or new_run_id()
@@ -113,7 +122,7 @@ class RunWriter:
                 "state": "partial",
             }
             write_manifest(path, {**told, **(manifest or {})})
-        return cls(path, part)
+        return cls(path, part, alone=alone)
 
     @property
     def dirty(self) -> bool:
@@ -230,15 +239,21 @@ def _write_all(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _locked(path: Path) -> Any:
-    """Hold a shared lock on the run, which the system lets go with the process."""
+def _locked(path: Path, *, alone: bool) -> Any:
+    """Hold a lock on the run, which the system lets go with the process."""
     try:
         import fcntl  # noqa: PLC0415  POSIX only
     except ImportError:
         return None
     file = (path / ".lock").open("ab")
-    with suppress(OSError):  # a file system without locks
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise ConfigurationError(f"another process works on the run {path.name}") from error
+    except OSError:  # a file system without locks
+        file.close()
+        return None
     return file
 
 

@@ -154,10 +154,10 @@ class Folder:
     def __enter__(self) -> Self:
         experiment = self.experiment
         if self._earlier is not None:
-            self.writer = _journal.RunWriter(self._earlier.path)
+            self.writer = _journal.RunWriter(self._earlier.path, alone=True)
         else:
             self.writer = _journal.RunWriter.create(
-                experiment.name, root=experiment.runs, manifest=self._manifest()
+                experiment.name, root=experiment.runs, manifest=self._manifest(), alone=True
             )
             self._keep_cases()
         self.cache = self._cache()
