@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from reliai.datasets.dataset import Dataset, cases_of, resolve
     from reliai.datasets.diff import Change, Diff
     from reliai.datasets.duplicates import Cluster, Duplicates, near_duplicates, put_back
+    from reliai.datasets.exchange import (
+        from_huggingface,
+        from_pandas,
+        read_cases,
+        to_huggingface,
+        to_pandas,
+        write_cases,
+    )
     from reliai.datasets.failures import CaseNotFound, DatasetDamaged, DatasetError, VersionNotFound
     from reliai.datasets.loading import load_cases
     from reliai.datasets.rules import (
@@ -65,6 +73,8 @@ __all__ = [
     "below",
     "cases_of",
     "failed_check",
+    "from_huggingface",
+    "from_pandas",
     "listed",
     "load_cases",
     "markers",
@@ -74,10 +84,14 @@ __all__ = [
     "on_feedback",
     "on_status",
     "put_back",
+    "read_cases",
     "resolve",
     "slowest",
+    "to_huggingface",
+    "to_pandas",
     "uniform",
     "when",
+    "write_cases",
 ]
 
 # A module never has the name of what it offers: once loaded, it would stand in its way.
@@ -111,6 +125,8 @@ _MODULES = {
     "below": "rules",
     "cases_of": "dataset",
     "failed_check": "rules",
+    "from_huggingface": "exchange",
+    "from_pandas": "exchange",
     "listed": "views",
     "load_cases": "loading",
     "markers": "tokens",
@@ -120,10 +136,14 @@ _MODULES = {
     "on_feedback": "rules",
     "on_status": "rules",
     "put_back": "duplicates",
+    "read_cases": "exchange",
     "resolve": "dataset",
     "slowest": "rules",
+    "to_huggingface": "exchange",
+    "to_pandas": "exchange",
     "uniform": "rules",
     "when": "rules",
+    "write_cases": "exchange",
 }
 
 if not TYPE_CHECKING:
