@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from reliai.cli import calls_commands, dashboards, monitor
+from reliai.cli import calls_commands, dashboards, monitor, score
 from reliai.cli.missing import explain
 
 __all__ = ["app"]
@@ -165,3 +165,4 @@ def _leave(message: str) -> NoReturn:
 calls_commands.register(app)
 dashboards.register(app)
 monitor.register(app)
+score.register(app)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-__all__ = ["Examination", "Finding", "Unreadable", "examine"]
+__all__ = ["Examination", "Finding", "Unreadable", "examine", "guarded_functions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,18 @@ def examine(target: str) -> Examination:
             examined.problems.append(Finding(where, message))
     examined.notes.extend(_notes(guarded, others))
     return examined
+
+
+def guarded_functions(target: str) -> list[FunctionType]:
+    """Import an application and give its guarded functions.
+
+    Args:
+        target: as of `examine`.
+
+    Raises:
+        Unreadable: it cannot be imported.
+    """
+    return _functions(load(target))[0]
 
 
 def _functions(application: Application) -> tuple[list[FunctionType], list[FunctionType]]:

@@ -75,12 +75,31 @@ def monitor(
             if watch:
                 code = _watched(look, every, as_json=as_json)
             else:
-                code = _shown(look(), as_json=as_json)
+                seen = look()
+                code = _shown(seen, as_json=as_json)
+                _keep(seen)
     except ConfigurationError as error:
         _leave(str(error))
     except ModuleNotFoundError as error:
         _leave(explain(error, "monitoring"))
     raise typer.Exit(code)
+
+
+def _keep(seen: dict[str, Any]) -> None:
+    """Keep as evidence for `reliai score` what is watched, in a project that has any."""
+    from reliai.evals.ml_test_score import evidence_folder, write_evidence  # noqa: PLC0415
+
+    if evidence_folder() is None:
+        return
+    signals = ("name", "signal", "slice", "state", "n")
+    kept = {
+        "calls": {name: {"count": each["count"]} for name, each in seen["calls"].items()},
+        "signals": [{name: each[name] for name in signals} for each in seen["signals"]],
+        "alerts": [{"signal": each.get("signal")} for each in seen["alerts"]],
+        "changes": [{"kind": each.get("kind"), "at": each.get("at")} for each in seen["changes"]],
+    }
+    run = {"kind": "monitor", "id": str(seen.get("source") or "monitor"), "name": "monitor"}
+    write_evidence(None, None, run, kept)
 
 
 @contextmanager

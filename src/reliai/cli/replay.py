@@ -69,7 +69,20 @@ def replay(
         print(text) if str(facts) == "-" else facts.write_text(f"{text}\n")
     if write is not None:
         write.write_text(page(reports, calls=calls, quick=QUICK), encoding="utf-8")
+    if not ids:
+        _keep(reports, seed, calls)
     return all(report.ok for report in reports)
+
+
+def _keep(reports: Sequence[Report], seed: int, calls: int) -> None:
+    """Keep as evidence for `reliai score` that all were replayed, in a project that has any."""
+    from reliai.evals.ml_test_score import evidence_folder, write_evidence  # noqa: PLC0415
+
+    if evidence_folder() is None:
+        return
+    found = [{"id": report.id, "ok": report.ok} for report in reports]
+    run = {"kind": "replay", "id": f"seed-{seed}", "name": "incidents"}
+    write_evidence(None, None, run, {"incidents": found, "seed": seed, "calls": calls})
 
 
 def _all_that_can_be_run(console: Console) -> list[Incident]:

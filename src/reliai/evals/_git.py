@@ -8,11 +8,13 @@ from typing import Any
 __all__ = ["git_state"]
 
 _SECONDS = 2.0
+_CODE = (":/", ":(exclude,glob,top)**/.reliai/**")
+"""All but what we write ourselves: pins and evidence that are checked in."""
 
 
 def git_state() -> dict[str, Any] | None:
     """The commit, the branch, and whether something is not committed; None outside a repository."""
-    said = _git("status", "--porcelain=v2", "--branch", "--untracked-files=no")
+    said = _git("status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", *_CODE)
     if said is None:
         return None
     heads = dict(

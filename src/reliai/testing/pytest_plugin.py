@@ -44,6 +44,10 @@ _EVALS_MARKER = (
     "reliai(dataset, name=None, repeats=1, min_pass=None, gate=None, baseline=None): try each case "
     "of a dataset, record a run, and judge it when the session ends"
 )
+_SCORE_MARKER = (
+    'ml_test(*ids): what of the ML Test Score this test shows, such as "DT7"; counted with '
+    "--reliai-evidence"
+)
 _AROUND = pytest.StashKey[list["Callable[[], AbstractContextManager[object]]"]]()
 _FAILED = pytest.StashKey[BaseException]()
 _KEPT = pytest.StashKey[str | None]()
@@ -51,7 +55,13 @@ _KEPT = pytest.StashKey[str | None]()
 
 # --- options ----------------------------------------------------------------------------------
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--reliai-cassettes`."""
+    """Add `--reliai-cassettes` and `--reliai-evidence`."""
+    parser.getgroup("reliai").addoption(
+        "--reliai-evidence",
+        action="store_true",
+        default=False,
+        help="keep what tests marked `ml_test` show, as evidence for `reliai score`",
+    )
     parser.getgroup("reliai").addoption(
         "--reliai-cassettes",
         choices=_MODES,
@@ -66,6 +76,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the option known to every cassette, and the markers to pytest."""
     config.addinivalue_line("markers", _MARKER)
     config.addinivalue_line("markers", _EVALS_MARKER)
+    config.addinivalue_line("markers", _SCORE_MARKER)
+    if config.getoption("--reliai-evidence", default=False):
+        from reliai.testing._pytest_evidence import MLTests  # noqa: PLC0415  when asked for
+
+        config.pluginmanager.register(MLTests(config), "reliai-evidence")
     config.pluginmanager.register(_Evals(config), "reliai-evals-door")
     mode: str | None = config.getoption("--reliai-cassettes", default=None)
     if mode is not None:

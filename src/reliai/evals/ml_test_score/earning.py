@@ -1,0 +1,159 @@
+"""What a run shows, by its kind: read from its numbers each time, never from what it claims."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from reliai.evals.ml_test_score.catalogue import TESTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["KINDS", "Shown", "shown_by"]
+
+
+class Shown(NamedTuple):
+    """What a run shows of one test.
+
+    Attributes:
+        test: its id.
+        passed: whether it is as it should be.
+        why: in a sentence, with the numbers.
+        most: the most that such a run can earn, of 1.
+    """
+
+    test: str
+    passed: bool
+    why: str
+    most: float = 1.0
+
+
+def shown_by(kind: str, result: Mapping[str, Any]) -> dict[str, Shown]:
+    """What a run of this kind with these numbers shows, by test.
+
+    Numbers that make no sense show nothing.
+    """
+    rule = KINDS.get(kind)
+    if rule is None:
+        return {}
+    try:
+        return {each.test: each for each in rule(result) if each.test in TESTS}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _gate(result: Mapping[str, Any]) -> Iterator[Shown]:
+    verdict, n = result["verdict"], int(result["n"])
+    passed = verdict == "PASS" and n > 0
+    yield Shown("IN4", passed, f"{verdict} on {n:,} cases: {result.get('gate', '')}".rstrip(": "))
+    slices = [each for rule in result["rules"] for each in rule.get("slices") or ()]
+    if slices:
+        bad = [each["slice"] for each in slices if each["verdict"] != "PASS"]
+        why = f"{len(slices) - len(bad)} of {len(slices)} slices pass"
+        yield Shown("MO6", passed and not bad, why + (f"; not {', '.join(bad[:3])}" if bad else ""))
+
+
+def _experiment(result: Mapping[str, Any]) -> Iterator[Shown]:
+    git = result.get("git") or {}
+    target = result.get("target") or {}
+    lacking = [
+        what
+        for what, there in (
+            ("it was not run to its end", result.get("state") == "complete"),
+            ("nothing was evaluated", int(result.get("evaluated") or 0) > 0),
+            ("it names no version of a dataset", bool(result.get("dataset"))),
+            ("its cases have no digest", bool(result.get("root"))),
+            ("its target has no fingerprint", bool(target.get("fingerprint"))),
+            ("its scorers have no digests", all((result.get("scorers") or {}).values())),
+            ("it has no seed", result.get("seed") is not None),
+            ("there is no commit", bool(git.get("commit"))),
+            ("the tree had changes that were not committed", not git.get("dirty")),
+        )
+        if not there
+    ]
+    why = lacking[0] if lacking else f"{result['dataset']} at commit {str(git['commit'])[:10]}"
+    yield Shown("IN1", not lacking, why)
+
+
+def _replay(result: Mapping[str, Any]) -> Iterator[Shown]:
+    incidents = result["incidents"]
+    bad = [each["id"] for each in incidents if not each["ok"]]
+    why = f"{len(incidents) - len(bad)} of {len(incidents)} incidents are contained"
+    yield Shown("IN3", bool(incidents) and not bad, why, most=0.5)
+
+
+def _health(result: Mapping[str, Any]) -> Iterator[Shown]:
+    live, warnings = int(result["live"]), list(result["warnings"])
+    why = f"against {live:,} live calls: {len(warnings)} warnings"
+    yield Shown("MN3", live > 0 and not warnings, why)
+
+
+_HEALTH_OF_ANSWERS: Final = ("empty", "truncated", "cut_off", "script", "language")
+_CONTRACTS: Final = ("guard_hits", "validation_failures")
+
+
+def _monitor(result: Mapping[str, Any]) -> Iterator[Shown]:
+    calls = sum(int(each["count"]) for each in result["calls"].values())
+    watched = {
+        str(each["signal"]): each for each in result["signals"] if each["state"] != "insufficient"
+    }
+    firing = {str(each.get("signal")) for each in result["alerts"]}
+
+    def of(test: str, *names: str, every: bool = False) -> Iterator[Shown]:
+        found = [name for name in watched if any(_is(name, wanted) for wanted in names)]
+        missing = [wanted for wanted in names if not any(_is(name, wanted) for name in watched)]
+        if not found or (every and missing):
+            return
+        alarmed = sorted(set(found) & firing)
+        state = f"{', '.join(alarmed)} fires" if alarmed else "quiet"
+        yield Shown(test, not alarmed, f"{', '.join(sorted(found))} of {calls:,} calls: {state}")
+
+    if calls:
+        changes = len(result["changes"])
+        yield Shown("MN1", passed=True, why=f"{changes} changes seen in {calls:,} calls")
+    yield from of("MN2", *_CONTRACTS)
+    yield from of("MN5", *_HEALTH_OF_ANSWERS)
+    yield from of("MN6", "latency", "cost", every=True)
+    yield from of("MN7", "score")
+
+
+def _is(name: str, wanted: str) -> bool:
+    """Whether a signal is of a kind: "script" is also "script(output)" and "score:thumbs"."""
+    return name == wanted or (name.startswith(wanted) and not name[len(wanted)].isalnum())
+
+
+def _pytest(result: Mapping[str, Any]) -> Iterator[Shown]:
+    for test, seen in result["tests"].items():
+        passed, failed = int(seen["passed"]), int(seen["failed"])
+        why = f"{passed} tests pass" + (f", {failed} fail" if failed else "")
+        yield Shown(str(test), passed > 0 and not failed, why)
+
+
+def _looked_at(result: Mapping[str, Any]) -> Iterator[Shown]:
+    for test, seen in result["tests"].items():
+        yield Shown(str(test), seen["passed"] is True, str(seen["why"]))
+
+
+def _document(result: Mapping[str, Any]) -> Iterator[Shown]:
+    for test in result["tests"]:
+        yield Shown(str(test), passed=True, why=str(result.get("note") or ""), most=0.5)
+
+
+def _custom(result: Mapping[str, Any]) -> Iterator[Shown]:
+    for test in result["tests"]:
+        yield Shown(str(test), result["passed"] is True, str(result.get("why") or ""))
+
+
+KINDS: Final[dict[str, Callable[[Mapping[str, Any]], Iterator[Shown]]]] = {
+    "gate": _gate,
+    "experiment": _experiment,
+    "replay": _replay,
+    "health": _health,
+    "monitor": _monitor,
+    "pytest": _pytest,
+    "records": _looked_at,
+    "app": _looked_at,
+    "document": _document,
+    "custom": _custom,
+}
+"""The kinds of runs, each with what reads its numbers."""
