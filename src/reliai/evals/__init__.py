@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reliai.evals.anchors import AnchorCheck, Anchors, served_models
     from reliai.evals.baselines import NoBaseline, Pin, baseline, pin
     from reliai.evals.comparison import RunComparison, compare
     from reliai.evals.experiment import Experiment
     from reliai.evals.gate import Gate, GateResult, RuleResult
+    from reliai.evals.judge_errors import JudgeQuality, judge_quality
     from reliai.evals.quarantine import Quarantine
     from reliai.evals.run import Run, merge
     from reliai.evals.scoring import Scorer, Unscored, scorer
@@ -20,9 +22,12 @@ if TYPE_CHECKING:
     from reliai.evals.verdicts import Verdict
 
 __all__ = [
+    "AnchorCheck",
+    "Anchors",
     "Experiment",
     "Gate",
     "GateResult",
+    "JudgeQuality",
     "NoBaseline",
     "Pin",
     "Quarantine",
@@ -37,16 +42,21 @@ __all__ = [
     "Verdict",
     "baseline",
     "compare",
+    "judge_quality",
     "merge",
     "pin",
     "scorer",
+    "served_models",
 ]
 
 # A module never has the name of what it offers: once loaded, it would stand in its way.
 _MODULES = {
+    "AnchorCheck": "anchors",
+    "Anchors": "anchors",
     "Experiment": "experiment",
     "Gate": "gate",
     "GateResult": "gate",
+    "JudgeQuality": "judge_errors",
     "NoBaseline": "baselines",
     "Pin": "pins",
     "Quarantine": "quarantine",
@@ -61,9 +71,11 @@ _MODULES = {
     "Verdict": "verdicts",
     "baseline": "baselines",
     "compare": "comparison",
+    "judge_quality": "judge_errors",
     "merge": "run",
     "pin": "pins",
     "scorer": "scoring",
+    "served_models": "anchors",
 }
 
 if not TYPE_CHECKING:
