@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from reliai import clock
 from reliai._core.chance import chance
-from reliai.datasets._manifest import Manifest, create_manifest, newest_manifest
+from reliai.datasets._manifest import (
+    Manifest,
+    create_manifest,
+    later_manifest,
+    newest_manifest,
+)
 from reliai.datasets._set_hash import SetHash
 from reliai.datasets._staging import resolved
 
@@ -28,6 +33,9 @@ _SMALL: Final = 4096
 
 _WASTE: Final = 2
 """A version whose parts hold so many times its cases, and `_SMALL` more, is written anew."""
+
+_MOST_LAYERS: Final = 64
+"""With so many, small ones are merged whatever it costs."""
 
 _LONGEST: Final = 1.0
 """Seconds at most between two tries for the next number."""
@@ -48,74 +56,100 @@ def committed(
         The version that has them: the newest one when they change nothing, None when then there
         is no version at all.
     """
-    tries = 0
-    while True:
-        head = newest_manifest(parts.storage, known)
-        if head is None and known:
-            head = newest_manifest(parts.storage)
-        outcome = resolved(parts, () if head is None else head.parts, operations)
-        if not outcome.rows:
-            return head
-        if not tries:
-            parts.storage.prepare()
-        made = _manifest(parts, head, outcome, message)
-        if create_manifest(parts.storage, made):
-            return made
-        known = 0 if head is None else head.version
-        tries += 1
-        clock.active().sleep(chance.uniform(0, min(_LONGEST, 0.002 * 2 ** min(tries, 9))))
+    return _Commit(parts, operations, message).done(newest_manifest(parts.storage, known))
 
 
-def _manifest(parts: Parts, head: Manifest | None, outcome: Outcome, message: str) -> Manifest:
-    sums = SetHash("" if head is None else head.sums)
-    for leaf in outcome.lost:
-        sums.remove(leaf)
-    for leaf in outcome.gained:
-        sums.add(leaf)
-    before = 0 if head is None else head.cases
-    cases = before + outcome.added - outcome.removed
-    return Manifest(
-        version=1 if head is None else head.version + 1,
-        parent=None if head is None else head.version,
-        message=message,
-        at=clock.active().time(),
-        cases=cases,
-        added=outcome.added,
-        changed=outcome.changed,
-        removed=outcome.removed,
-        root=sums.root(),
-        parts=_layered(parts, () if head is None else head.parts, outcome.rows, cases),
-        sums=sums.text(),
-        parent_seal=None if head is None else head.seal,
-    )
+class _Commit:
+    """One commit, until it is done."""
+
+    def __init__(self, parts: Parts, operations: Sequence[Operation], message: str) -> None:
+        self._parts = parts
+        self._operations = operations
+        self._message = message
+        self._lost = 0
+        self._written: set[str] = set()
+
+    def done(self, head: Manifest | None) -> Manifest | None:
+        storage = self._parts.storage
+        while True:
+            within = () if head is None else head.parts
+            outcome = resolved(self._parts, within, self._operations)
+            if not outcome.rows:
+                return head
+            if not self._lost:
+                storage.prepare()
+            made = self._manifest(head, outcome)
+            if create_manifest(storage, made):
+                return made
+            self._lost += 1
+            longest = min(_LONGEST, 0.002 * 2 ** min(self._lost, 9))
+            clock.active().sleep(chance.uniform(0, longest))
+            head = later_manifest(storage, head)
+
+    def _manifest(self, head: Manifest | None, outcome: Outcome) -> Manifest:
+        sums = SetHash("" if head is None else head.sums)
+        for leaf in outcome.lost:
+            sums.remove(leaf)
+        for leaf in outcome.gained:
+            sums.add(leaf)
+        before = () if head is None else head.parts
+        cases = (0 if head is None else head.cases) + outcome.added - outcome.removed
+        return Manifest(
+            version=1 if head is None else head.version + 1,
+            parent=None if head is None else head.version,
+            message=self._message,
+            at=clock.active().time(),
+            cases=cases,
+            added=outcome.added,
+            changed=outcome.changed,
+            removed=outcome.removed,
+            root=sums.root(),
+            parts=self._layered(before, outcome.rows, cases),
+            sums=sums.text(),
+            parent_seal=None if head is None else head.seal,
+        )
+
+    def _layered(self, before: tuple[Part, ...], rows: list[Row], cases: int) -> tuple[Part, ...]:
+        """The parts of the next version: those of before, and the rows on top as one layer.
+
+        Who has lost a race writes its own rows only, which are written already, and leaves it to
+        later commits to merge small layers, unless there are too many.
+        """
+        layers: dict[int, list[Part]] = {}
+        for part in before:
+            layers.setdefault(part.layer, []).append(part)
+        number = max(layers, default=0) + 1
+        merged: list[Part] = []
+        if not self._lost or len(layers) >= _MOST_LAYERS:
+            stored = sum(part.rows for part in before) + len(rows)
+            stale = stored > _WASTE * cases + _SMALL
+            for layer in _to_merge(layers, len(rows), everything=stale):
+                merged += layers.pop(layer)
+        if merged:
+            rows = _rows_of(self._parts, merged, rows, bottom=not layers)
+        kept = tuple(part for part in before if part.layer in layers)
+        return kept + tuple(self._parts.write(rows, number, self._written))
 
 
-def _layered(
-    parts: Parts, before: tuple[Part, ...], rows: list[Row], cases: int
-) -> tuple[Part, ...]:
-    """The parts of the next version: those of before, and the rows on top as one layer."""
-    layers: dict[int, list[Part]] = {}
-    for part in before:
-        layers.setdefault(part.layer, []).append(part)
-    number = max(layers, default=0) + 1
-    stale = sum(part.rows for part in before) + len(rows) - _WASTE * cases - _SMALL > 0
-    merged: list[Part] = []
-    size = len(rows)
+def _to_merge(layers: dict[int, list[Part]], size: int, *, everything: bool) -> list[int]:
+    """Which of the layers on top become one with so many new rows.
+
+    Those that are no larger than all above them together: so each row is rewritten a few times at
+    most while a dataset grows, and there are few layers.
+    """
+    chosen: list[int] = []
     for layer in sorted(layers, reverse=True):
-        its = sum(part.rows for part in layers[layer])
-        if not stale and (its > size or size + its > _SMALL):
+        rows = sum(part.rows for part in layers[layer])
+        if not everything and (rows > size or size + rows > _SMALL):
             break
-        size += its
-        merged += layers.pop(layer)
-    if merged:
-        rows = _rows_of(parts, merged, rows, bottom=not layers)
-    kept = tuple(part for part in before if part.layer in layers)
-    return kept + tuple(parts.write(rows, number))
+        size += rows
+        chosen.append(layer)
+    return chosen
 
 
 def _rows_of(parts: Parts, merged: list[Part], rows: list[Row], *, bottom: bool) -> list[Row]:
     """The rows of several layers as one; at the bottom nothing need be said to be gone."""
-    made = {}
+    made: dict[bytes, Row] = {}
     for part in sorted(merged, key=lambda each: each.layer):
         data = parts.data(part)
         index = parts.index(part)

@@ -20,7 +20,14 @@ from reliai.datasets.failures import DatasetDamaged, DatasetError
 if TYPE_CHECKING:
     from reliai.datasets._storage import Storage
 
-__all__ = ["Manifest", "create_manifest", "newest_manifest", "read_manifest", "version_path"]
+__all__ = [
+    "Manifest",
+    "create_manifest",
+    "later_manifest",
+    "newest_manifest",
+    "read_manifest",
+    "version_path",
+]
 
 FORMAT: Final = 1
 _NAMED: Final = re.compile(r"v([1-9][0-9]*)\.json")
@@ -147,20 +154,24 @@ def newest_manifest(storage: Storage, known: int = 0) -> Manifest | None:
 
     Args:
         storage: of the dataset.
-        known: a version that is there for certain; then only those behind it are looked for.
+        known: a version that was there: listing all of them can be left out if it still is.
     """
-    number = known
-    if not known:
-        numbers = [
-            int(match[1]) for name in storage.names("versions") if (match := _NAMED.fullmatch(name))
-        ]
-        number = max(numbers, default=0)
-    found = read_manifest(storage, number) if number else None
+    found = read_manifest(storage, known) if known else None
+    if found is None:
+        named = map(_NAMED.fullmatch, storage.names("versions"))
+        number = max((int(match[1]) for match in named if match), default=0)
+        found = read_manifest(storage, number) if number else None
+    return later_manifest(storage, found)
+
+
+def later_manifest(storage: Storage, known: Manifest | None) -> Manifest | None:
+    """The newest of the versions that came since."""
     while True:
-        later = read_manifest(storage, number + 1)
+        number = 1 if known is None else known.version + 1
+        later = read_manifest(storage, number)
         if later is None:
-            return found
-        found, number = later, number + 1
+            return known
+        known = later
 
 
 def create_manifest(storage: Storage, manifest: Manifest) -> bool:

@@ -175,14 +175,15 @@ class Parts:
             line=line,
         )
 
-    def write(self, rows: Iterable[Row], layer: int) -> list[Part]:
+    def write(self, rows: Iterable[Row], layer: int, written: set[str]) -> list[Part]:
         """Have rows stored as one layer, in as many parts as they need.
 
-        They must be in the order of their keys, each key once.
+        They must be in the order of their keys, each key once. What this commit has `written`
+        already is not written again.
         """
-        return [self._written(chunk, layer) for chunk in _chunks(rows)]
+        return [self._write(chunk, layer, written) for chunk in _chunks(rows)]
 
-    def _written(self, rows: list[Row], layer: int) -> Part:
+    def _write(self, rows: list[Row], layer: int, written: set[str]) -> Part:
         data, index = b"".join(row.line for row in rows), index_of(rows)
         part = Part(
             part=sha256(data).hexdigest(),
@@ -195,8 +196,10 @@ class Parts:
             low=rows[0].hash.hex(),
             high=rows[-1].hash.hex(),
         )
-        self.storage.write(part.path, data)
-        self.storage.write(part.index_path, index)
+        if part.part not in written:  # a commit that lost a race has written it already
+            self.storage.write(part.path, data)
+            self.storage.write(part.index_path, index)
+            written.add(part.part)
         return part
 
 

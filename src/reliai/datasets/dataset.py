@@ -214,8 +214,6 @@ class Dataset:
     def latest(self) -> Version | None:
         """The newest version, or None."""
         found = newest_manifest(self._parts.storage, self._known)
-        if found is None and self._known:
-            found = newest_manifest(self._parts.storage)
         self._known = 0 if found is None else found.version
         return None if found is None else Version(self._parts, found)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Listed", "Placed", "View", "listed", "selected", "split"]
 
+_MOST_SAID: Final = 5
+"""Keys that an error names."""
+
 _CLOSE: Final = 1e-9
 """Shares that sum to 1 but for this are meant to sum to 1."""
 
@@ -204,20 +207,47 @@ def selected(
     if tags is None and keys is None and where is None:
         raise DatasetError("select needs tags=, keys= or where=: without them it would be all")
     texts = {name: _texts(values) for name, values in (tags or {}).items()}
-    chosen = None if keys is None else frozenset([keys] if isinstance(keys, str) else keys)
+    said = [f"{name}={'|'.join(sorted(values))}" for name, values in texts.items()]
+    if where is not None:
+        said.append(getattr(where, "__qualname__", "where"))
+    if keys is not None:
+        chosen = _texts(keys)
+        source = _Chosen(source, chosen, f"{_name(source)}[{len(chosen)} keys]")
+        if not said:
+            return source
 
     def wanted(placed: Placed) -> bool:
         case = placed.case()
-        if chosen is not None and chosen.isdisjoint((case.key, case.digest)):
-            return False
         if any(case.tags.get(name) not in values for name, values in texts.items()):
             return False
         return where is None or bool(where(case))
 
-    said = [f"{name}={'|'.join(sorted(values))}" for name, values in texts.items()]
-    said += [] if chosen is None else [f"{len(chosen)} keys"]
-    said += [] if where is None else [getattr(where, "__qualname__", "where")]
     return View(source, wanted, f"{_name(source)}[{', '.join(said)}]")
+
+
+class _Chosen(View):
+    """Cases of certain keys, each of which must be there."""
+
+    def __init__(self, source: _Source, keys: frozenset[str], described: str) -> None:
+        super().__init__(source, lambda _: True, described)
+        self._keys = keys
+
+    def placed(self) -> Iterator[Placed]:
+        """Each of its cases with its hashes.
+
+        Raises:
+            CaseNotFound: at the end, when a key was not there.
+        """
+        missing = set(self._keys)
+        for placed in self._source.placed():
+            case = placed.case()
+            names = {case.key, case.digest} & self._keys
+            if names:
+                missing -= names
+                yield placed
+        if missing:
+            said = ", ".join(map(repr, sorted(missing)[:_MOST_SAID]))
+            raise CaseNotFound(f"{_name(self._source)} has no case {said}")
 
 
 def _texts(values: str | Iterable[str]) -> frozenset[str]:
