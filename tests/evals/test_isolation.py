@@ -141,7 +141,7 @@ def test_other_policies_are_refused() -> None:
 
 def test_what_cannot_be_called_is_refused() -> None:
     with pytest.raises(reliai.ConfigurationError, match="target="):
-        isolated("answer")  # type: ignore[arg-type]
+        isolated("answer")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 # Streams
@@ -574,7 +574,12 @@ def test_faults_that_a_test_injects_reach_it() -> None:
 
 
 def test_who_calls_is_none_of_its_business() -> None:
-    guarded = isolated(lambda: reliai.current_call().parent_id)  # type: ignore[union-attr]
+    def parent() -> str | None:
+        call = reliai.current_call()
+        assert call is not None
+        return call.parent_id
+
+    guarded = isolated(parent)
 
     @reliai.reliable()
     def experiment() -> object:

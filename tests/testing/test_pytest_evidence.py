@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -137,7 +137,7 @@ def test_of_several_processes_the_one_that_leads_keeps_what_all_show(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".reliai").mkdir()
-    plugin = MLTests(_Config(**more))  # type: ignore[arg-type]
+    plugin = MLTests(cast("pytest.Config", _Config(**more)))
     plugin.pytest_runtest_logreport(_told_by_a_worker())
     plugin.pytest_sessionfinish()
     assert len(list(tmp_path.glob(".reliai/evidence/*.json"))) == files

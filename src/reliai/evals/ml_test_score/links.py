@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from reliai.errors import ConfigurationError
 from reliai.evals._fingerprints import digest_of
+from reliai.evals.gate import GateResult
+from reliai.evals.run import Run
 
 __all__ = ["Link", "content_of", "link_of", "plain"]
 
@@ -84,11 +86,10 @@ def link_of(
         ConfigurationError: when it is no run.
     """
     more = dict(detail or {})
-    manifest = getattr(run, "manifest", None)
-    if isinstance(manifest, Mapping) and hasattr(run, "path"):
-        return _of_run(run, manifest, more, root)
-    if hasattr(run, "verdict") and hasattr(run, "rules") and callable(run.to_dict):
-        return _of_gate(dict(run.to_dict()), more)
+    if isinstance(run, Run):
+        return _of_run(run, more, root)
+    if isinstance(run, GateResult):
+        return _of_gate(run.to_dict(), more)
     if isinstance(run, Mapping) and isinstance(run.get("kind"), str) and run.get("id"):
         link = Link(str(run["kind"]), str(run["id"]), str(run.get("name") or run["kind"]))
         return (_lying(link, run["path"], root) if run.get("path") else link), more
@@ -98,12 +99,11 @@ def link_of(
     raise ConfigurationError(message)
 
 
-def _of_run(
-    run: Any, manifest: Mapping[str, Any], more: dict[str, Any], root: Path
-) -> tuple[Link, dict[str, Any]]:
+def _of_run(run: Run, more: dict[str, Any], root: Path) -> tuple[Link, dict[str, Any]]:
+    manifest = run.manifest
     result = {name: manifest[name] for name in _OF_A_RUN if name in manifest}
     name = str(manifest.get("experiment") or "experiment")
-    link = Link("experiment", str(manifest.get("id") or run.path.name), name)
+    link = Link("experiment", run.id, name)
     return _lying(link, run.path, root), {**result, **more}
 
 
