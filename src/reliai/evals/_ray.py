@@ -45,7 +45,13 @@ def run_on_ray(experiment: Experiment, folder: Folder, progress: Progress | None
     began = not ray.is_initialized()
     if began:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        # On the loopback, so that nobody outside is asked which address this machine has.
+        ray.init(
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            _node_ip_address="127.0.0.1",
+        )
     try:
         _Dispatch(ray, experiment, folder, progress).run()
     finally:

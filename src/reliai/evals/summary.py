@@ -280,8 +280,8 @@ class _Column:
             n_total=self._total,
             not_asked=self._not_asked,
             mean=self._mean(),
-            low=self._low / self._total if bounded else None,
-            high=self._high / self._total if bounded else None,
+            low=_rounded(self._low / self._total) if bounded else None,
+            high=_rounded(self._high / self._total) if bounded else None,
             unscored=dict(self._unscored),
             labels=dict(self._labels),
             stable=dict(self._stable) if assertions else {},
@@ -289,14 +289,16 @@ class _Column:
         )
 
     def _mean(self) -> Interval:
-        values = self._values
-        grouped = any(group >= 0 for group in self._groups)
+        # In an order of their own, so that the last digit does not hang on that of the trials.
+        pairs = sorted(zip(self._values, self._groups, strict=True))
+        values = [value for value, _ in pairs]
+        grouped = any(group >= 0 for _, group in pairs)
         if not grouped and all(value in {0.0, 1.0} for value in values):
             return proportion_interval(int(sum(values)), len(values))
         if not grouped:
             return mean_interval(values)
         # A case without a group is one of its own.
-        cluster = [group if group >= 0 else -2 - at for at, group in enumerate(self._groups)]
+        cluster = [group if group >= 0 else -2 - at for at, (_, group) in enumerate(pairs)]
         return mean_interval(values, cluster=cluster)
 
     def _production(self) -> ProductionEstimate | None:
@@ -304,6 +306,11 @@ class _Column:
         if not chances or min(chances) <= 0.0 or min(chances) == max(chances):
             return None
         return production_estimate(self._values, chances)
+
+
+def _rounded(value: float) -> float:
+    """Without the last digits, which hang on the order of the trials."""
+    return round(value, 12)
 
 
 def _percentiles(durations: array[float]) -> dict[str, float]:
