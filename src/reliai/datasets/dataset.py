@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from reliai.datasets._staging import Operation
     from reliai.datasets._storage import Storage
     from reliai.datasets._verify import Verification
+    from reliai.datasets.health import Health
     from reliai.datasets.version import Cases
+    from reliai.records.store import RecordStore
 
 __all__ = ["Dataset", "cases_of", "resolve"]
 
@@ -309,6 +311,23 @@ class Dataset:
     def tags(self) -> dict[str, str]:
         """The names of versions by tag."""
         return tags_of(self._parts.storage)
+
+    def health(self, store: RecordStore, **settings: Any) -> Health:
+        """How the newest version compares with the calls of a store: coverage, drift, age.
+
+        Args:
+            store: of calls.
+            **settings: as of `reliai.datasets.health_of`.
+
+        Raises:
+            DatasetError: when there is no version, or for a setting out of its range.
+        """
+        from reliai.datasets.health import health_of  # noqa: PLC0415  few ask for it
+
+        latest = self.latest
+        if latest is None:
+            raise DatasetError(f"{self.name} has no version yet: commit its cases first")
+        return health_of(latest, store, **settings)
 
     def __repr__(self) -> str:
         return f"<reliai Dataset {self.url}, {self.staged} staged>"
