@@ -39,11 +39,13 @@ class ScoreColumn:
         value: shape (tries,), NaN where there is none.
         asked: shape (tries,), False where the scorer has nothing to say of the case.
         reasons: how often each code is the reason for no score.
+        flips: how often a judge of pairs chose otherwise when their order was swapped.
     """
 
     value: Floats
     asked: Flags
     reasons: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    flips: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class _Reader:
         self.unasked: dict[str, list[int]] = {name: [] for name in scorers}
         self.reasons: dict[str, Counter[str]] = {name: Counter() for name in scorers}
         self.statuses: Counter[str] = Counter()
+        self.flips: Counter[str] = Counter()
         self.extras: dict[str, list[tuple[int, float]]] = {}
 
     def take(self, trial: Trial) -> None:
@@ -155,6 +158,8 @@ class _Reader:
             self._score(at, name, score)
 
     def _score(self, at: int, name: str, score: Score) -> None:
+        if score.metadata and score.metadata.get("flipped"):
+            self.flips[name] += 1
         if score.value is not None and score.unscored is None:
             self.values.setdefault(name, []).append((at, score.value))
             return
@@ -172,7 +177,7 @@ class _Reader:
             where, numbers = zip(*given, strict=True)
             value[list(where)] = numbers
         asked[self.unasked.get(name, [])] = False
-        return ScoreColumn(value, asked, dict(self.reasons.get(name, {})))
+        return ScoreColumn(value, asked, dict(self.reasons.get(name, {})), self.flips[name])
 
 
 def columns_of_trials(

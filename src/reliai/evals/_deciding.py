@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from reliai.errors import ConfigurationError
 from reliai.evals._readings import MEANS
 from reliai.evals.gate import RuleResult
@@ -46,6 +48,9 @@ class Asked:
         """
         _known(rule, comparison.candidate)
         draft = Draft(rule, part)
+        swapped = _swapped(draft, comparison.candidate)
+        if swapped is not None:
+            return swapped
         if rule.compares:
             found = _no_comparison(draft, comparison)
             if found is not None:
@@ -134,6 +139,24 @@ def _known(rule: Rule, columns: Columns) -> None:
         raise ConfigurationError(
             f"Gate({metric!r}): the scorer gives labels; a gate needs numbers, or passes and fails"
         )
+
+
+def _swapped(draft: Draft, columns: Columns) -> Asked | None:
+    """The result where a judge of pairs prefers a place, so that all of them are ties."""
+    column = columns.scores.get(draft.rule.metric)
+    if column is None or not column.flips:
+        return None
+    scored = column.value[~np.isnan(column.value)]
+    if not len(scored) or not bool((scored == 0.5).all()):
+        return None
+    rate = column.flips / len(scored)
+    return draft.always(
+        Verdict.INCONCLUSIVE,
+        f"every pair is a tie: the judge chose otherwise in {percent(rate)} of them when their "
+        "order was swapped",
+        n=len(scored),
+        candidate=0.5,
+    )
 
 
 def _no_comparison(draft: Draft, comparison: RunComparison) -> Asked | None:

@@ -11,7 +11,7 @@ from reliai.errors import ConfigurationError
 from reliai.evals._deciding import Asked, is_partial, percent
 from reliai.evals._labels import labels_of_cases, labels_of_tries
 from reliai.evals._levels import Level, level_evidence
-from reliai.evals._power import power_for_level
+from reliai.evals._power import power_for_level, unit_of
 from reliai.evals._quantiles import quantile_of
 from reliai.evals._readings import Reading, reading_of, share_above
 from reliai.evals._throughput import rates
@@ -38,7 +38,7 @@ def mean(draft: Draft, comparison: RunComparison) -> Asked:
     reading, rows = _asked(reading_of(columns, rule.metric), draft, comparison)
     if not len(rows):
         return draft.always(Verdict.INCONCLUSIVE, f"no case has anything for {rule.metric!r}")
-    low, high = range_of([reading], rule.score_range)
+    low, high = range_of([reading], rule.score_range, rule.metric)
     level = Level(
         reading.mean,
         reading.lost,
@@ -65,7 +65,7 @@ def quantile(draft: Draft, comparison: RunComparison) -> Asked:
     fields = _fields(evidence, -1.0, rule, len(columns), scored)
     above = None if evidence.estimate is None else -evidence.estimate
     fields.update(estimate=found.estimate, low=found.low, high=found.high, bounds=None)
-    fields.update(candidate=found.estimate, detectable=None)
+    fields.update(candidate=found.estimate, detectable=None, cases_needed=None, unit="")
     if above is not None:
         fields["notes"] = (f"{percent(above)} of the tries take longer than {rule.limit:g} s",)
     return _judged(draft, evidence, -1.0, fields, partial=is_partial(columns))
@@ -91,7 +91,7 @@ def cases(draft: Draft, comparison: RunComparison) -> Asked:
     reading, rows = _asked(reading_of(columns, rule.metric), draft, comparison)
     if not len(rows):
         return draft.always(Verdict.INCONCLUSIVE, f"no case has anything for {rule.metric!r}")
-    low, high = range_of([reading], rule.score_range)
+    low, high = range_of([reading], rule.score_range, rule.metric)
     sign = 1.0 if rule.better == "higher" else -1.0
     level = _turned(Level(reading.mean, reading.lost, None, low, high), sign)
     best, worst = level.filled(level.high), level.filled(level.low)
@@ -157,8 +157,8 @@ def _ruling(
         return Verdict.PASS, said
     if p_adjusted is not None and p_adjusted <= 1.0 - rule.confidence:
         return Verdict.FAIL, said
-    needs = fields.get("cases_needed")
-    more = f"; needs about {needs:,} cases" if needs else ""
+    needs = fields.get("cases_needed") or 0
+    more = f"; needs about {needs:,} cases" if needs > fields["n"] else ""
     return Verdict.INCONCLUSIVE, f"{said}: the bounds leave {rule.limit:g} open{more}"
 
 
@@ -197,6 +197,7 @@ def _fields(
         "p_drop": evidence.p_below,
         "detectable": power.detectable,
         "cases_needed": power.cases,
+        "unit": unit_of(rule.metric, evidence.least, evidence.most),
         "notes": (evidence.note,) if evidence.note else (),
     }
 

@@ -11,7 +11,7 @@ from reliai._needs import needed
 from reliai.evals._deciding import Asked, is_partial
 from reliai.evals._labels import labels_of_tries
 from reliai.evals._paired import ENOUGH, Pairs, evidence_of
-from reliai.evals._power import Power, Within, power_for_margin
+from reliai.evals._power import Power, Within, power_for_margin, unit_of
 from reliai.evals._quantiles import at_most, quantile_of
 from reliai.evals._readings import reading_of
 from reliai.evals.comparison import slices_in
@@ -57,15 +57,18 @@ def means(draft: Draft, comparison: RunComparison) -> Asked:
         power=rule.power,
         within=_within(rule, comparison),
     )
+    power = replace(power, unit=unit_of(rule.metric, raw.low, raw.high))
     if rule.condition == "max_ratio":
-        power = Power(power.detectable)
+        power = Power()
     partial = is_partial(comparison.candidate)
 
     def decide(p_adjusted: float | None) -> RuleResult:
-        ruling = verdict_on_margin(draft, evidence, margin, p_adjusted, power, partial=partial)
-        return draft.result(
-            ruling.verdict, ruling.reason, **_fields(raw, evidence, rule, power, p_adjusted)
+        fields = _fields(raw, evidence, rule, power, p_adjusted)
+        said = _said(fields, rule)
+        ruling = verdict_on_margin(
+            draft, evidence, margin, p_adjusted, power=power, said=said, partial=partial
         )
+        return draft.result(ruling.verdict, ruling.reason, **fields)
 
     enough = evidence.observed.n >= rule.min_cases
     return Asked(rule, evidence.p_drop if enough else None, decide)
@@ -76,8 +79,9 @@ def verdict_on_margin(
     evidence: PairedEvidence,
     margin: float,
     p_adjusted: float | None,
-    power: Power | None = None,
     *,
+    power: Power | None = None,
+    said: str = "",
     partial: bool = False,
 ) -> Ruling:
     """PASS when the bound is within the margin, FAIL for a significant drop, else neither."""
@@ -86,7 +90,6 @@ def verdict_on_margin(
     over = draft.over_budget(evidence.ours_missing, total)
     if over or partial:
         return Ruling(Verdict.INCOMPLETE, over or "the run is partial")
-    said = f"{_signed(seen.estimate, rule)} {_ends(evidence, rule)} on {seen.n} pairs"
     if seen.n < rule.min_cases:
         few = f"only {seen.n} scored pairs; nothing is concluded from fewer than {rule.min_cases}"
         return Ruling(Verdict.INCONCLUSIVE, few)
@@ -105,7 +108,7 @@ def verdict_on_margin(
     words = str(power) if power is not None else ""
     return Ruling(
         Verdict.INCONCLUSIVE,
-        f"underpowered: {said}, so being worse by {margin:g} cannot be excluded"
+        f"underpowered: {said}, so {_worse(rule)} cannot be excluded"
         + (f"; {words}" if words else ""),
     )
 
@@ -182,8 +185,11 @@ def _fields(
     ends = [None if each is None else sign * each for each in (evidence.bound, evidence.top)]
     low, high = ends if sign > 0 else reversed(ends)
     better = (seen.wins, seen.losses) if sign > 0 else (seen.losses, seen.wins)
+    estimate = None if seen.estimate is None else sign * seen.estimate
+    if rule.condition == "max_ratio":
+        estimate, low, high = (_ratio(each, rule, theirs) for each in (estimate, low, high))
     return {
-        "estimate": None if seen.estimate is None else sign * seen.estimate,
+        "estimate": estimate,
         "low": low,
         "high": high,
         "candidate": ours,
@@ -200,8 +206,14 @@ def _fields(
         "detectable": power.detectable,
         "cases_needed": power.cases,
         "repeats_needed": power.repeats,
+        "unit": power.unit,
         "notes": (seen.note,) if seen.note else (),
     }
+
+
+def _ratio(difference: float | None, rule: Rule, baseline: float | None) -> float | None:
+    """What a difference from `limit` times the baseline is as a ratio to the baseline."""
+    return None if difference is None or not baseline else rule.limit + difference / baseline
 
 
 def _within(rule: Rule, comparison: RunComparison) -> Within | None:
@@ -239,22 +251,25 @@ def _p_of(difference: float, low: float, confidence: float) -> float | None:
     return float(special.ndtr(-difference / reach * float(special.ndtri(confidence))))
 
 
+def _worse(rule: Rule) -> str:
+    if rule.condition == "max_ratio":
+        return f"more than {rule.limit:g} times the baseline"
+    return f"being worse by {rule.limit:g}"
+
+
 def _known(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _signed(value: float | None, rule: Rule) -> str:
-    if value is None:
-        return "unknown"
-    return f"{value if rule.better == 'higher' else -value:+.4g}"
-
-
-def _ends(evidence: PairedEvidence, rule: Rule) -> str:
-    ends = [evidence.bound, evidence.top]
-    if rule.better == "lower":
-        ends = [None if each is None else -each for each in reversed(ends)]
-    low, high = ("?" if each is None else f"{each:+.4g}" for each in ends)
-    return f"[{low}, {high}]"
+def _said(fields: dict[str, Any], rule: Rule) -> str:
+    """The difference, or the ratio, with its bounds."""
+    ratio = rule.condition == "max_ratio"
+    level, low, high = (
+        "?" if fields[name] is None else f"{fields[name]:{'' if ratio else '+'}.4g}"
+        for name in ("estimate", "low", "high")
+    )
+    times = " times the baseline" if ratio else ""
+    return f"{level} [{low}, {high}]{times} on {fields['n']} pairs"
 
 
 def _seconds(value: float | None) -> str:

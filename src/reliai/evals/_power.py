@@ -7,13 +7,14 @@ from math import ceil, isfinite, log1p
 from typing import TYPE_CHECKING
 
 from reliai._needs import needed
+from reliai.evals._readings import AMOUNTS
 from reliai.stats import detectable_effect, sample_size
 
 if TYPE_CHECKING:
     from reliai.evals._levels import LevelEvidence
     from reliai.evals._paired import PairedEvidence
 
-__all__ = ["Power", "Within", "power_for_level", "power_for_margin"]
+__all__ = ["Power", "Within", "power_for_level", "power_for_margin", "unit_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,25 @@ class Power:
         cases: how many cases it takes to pass where there is no difference; None for unknown.
         repeats: how many tries of each case would do with the cases there are; None where none
             would, or where it is not known how much the tries of one case vary.
+        n: cases there are: what it takes is told where it is more.
+        unit: "points" for hundredths, "" for the unit of the metric.
     """
 
     detectable: float | None = None
     cases: int | None = None
     repeats: int | None = None
+    n: int = 0
+    unit: str = "points"
 
     def __str__(self) -> str:
         """In words; "" for nothing to say."""
-        can = "" if self.detectable is None else f"can detect ≥ {100 * self.detectable:.3g} points"
-        if self.cases is None:
+        can = ""
+        if self.detectable is not None:
+            points = self.unit == "points"
+            can = (
+                f"can detect ≥ {self.detectable * (100 if points else 1):.3g} {self.unit}".rstrip()
+            )
+        if self.cases is None or self.cases <= self.n:
             return can
         needs = f"needs about {self.cases:,} cases"
         needs += f" or {self.repeats} repeats" if self.repeats is not None else ""
@@ -74,7 +84,7 @@ def power_for_margin(
     ndtri = needed("scipy.special", "stats").ndtri
     z = float(ndtri(confidence) + ndtri(power))
     repeats = _repeats(n, variance, margin, z, within) if cases > n else None
-    return Power(found, cases, repeats)
+    return Power(found, cases, repeats, n)
 
 
 def power_for_level(evidence: LevelEvidence, limit: float, *, alpha: float, power: float) -> Power:
@@ -94,7 +104,14 @@ def _of_identical(evidence: PairedEvidence, margin: float, span: float, confiden
     cases = 1 if share >= 1.0 else ceil(log1p(-confidence) / log1p(-share) - 1e-9)
     scale = evidence.observed.n / max(1, evidence.units)
     reach = span * (1.0 - (1.0 - confidence) ** (1.0 / max(1, evidence.units)))
-    return Power(reach, ceil(cases * scale))
+    return Power(reach, ceil(cases * scale), n=evidence.observed.n)
+
+
+def unit_of(metric: str, *levels: float | None) -> str:
+    """In what a difference is told: points where the metric is a share, or a score in [0, 1]."""
+    seen = [each for each in levels if each is not None]
+    share = metric not in AMOUNTS and all(0.0 <= each <= 1.0 for each in seen)
+    return "points" if share else ""
 
 
 def _repeats(n: int, variance: float, margin: float, z: float, within: Within | None) -> int | None:

@@ -18,12 +18,16 @@ from reliai.errors import ConfigurationError
 if TYPE_CHECKING:
     from reliai.evals._columns import Columns, Flags, Floats
 
-__all__ = ["MEANS", "Reading", "reading_of", "share_above"]
+__all__ = ["AMOUNTS", "MEANS", "Reading", "reading_of", "share_above"]
 
 MEANS: Final = frozenset(
     {"failure_rate", "cost_usd", "tokens", "input_tokens", "output_tokens", "latency_mean"}
 )
 """Measures that are means over the cases."""
+
+
+AMOUNTS: Final = MEANS - {"failure_rate"}
+"""Those of them that are no shares: seconds, dollars, tokens."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 from reliai.errors import ConfigurationError
 from reliai.evals._columns import Columns, columns_of
 from reliai.evals._paired import Pairs, observed
-from reliai.evals._readings import Reading, reading_of
+from reliai.evals._readings import AMOUNTS, Reading, reading_of
 from reliai.stats import adjust, production_estimate
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ class RunComparison:
             rows, others = rows[wanted], others[wanted]
         here, there = _taken(ours, rows), _taken(theirs, others)
         asked = (here[2] & (rows >= 0)) | (there[2] & (others >= 0))
-        low, high = range_of((ours, theirs), score_range)
+        low, high = range_of((ours, theirs), score_range, metric)
         # What one side alone has nothing to say of is missing there.
         our_lost = np.where(here[2], here[1], 1.0)
         their_lost = np.where(there[2], there[1], 1.0)
@@ -374,7 +374,9 @@ def _taken(reading: Reading, rows: Codes) -> tuple[Floats, Floats, Any]:
     )
 
 
-def range_of(readings: Iterable[Reading], given: tuple[float, float] | None) -> tuple[float, float]:
+def range_of(
+    readings: Iterable[Reading], given: tuple[float, float] | None, metric: str
+) -> tuple[float, float]:
     """The least and the most that a score can be: as given, [0, 1], or else what was seen.
 
     Raises:
@@ -388,7 +390,9 @@ def range_of(readings: Iterable[Reading], given: tuple[float, float] | None) -> 
                 f"Gate(score_range={given!r}): there are scores from {low:g} to {high:g}"
             )
         return given
-    return (0.0, 1.0) if low >= 0.0 and high <= 1.0 else (min(low, 0.0), high)
+    if low >= 0.0 and high <= 1.0 and metric not in AMOUNTS:
+        return (0.0, 1.0)
+    return (min(low, 0.0), high)
 
 
 def grouped(labels: list[str]) -> tuple[object, ...] | None:

@@ -45,6 +45,7 @@ class RuleResult:
         p_adjusted: the same, adjusted for all that is asked (Holm); None where not asked.
         detectable: the smallest difference that is found with the wanted power.
         cases_needed, repeats_needed: what it would take to decide; None for unknown.
+        unit: of `detectable`: "points" for hundredths, "" for that of the metric.
         slices: what the slices came to.
         cases: keys of cases that are below `case_min`, the first hundred.
         notes: what else there is to say.
@@ -76,6 +77,7 @@ class RuleResult:
     detectable: float | None = None
     cases_needed: int | None = None
     repeats_needed: int | None = None
+    unit: str = "points"
     slices: tuple[RuleResult, ...] = ()
     cases: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -85,7 +87,9 @@ class RuleResult:
         """What it can detect and what it would take, in words; "" for nothing to say."""
         from reliai.evals._power import Power  # noqa: PLC0415  loads numbers' packages
 
-        return str(Power(self.detectable, self.cases_needed, self.repeats_needed))
+        return str(
+            Power(self.detectable, self.cases_needed, self.repeats_needed, self.n, self.unit)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
