@@ -8,7 +8,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from reliai.cli import calls_commands, dashboards, monitor, score
+from reliai.cli import (
+    calls_commands,
+    dashboards,
+    data_commands,
+    eval_commands,
+    gate_command,
+    monitor,
+    score,
+)
 from reliai.cli.missing import explain
 
 __all__ = ["app"]
@@ -164,5 +172,8 @@ def _leave(message: str) -> NoReturn:
 
 calls_commands.register(app)
 dashboards.register(app)
+data_commands.register(app)
+eval_commands.register(app)
+gate_command.register(app)
 monitor.register(app)
 score.register(app)

@@ -1,0 +1,179 @@
+"""`reliai gate`: run an experiment, or take a run, and judge whether a change may go on."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reliai.cli import eval_reports as reports
+from reliai.cli.eval_opening import (
+    Baseline,
+    baseline_of,
+    experiment_at,
+    keep_evidence,
+    run_at,
+    run_experiment,
+)
+from reliai.cli.evals_common import explained, leave
+
+if TYPE_CHECKING:
+    from reliai.evals.gate import Gate, GateResult
+    from reliai.evals.run import Run
+
+__all__ = ["register"]
+
+INCONCLUSIVE = 3
+_POLICIES = ("fail", "warn", "run")
+_WAYS = ("fail", "warn")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("gate")(gate)
+
+
+@explained
+def gate(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE.py[:NAME]|RUN",
+            help="An Experiment, which is run; or a run that is there.",
+        ),
+    ],
+    *,
+    conditions: Annotated[
+        list[str],
+        typer.Option(
+            "--gate",
+            help='Such as "exact non_inferior .02 by locale AND latency_p95 <= 4"; several may be '
+            "given, and all must hold.",
+        ),
+    ],
+    baseline: Baseline = None,
+    no_baseline: Annotated[
+        str,
+        typer.Option(
+            help="Where there is none: fail, warn (inconclusive), or run (the experiment as it "
+            "was where this change began, from git, in a folder of its own)."
+        ),
+    ] = "fail",
+    branch: Annotated[
+        str | None,
+        typer.Option(help="What this change goes to. [default: what the CI says, or origin's]"),
+    ] = None,
+    inconclusive: Annotated[
+        str, typer.Option(help="Whether a lack of evidence fails (exit code 3) or warns (0).")
+    ] = "fail",
+    pin: Annotated[
+        bool,
+        typer.Option("--pin", help="After a PASS write .reliai/baselines/…json, to be committed."),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with the latest run, where it is unfinished.")
+    ] = True,
+    cache: Annotated[
+        bool | None,
+        typer.Option(help="Take outputs of earlier runs. [default: yes, but not in CI]"),
+    ] = None,
+    html: reports.Html = None,
+    markdown: reports.Markdown = None,
+    junit: reports.Junit = None,
+    facts: reports.Json = None,
+    github: reports.Github = False,
+) -> None:
+    """Judge whether a change may go on: the exit code is the verdict.
+
+    0: PASS; 1: FAIL; 3: INCONCLUSIVE; 4: INCOMPLETE, more is missing than allowed; 5: no case was
+    evaluated; 2: it cannot be judged.
+    """
+    from reliai.evals.gate import Gate  # noqa: PLC0415  when it runs
+
+    _check(no_baseline=(no_baseline, _POLICIES), inconclusive=(inconclusive, _WAYS))
+    asked = Gate.parse(" AND ".join(conditions))
+    candidate = _candidate(target, cache=cache, resume=resume)
+    other = _baseline(asked, candidate, baseline, target=target, missing=no_baseline, branch=branch)
+    result, comparison = _judged(asked, candidate, other, branch)
+    text = reports.written(
+        result, comparison, html=html, markdown=markdown, junit=junit, facts=facts, github=github
+    )
+    code = _code(result, candidate)
+    quiet = str(facts) == "-"
+    print(text, file=sys.stderr if quiet else sys.stdout)
+    _say(candidate, result, code)
+    keep_evidence(result)
+    if pin and code == 0:
+        _pin(candidate)
+    raise typer.Exit(0 if code == INCONCLUSIVE and inconclusive == "warn" else code)
+
+
+def _check(**given: tuple[str, tuple[str, ...]]) -> None:
+    for name, (value, known) in given.items():
+        if value not in known:
+            leave(f"--{name.replace('_', '-')} {value!r}: use one of {', '.join(known)}")
+
+
+def _candidate(target: str, *, cache: bool | None, resume: bool) -> Run:
+    if target.partition(":")[0].endswith(".py") or ":" in target:
+        return run_experiment(experiment_at(target, cache=cache), resume=resume)
+    return run_at(target)
+
+
+def _baseline(
+    asked: Gate,
+    candidate: Run,
+    given: str | None,
+    *,
+    target: str,
+    missing: str,
+    branch: str | None,
+) -> Any:
+    """What to compare with; None where no condition compares."""
+    if given is None and not any(rule.compares for rule in asked):
+        return None
+    make = None
+    if missing == "run":
+        from reliai.cli.gate_baseline import run_at_commit  # noqa: PLC0415  seldom
+
+        if ":" not in target and not target.endswith(".py"):
+            leave(f"--no-baseline run: {target!r} is a run; give the experiment, FILE.py:NAME")
+
+        def make(commit: str | None) -> Any:
+            return run_at_commit(target, commit)
+
+    experiment = str(candidate.manifest.get("experiment"))
+    return baseline_of(given or "merge-base", experiment, missing=missing, target=branch, make=make)
+
+
+def _judged(asked: Gate, candidate: Run, other: Any, branch: str | None) -> tuple[GateResult, Any]:
+    from reliai.evals.quarantine import Quarantine  # noqa: PLC0415  when it runs
+
+    comparison = candidate.compare(other)
+    return asked.judge(comparison, quarantine=Quarantine.read(target=branch)), comparison
+
+
+def _code(result: GateResult, candidate: Run) -> int:
+    """The exit code: a run that is no whole one passes no gate."""
+    if result.exit_code != 0:
+        return result.exit_code
+    told = candidate.manifest
+    if told.get("shard") or told.get("selection"):
+        return INCONCLUSIVE
+    return candidate.exit_code
+
+
+def _say(candidate: Run, result: GateResult, code: int) -> None:
+    if code != result.exit_code:
+        told = candidate.manifest
+        part = "a part of the cases" if told.get("shard") or told.get("selection") else "unfinished"
+        print(f"no pass: the run is {part}; run it whole, or merge its shards", file=sys.stderr)
+    print(f"run {candidate.path}", file=sys.stderr)
+
+
+def _pin(candidate: Run) -> None:
+    from reliai.evals.baselines import pin as pinned  # noqa: PLC0415  when it runs
+
+    path = pinned(candidate).write()
+    print(f"pinned in {path}: commit it, and it is the baseline of later changes", file=sys.stderr)
