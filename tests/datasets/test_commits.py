@@ -153,12 +153,12 @@ def test_a_commit_reads_the_heads_of_indexes_only(
 
 def test_many_small_commits_leave_few_layers(tmp_path: Path) -> None:
     dataset = Dataset.open(tmp_path / "x")
-    for number in range(70):
+    for number in range(40):
         dataset.add(_case(number))
         dataset.commit()
-    version = dataset.at("v70")
+    version = dataset.at("v40")
     layers = {part.layer for part in version.manifest.parts}
-    assert (len(version), len(layers) <= 7) == (70, True)
+    assert (len(version), len(layers) <= 7) == (40, True)
 
 
 def test_cases_that_are_edited_again_and_again_do_not_pile_up(
@@ -166,10 +166,10 @@ def test_cases_that_are_edited_again_and_again_do_not_pile_up(
 ) -> None:
     monkeypatch.setattr("reliai.datasets._commit._SMALL", 16)
     dataset = Dataset.open(tmp_path / "x")
-    for number in range(60):
+    for number in range(30):
         dataset.add([_case(100 * number + each, id=f"q{each}") for each in range(10)])
         dataset.commit()
-    version = dataset.at("v60")
+    version = dataset.at("v30")
     assert sum(part.rows for part in version.manifest.parts) <= 2 * 10 + 16
     assert len(version) == 10
 

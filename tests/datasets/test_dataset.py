@@ -300,3 +300,9 @@ def test_the_length_needs_no_part(dataset: Dataset, tmp_path: Path) -> None:
     latest = Dataset.open(tmp_path / "refunds").latest
     assert latest is not None
     assert len(latest) == 10
+
+
+def test_opening_a_version_as_a_dataset_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"is a version: say resolve"):
+        Dataset.open("refunds@v3")
+    assert Dataset.open(tmp_path / "a@b" / "refunds").name == "refunds"

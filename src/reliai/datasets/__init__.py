@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reliai.datasets._verify import Problem, Verification
     from reliai.datasets.capture import Capture
     from reliai.datasets.case import MISSING, Case, Missing, Source
-    from reliai.datasets.dataset import Dataset, cases_of, resolve
+    from reliai.datasets.dataset import Dataset
     from reliai.datasets.diff import Change, Diff
     from reliai.datasets.duplicates import Cluster, Duplicates, near_duplicates, put_back
     from reliai.datasets.exchange import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         health_of,
     )
     from reliai.datasets.loading import load_cases
+    from reliai.datasets.references import cases_of, resolve
     from reliai.datasets.rules import (
         Rule,
         above,
@@ -142,7 +143,7 @@ _MODULES = {
     "View": "views",
     "above": "rules",
     "below": "rules",
-    "cases_of": "dataset",
+    "cases_of": "references",
     "failed_check": "rules",
     "from_huggingface": "exchange",
     "from_pandas": "exchange",
@@ -157,7 +158,7 @@ _MODULES = {
     "on_status": "rules",
     "put_back": "duplicates",
     "read_cases": "exchange",
-    "resolve": "dataset",
+    "resolve": "references",
     "slowest": "rules",
     "to_huggingface": "exchange",
     "to_pandas": "exchange",

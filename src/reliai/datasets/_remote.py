@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai import clock
+from reliai._core.forking import renew_after_fork
 from reliai._needs import needed
 from reliai.datasets.failures import DatasetError
 from reliai.errors import ReliaiWarning
@@ -28,10 +29,19 @@ _PROBE: Final = b'{"format": 1}\n'
 _CALLER: Final = 5
 """So many frames up is the user's `commit`."""
 
-_MEMORY: Final = threading.Lock()
-"""fsspec's memory looks first and writes then; one at a time here, that is one step.
 
-It is held for microseconds and by no code that forks."""
+class _OneAtATime:
+    """fsspec's memory looks first and writes then; with this held, that is one step."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        renew_after_fork(self)
+
+    def _renew(self) -> None:
+        self.lock = threading.Lock()
+
+
+_memory: Final = _OneAtATime()
 
 
 class RemoteStorage:
@@ -90,7 +100,7 @@ class RemoteStorage:
     def _create(self, path: str, data: bytes) -> None:
         where = self._at(path)
         if not self.remote:
-            with _MEMORY:
+            with _memory.lock:
                 if self._files.exists(where):
                     raise FileExistsError(where)
                 self._files.pipe_file(where, data)

@@ -13,7 +13,17 @@ from reliai.datasets.canonical import canonical, content_digest, json_text
 from reliai.datasets.case import MISSING, Case
 from reliai.datasets.failures import DatasetError
 
-__all__ = ["NO_GROUP", "REMOVED", "Row", "case_of", "key_hash", "removal", "row_of", "unit_of"]
+__all__ = [
+    "NO_GROUP",
+    "REMOVED",
+    "Row",
+    "case_of",
+    "key_hash",
+    "leaf_of",
+    "removal",
+    "row_of",
+    "unit_of",
+]
 
 REMOVED: Final = bytes(32)
 """The leaf of a row that says that a case is no longer there."""
@@ -71,14 +81,11 @@ def row_of(case: Case) -> Row:
     Raises:
         DatasetError: when something in it is no JSON data, naming the place.
     """
-    data = case.to_dict()
-    # The content is in the leaf by its digest: so 1 or 1.0, or another form of an accent, make
-    # no other leaf, while the line keeps the values as they were given.
     digest = content_digest(case.inputs, case.expected, MISSING)  # inputs may have been changed
-    rest = {name: each for name, each in data.items() if name not in {"inputs", "expected"}}
-    leaf = sha256(canonical({"digest": digest, **rest}, "case")).digest()
+    data = case.to_dict()
+    leaf = _leaf(data, digest)
     try:
-        line = json_text(_plain(data)).encode() + b"\n"
+        line = json_text(data).encode() + b"\n"
     except (TypeError, ValueError) as error:
         raise DatasetError(f"the case {digest} cannot be written as JSON") from error
     return Row(
@@ -91,6 +98,22 @@ def row_of(case: Case) -> Row:
     )
 
 
+def leaf_of(case: Case) -> bytes:
+    """The hash of a whole case: its digest, and all that is no part of that.
+
+    Raises:
+        DatasetError: when something in it is no JSON data, naming the place.
+    """
+    return _leaf(case.to_dict(), case.digest)
+
+
+def _leaf(data: dict[str, Any], digest: str) -> bytes:
+    # The content is in it by its digest: so 1 or 1.0, or another form of an accent, make no other
+    # leaf, while the line keeps the values as they were given.
+    rest = {name: each for name, each in data.items() if name not in {"inputs", "expected"}}
+    return sha256(canonical({"digest": digest, **rest}, "case")).digest()
+
+
 def removal(key: str, hashed: bytes) -> Row:
     """The row that says that a case is gone."""
     line = json_text({"removed": key}).encode() + b"\n"
@@ -100,15 +123,3 @@ def removal(key: str, hashed: bytes) -> Row:
 def case_of(line: bytes, digest: bytes) -> Case:
     """The case of a line whose digest is known."""
     return Case.restored(_decoded(line.decode()), "sha256:" + digest.hex())
-
-
-def _plain(value: Any) -> Any:
-    """The same data with dicts in place of other mappings."""
-    kind = type(value)
-    if kind is str or kind is int or kind is float or kind is bool or value is None:
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if hasattr(value, "items"):
-        return {key: _plain(each) for key, each in value.items()}
-    return value

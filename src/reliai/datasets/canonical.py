@@ -32,8 +32,8 @@ _MOST_SHORT: Final = 1e16
 """Between these, Python writes a float as RFC 8785 does."""
 
 _plain = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
-).encode
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True, default=dict
+).encode  # `default` is asked for mappings that are no dict; all else is refused before
 
 
 def canonical(value: Any, name: str = "value") -> bytes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakSet
@@ -22,20 +22,17 @@ from reliai.datasets.case import CASE_FIELDS, Case, Source
 from reliai.datasets.diff import Change, Diff, differences, different_fields
 from reliai.datasets.failures import CaseNotFound, DatasetError, VersionNotFound
 from reliai.datasets.version import Version, name_of
-from reliai.datasets.views import Listed, View, listed
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from reliai.datasets._staging import Operation
     from reliai.datasets._storage import Storage
     from reliai.datasets._verify import Verification
     from reliai.datasets.health import Health
-    from reliai.datasets.version import Cases
     from reliai.records.store import RecordStore
 
-__all__ = ["Dataset", "cases_of", "resolve"]
+__all__ = ["Dataset", "Feeder"]
 
 _NUMBERED: Final = re.compile(r"v([1-9][0-9]*)")
 
@@ -72,6 +69,9 @@ class Dataset:
         Raises:
             DatasetError: when it is none of these.
         """
+        where, at, version = os.fspath(name_or_url).rpartition("@")
+        if at and "/" not in version:
+            raise DatasetError(f"{name_or_url} is a version: say resolve(…), or open {where!r}")
         return cls(storage_at(name_or_url, options))
 
     @property
@@ -336,41 +336,3 @@ class Dataset:
         if self._staged:
             raise DatasetError(f"{self.name} has {self.staged} staged changes: commit them first")
         return Dataset, (self._parts.storage,)
-
-
-def resolve(text: str, **options: Any) -> Version:
-    """The version that a text refers to.
-
-    Args:
-        text: a name, path or URL of a dataset, `@`, and what `Dataset.at` takes; without `@` the
-            newest version. For example `support-refunds@v3`.
-        options: of the filesystem.
-
-    Raises:
-        DatasetError: when there is no such version.
-    """
-    where, at, name = text.rpartition("@")
-    if not at or "/" in name:
-        where, name = text, "latest"
-    return Dataset.open(where, **options).at(name or "latest")
-
-
-def cases_of(given: Any, **options: Any) -> Cases:
-    """What an experiment is given as its dataset, with the interface of a version.
-
-    Args:
-        given: a version, a view, a list of cases, or the text of a reference.
-        options: of the filesystem, for a reference.
-
-    Raises:
-        DatasetError: when it is none of these.
-    """
-    if isinstance(given, Version | View | Listed):
-        return given
-    if isinstance(given, str):
-        return resolve(given, **options)
-    if isinstance(given, Dataset):
-        raise DatasetError(f"{given.name} has many versions: give one, such as {given.name}@v1")
-    if isinstance(given, Iterable):
-        return listed(given)
-    raise DatasetError(f"cases are a version, a view or a list, and not a {type(given).__name__}")

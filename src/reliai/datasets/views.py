@@ -6,15 +6,13 @@ import math
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from reliai.datasets._rows import NO_GROUP, row_of
+from reliai.datasets._rows import NO_GROUP, key_hash, leaf_of, unit_of
 from reliai.datasets._set_hash import SetHash
 from reliai.datasets.case import Case
 from reliai.datasets.failures import CaseNotFound, DatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from reliai.datasets._rows import Row
 
 __all__ = ["Listed", "Placed", "View", "listed", "selected", "split"]
 
@@ -266,7 +264,6 @@ class Listed:
 
     def __init__(self, cases: Iterable[Case]) -> None:
         self._cases = tuple(cases)
-        self._rows: tuple[_InList, ...] | None = None
         self._root: str | None = None
         seen: set[str] = set()
         for case in self._cases:
@@ -278,9 +275,7 @@ class Listed:
 
     def placed(self) -> Iterator[Placed]:
         """Each case with its hashes."""
-        if self._rows is None:
-            self._rows = tuple(_InList(case) for case in self._cases)
-        return iter(self._rows)
+        return map(_InList, self._cases)
 
     def __iter__(self) -> Iterator[Case]:
         return iter(self._cases)
@@ -327,28 +322,22 @@ class Listed:
 class _InList:
     """A case of a list; its hashes are made when they are asked for."""
 
-    __slots__ = ("_case", "_row")
+    __slots__ = ("_case",)
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._row: Row | None = None
-
-    def _made(self) -> Row:
-        if self._row is None:
-            self._row = row_of(self._case)
-        return self._row
 
     @property
     def hash(self) -> bytes:
-        return self._made().hash
+        return key_hash(self._case.key)
 
     @property
     def leaf(self) -> bytes:
-        return self._made().leaf
+        return leaf_of(self._case)
 
     @property
     def unit(self) -> bytes:
-        return self._made().unit
+        return unit_of(self._case.group)
 
     def case(self) -> Case:
         return self._case
