@@ -16,6 +16,7 @@ import reliai
 from reliai import clock
 from reliai.datasets import Case
 from reliai.errors import ConfigurationError
+from reliai.evals import Score, scorers
 from reliai.testing import records, virtual_clock
 from tests.evals.experiments import Target, cases, exact, experiment, length
 
@@ -281,6 +282,16 @@ def _costly(question: str, before: int) -> str:
     return question
 
 
+def test_what_a_judge_costs_is_spent_too(tmp_path: Path) -> None:
+    def judge(output: Any, case: Case) -> Score:
+        return Score(value=1.0, metadata={"judge_usd": 0.5})
+
+    target = Target(_costly)
+    run = experiment(tmp_path, target.sync, cases(30), [judge], max_usd=6.0).run()
+    assert target.calls == 4
+    assert (run.manifest["spent_usd"], run.manifest["judge_usd"]) == (6.0, 2.0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_stops_before_it_spends_more_than_it_may(tmp_path: Path, kind: str) -> None:
     target = Target(_costly)
@@ -415,6 +426,55 @@ def test_the_time_of_a_trial_is_that_of_the_target_alone(tmp_path: Path) -> None
     assert [trial.duration for trial in run.trials()] == [2.0] * 4
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_guarded_target_knows_how_much_time_is_left(tmp_path: Path, kind: str) -> None:
+    left: list[float | None] = []
+
+    def answer(question: str) -> str:
+        left.append(reliai.remaining())
+        return question
+
+    async def aanswer(question: str) -> str:
+        return answer(question)
+
+    target = reliai.reliable()(answer if kind == "sync" else aanswer)
+    with virtual_clock():
+        experiment(tmp_path, target, cases(1), timeout=30.0).run()
+    assert left == [30.0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_target_that_keeps_to_the_deadline_is_not_asked_again(tmp_path: Path, kind: str) -> None:
+    calls: list[str] = []
+
+    def answer(question: str) -> str:
+        calls.append(question)
+        clock.active().sleep(1000.0)
+        return question
+
+    async def aanswer(question: str) -> str:
+        calls.append(question)
+        await asyncio.sleep(1000.0)
+        return question
+
+    guard = reliai.reliable(reliai.Timeout(500))
+    with virtual_clock():
+        target = guard(answer) if kind == "sync" else guard(aanswer)
+        (trial,) = experiment(tmp_path, target, cases(1), timeout=20.0).run().trials()
+    assert (trial.status, len(calls)) == ("timeout", 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_target_that_would_end_the_program_ends_its_try_alone(tmp_path: Path, kind: str) -> None:
+    def leave(question: str, before: int) -> str:
+        if question == "q1":
+            raise SystemExit(3)
+        return question
+
+    run = experiment(tmp_path, Target(leave).of(kind), cases(3)).run()
+    assert sorted(trial.status for trial in run.trials()) == ["error", "ok", "ok"]
+
+
 # --- outputs ---------------------------------------------------------------------------------
 
 
@@ -505,6 +565,40 @@ def test_a_case_that_is_tried_less_often_than_it_must_pass_is_an_error(tmp_path:
     given = experiment(tmp_path, Target().sync, cases(1, repeats=1), repeats=3, min_pass=2)
     with pytest.raises(ConfigurationError, match=r"'case-0' has repeats=1, fewer than min_pass=2"):
         given.run()
+
+
+def test_a_dataset_that_cannot_be_read_to_its_end_leaves_a_run_that_can_go_on(
+    tmp_path: Path,
+) -> None:
+    class Broken:
+        reference = "broken@v1"
+        root = "sha256:0"
+        whole = False
+
+        def __len__(self) -> int:
+            return 5
+
+        def __iter__(self) -> Iterator[Case]:
+            for at, case in enumerate(cases(5)):
+                if at == 3 and not self.whole:
+                    raise OSError("no such file")
+                yield case
+
+    broken, target = Broken(), Target()
+    given = experiment(tmp_path, target.sync, broken)
+    with pytest.raises(OSError, match="no such file"):
+        given.run()
+    broken.whole = True
+    assert given.run().state == "complete"
+    assert target.calls == 5
+
+
+def test_a_target_that_would_judge_itself_is_refused(tmp_path: Path) -> None:
+    def grader(question: str) -> str:
+        return question
+
+    with pytest.raises(ConfigurationError, match="its grader is the function under test"):
+        experiment(tmp_path, grader, cases(1), [scorers.judge(grader, "Is it right?")])
 
 
 def test_the_progress_is_told_with_every_trial(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet
+import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 import pytest
 
 from reliai.datasets import Case, Dataset
@@ -276,7 +276,7 @@ def test_a_run_is_a_table_with_a_row_for_each_trial(tmp_path: Path) -> None:
 
     run = experiment(tmp_path, Target(answer).sync, cases(3, tags={"a": "b"}), [exact]).run()
     run.to_parquet(tmp_path / "run.parquet")
-    rows = pyarrow.parquet.read_table(tmp_path / "run.parquet").to_pylist()
+    rows = parquet.read_table(tmp_path / "run.parquet").to_pylist()
     by_case = {row["case"]: row for row in rows}
     assert set(by_case) == {"case-0", "case-1", "case-2"}
     assert by_case["case-0"]["output"] == '{"text": "q0\\ud800"}'

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from reliai.evals.anchors import AnchorCheck, Anchors, served_models
     from reliai.evals.baselines import NoBaseline, Pin, baseline, pin
     from reliai.evals.comparison import RunComparison, compare
+    from reliai.evals.early import EarlyStop
     from reliai.evals.experiment import Experiment
     from reliai.evals.gate import Gate, GateResult, RuleResult
     from reliai.evals.judge_errors import JudgeQuality, judge_quality
     from reliai.evals.quarantine import Quarantine
+    from reliai.evals.replaying import areplay, production_calls, replay
+    from reliai.evals.reports.reporting import Report, report
     from reliai.evals.run import Run, merge
     from reliai.evals.scoring import Scorer, Unscored, scorer
     from reliai.evals.summary import Summary
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AnchorCheck",
     "Anchors",
+    "EarlyStop",
     "Experiment",
     "Gate",
     "GateResult",
@@ -31,6 +35,7 @@ __all__ = [
     "NoBaseline",
     "Pin",
     "Quarantine",
+    "Report",
     "RuleResult",
     "Run",
     "RunComparison",
@@ -40,11 +45,15 @@ __all__ = [
     "Trial",
     "Unscored",
     "Verdict",
+    "areplay",
     "baseline",
     "compare",
     "judge_quality",
     "merge",
     "pin",
+    "production_calls",
+    "replay",
+    "report",
     "scorer",
     "served_models",
 ]
@@ -53,6 +62,7 @@ __all__ = [
 _MODULES = {
     "AnchorCheck": "anchors",
     "Anchors": "anchors",
+    "EarlyStop": "early",
     "Experiment": "experiment",
     "Gate": "gate",
     "GateResult": "gate",
@@ -60,6 +70,7 @@ _MODULES = {
     "NoBaseline": "baselines",
     "Pin": "pins",
     "Quarantine": "quarantine",
+    "Report": "reports.reporting",
     "RuleResult": "gate",
     "Run": "run",
     "RunComparison": "comparison",
@@ -69,11 +80,15 @@ _MODULES = {
     "Trial": "trial",
     "Unscored": "scoring",
     "Verdict": "verdicts",
+    "areplay": "replaying",
     "baseline": "baselines",
     "compare": "comparison",
     "judge_quality": "judge_errors",
     "merge": "run",
     "pin": "pins",
+    "production_calls": "replaying",
+    "replay": "replaying",
+    "report": "reports.reporting",
     "scorer": "scoring",
     "served_models": "anchors",
 }

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from reliai.datasets.case import Case
+    from reliai.evals.experiment import Experiment
     from reliai.evals.trial import Trial
 
-__all__ = ["TTL", "OutputCache", "is_on", "key_of"]
+__all__ = ["TTL", "OutputCache", "explain_key", "is_on", "key_of"]
 
 TTL: Final = 7 * 86400.0
 """Seconds for which an output is kept."""
@@ -60,6 +62,11 @@ def key_of(target: str, policies: str, seed: int, digest: str, repeat: int) -> d
         "case": digest,
         "repeat": repeat,
     }
+
+
+def explain_key(experiment: Experiment, case: Case, repeat: int = 1) -> dict[str, Any]:
+    """What the output of a try is kept under, in words; see `Experiment.explain_key`."""
+    return experiment.explain_key(case, repeat)
 
 
 class OutputCache:

@@ -7,6 +7,7 @@ batch as a local run would; the policies of the target are private to it. Needs 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from dataclasses import replace
 from itertools import islice
@@ -49,7 +50,7 @@ def run_on_ray(experiment: Experiment, folder: Folder, progress: Progress | None
         ray.init(
             include_dashboard=False,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             _node_ip_address="127.0.0.1",
         )
     try:
@@ -165,7 +166,7 @@ def _work(described: tuple[Any, ...], batch: Batch, kept: Kept) -> list[dict[str
         parts: dict[str, Any] = {"writer": lines, "cache": _Given(kept)}
         limit = Fixed(each) if each else Adaptive()
         session = Session(cases, tally=Tally(settings), limit=limit, **parts)
-        tries = Tries(guarded, scorers, settings, session)
+        tries = Tries(guarded, scorers, settings, session, target)
         if tries.blocks:
             in_threads(session, tries, settings.timeout)
         else:

@@ -98,7 +98,8 @@ class Running:
             progress=self.progress,
             total=folder.total,
         )
-        return session, Tries(guarded, experiment.scorers, experiment.settings, session)
+        tries = Tries(guarded, experiment.scorers, experiment.settings, session, experiment.target)
+        return session, tries
 
     @property
     def identity(self) -> dict[str, Any]:

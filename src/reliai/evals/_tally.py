@@ -9,7 +9,7 @@ from reliai.errors import ConfigurationError
 if TYPE_CHECKING:
     from reliai.evals._settings import Settings
     from reliai.evals.early import Watch
-    from reliai.evals.trial import Trial
+    from reliai.evals.trial import Score, Trial
 
 __all__ = ["Tally"]
 
@@ -28,7 +28,8 @@ class Tally:
         failed: of these, without a good answer.
         lost: cases without a good answer; one that failed in one of four tries counts a quarter.
         cases: that came to an end.
-        spent_usd: by calls of this run; what came from the cache cost nothing.
+        spent_usd: by calls of this run and their judges; what came from the cache cost nothing.
+        judge_usd: the part of the judges.
         unpriced: calls that ended well and whose price is unknown.
         calls: to the target, attempts that were repeated not counted.
         stopped: why no more is begun: "max_usd", "max_error_rate", "interrupted" or "decided".
@@ -37,7 +38,7 @@ class Tally:
     def __init__(self, settings: Settings, watch: Watch | None = None) -> None:
         self.trials = self.failed = self.cases = self.calls = self.unpriced = 0
         self.lost = 0.0
-        self.spent_usd = 0.0
+        self.spent_usd = self.judge_usd = 0.0
         self.stopped: str | None = None
         self._max_usd = settings.max_usd
         self._max_error_rate = settings.max_error_rate
@@ -90,6 +91,7 @@ class Tally:
             "lost_cases": round(self.lost, 6),
             "over_error_rate": self.over_error_rate,
             "spent_usd": self.spent_usd if self._priced or not self.unpriced else None,
+            "judge_usd": self.judge_usd,
             "unpriced": self.unpriced,
             "stopped": self.stopped,
         }
@@ -98,6 +100,9 @@ class Tally:
         return told
 
     def _pay(self, trial: Trial) -> None:
+        judged = sum(_price_of(score) for score in trial.scores.values() if score.metadata)
+        self.judge_usd += judged
+        self.spent_usd += judged
         if trial.cached or trial.status == "skipped":
             return
         self.calls += 1
@@ -130,3 +135,9 @@ class Tally:
             and self.stopped is None
         ):
             self.stopped = "max_error_rate"
+
+
+def _price_of(score: Score) -> float:
+    """US dollars that a judge says it has cost; 0 for what costs nothing, and where none knows."""
+    price = (score.metadata or {}).get("judge_usd")
+    return float(price) if isinstance(price, int | float) else 0.0

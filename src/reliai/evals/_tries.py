@@ -8,6 +8,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai import clock
+from reliai._core.ambient import deadline
+from reliai._core.binding import bound_of
 from reliai._core.outcome import Outcome
 from reliai._core.record_parts import ErrorInfo
 from reliai._core.workers import acquire, release
@@ -18,7 +20,7 @@ from reliai.evals.scoring import scored
 from reliai.evals.trial import Score, Status, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from reliai._core.record import CallRecord
     from reliai.evals._isolation import Isolated
@@ -31,6 +33,9 @@ __all__ = ["Tries", "timed_out"]
 _GRACE: Final = 1.0
 """Seconds that a cancelled call has to come to its end."""
 
+_ENDS: Final = (SystemExit, asyncio.CancelledError)
+"""What a target may raise that would end more than its own try."""
+
 
 class Tries:
     """Makes the tries of one run.
@@ -40,10 +45,16 @@ class Tries:
         scorers: what judges its outputs.
         settings: of the experiment.
         session: told of refusals.
+        target: as it was given.
     """
 
     def __init__(
-        self, isolated: Isolated, scorers: tuple[Scorer, ...], settings: Settings, session: Session
+        self,
+        isolated: Isolated,
+        scorers: tuple[Scorer, ...],
+        settings: Settings,
+        session: Session,
+        target: Callable[..., Any],
     ) -> None:
         self._isolated = isolated
         self._scorers = scorers
@@ -54,6 +65,7 @@ class Tries:
         self._clock = clock.active()
         self._random = Random(settings.seed)
         self._left: set[Any] = set()
+        self._guarded = bound_of(target) is not None
 
     @property
     def blocks(self) -> bool:
@@ -70,10 +82,10 @@ class Tries:
             item.started_at = started
             if self._timeout is not None:
                 item.deadline = started + self._timeout
-            outcome = copy_context().run(self._isolated.call, item.case.inputs)
+            outcome = copy_context().run(self._call, item.case.inputs)
             duration = self._clock.monotonic() - started
             item.deadline = None
-            wait = self._next(outcome, again, started)
+            wait = self._next(outcome, again, started, duration)
             if wait is None:
                 return self._scored_now(item, _tried(outcome, began, duration, again.retries))
             self._clock.sleep(wait)
@@ -90,7 +102,7 @@ class Tries:
             if outcome is None:
                 self._session.refused(started)
                 return await self._scored(item, timed_out(began, duration, again.retries))
-            wait = self._next(outcome, again, started)
+            wait = self._next(outcome, again, started, duration)
             if wait is None:
                 return await self._scored(item, _tried(outcome, began, duration, again.retries))
             await self._clock.async_sleep(wait)
@@ -100,20 +112,44 @@ class Tries:
         duration = now - item.started_at
         return self._scored_now(item, timed_out(self._clock.time() - duration, duration, 0))
 
-    def _next(self, outcome: Outcome, again: Persistence, started: float) -> float | None:
+    def _next(
+        self, outcome: Outcome, again: Persistence, started: float, duration: float
+    ) -> float | None:
+        """Seconds until the next attempt; None when there is none."""
         if outcome.error is None:
             return None
         failure: Any = outcome.failure
         if failure.kind is ErrorKind.TIMEOUT or is_pacing(failure, outcome.error):
             self._session.refused(started)
+        if self._timeout is not None and duration >= self._timeout:
+            return None  # it has kept to the deadline, and to come to its end took all of the time
         return again.wait(outcome)
+
+    def _call(self, inputs: Mapping[str, Any]) -> Outcome:
+        """One call in this thread; what ends a program ends only the try."""
+        try:
+            if self._timeout is None or not self._guarded:
+                return self._isolated.call(inputs)
+            with deadline(self._timeout):  # policies and clients of the target keep to it
+                return self._isolated.call(inputs)
+        except _ENDS as error:
+            return _ended_by(error)
+
+    async def _acall(self, inputs: Mapping[str, Any]) -> Outcome:
+        try:
+            if self._timeout is None or not self._guarded:
+                return await self._isolated.acall(inputs)
+            with deadline(self._timeout):
+                return await self._isolated.acall(inputs)
+        except SystemExit as error:
+            return _ended_by(error)
 
     async def _attempt(self, inputs: Mapping[str, Any]) -> Outcome | None:
         """One call; None when it ran out of time."""
         if not self._isolated.asynchronous:
             return await self._in_thread(inputs)
         loop = asyncio.get_running_loop()
-        task = loop.create_task(self._isolated.acall(inputs), context=copy_context())
+        task = loop.create_task(self._acall(inputs), context=copy_context())
         if self._timeout is None:
             return await _ended(task)
         waiter: asyncio.Future[None] = loop.create_future()
@@ -148,7 +184,7 @@ class Tries:
                 loop.call_soon_threadsafe(_release, waiter)
 
         worker = acquire()
-        worker.begin(copy_context(), self._isolated.call, (inputs,), told=told)
+        worker.begin(copy_context(), self._call, (inputs,), told=told)
         timer = None
         if self._timeout is not None:
             timer = self._clock.call_later(loop, self._timeout, lambda: _release(waiter))
@@ -329,3 +365,7 @@ async def _ended(task: asyncio.Task[Outcome]) -> Outcome:
         if current is not None and current.cancelling():
             raise
         return Outcome(error=RuntimeError("the target cancelled itself"))
+
+
+def _ended_by(error: BaseException) -> Outcome:
+    return Outcome(error=RuntimeError(f"the target raised {type(error).__name__}"))

@@ -15,7 +15,7 @@ from reliai.evals._cache import is_on, key_of
 from reliai.evals._isolation import isolated
 from reliai.evals._settings import EXECUTORS, Settings
 from reliai.evals._source import opened
-from reliai.evals.scoring import scorers_of
+from reliai.evals.scoring import check_graders, scorers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -110,6 +110,7 @@ class Experiment:
         )
         self.target = target
         self.scorers = scorers_of(scorers)
+        check_graders(self.scorers, target)
         self.dataset = opened(dataset)
         self.executor = executor
         self.cache = is_on(asked=cache)
