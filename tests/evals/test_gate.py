@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reliai import ConfigurationError, GateFailed
 from reliai.evals import Gate, Verdict, compare
+from reliai.evals._columns import columns_of_trials
 from reliai.evals.baselines import NoBaseline
+from reliai.evals.trial import Score, Trial
 from reliai.stats import sample_size, sign_e_value
-from tests.evals.made_runs import discordant, passes, run_of, run_of_tries
+from tests.evals.made_runs import discordant, passes, run_of, run_of_tries, trials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -296,6 +300,12 @@ def test_a_mean_of_numbers_in_groups_is_judged_robustly() -> None:
     assert Gate("exact", min=0.7).judge(run_of(values, group=group)).verdict is INCONCLUSIVE
 
 
+def test_groups_that_all_have_the_same_mean_do_not_hide_the_level() -> None:
+    run = run_of([True, False] * 60, group=lambda case: f"g{case // 2}")
+    assert Gate("exact", min=0.9).judge(run).verdict is FAIL
+    assert Gate("exact", min=0.3).judge(run).verdict is PASS
+
+
 def test_a_rise_of_the_slow_tail_fails_and_quality_has_a_verdict_of_its_own() -> None:
     def slow(case: int) -> float:
         return 4.4 if case % 12 == 0 else 2.0
@@ -411,6 +421,22 @@ def test_a_case_of_which_too_much_is_missing_is_neither() -> None:
     assert gate.judge(run_of_tries(tries)).verdict is INCONCLUSIVE
 
 
+# --- judges of pairs --------------------------------------------------------------------------
+
+
+def test_a_judge_that_prefers_whatever_is_first_decides_nothing() -> None:
+    tied = Score(
+        value=0.5, kind="label", label="tie", metadata={"votes": ["a", "b"], "flipped": True}
+    )
+    made = [
+        replace(trial, scores={"pairwise": tied}) for trial in trials([(True,) for _ in range(200)])
+    ]
+    run = columns_of_trials(made, "candidate", {}, ("pairwise",))
+    result = Gate("pairwise", min=0.4).judge(run)
+    assert result.verdict is INCONCLUSIVE
+    assert "the judge chose otherwise in 100 % of them" in result.rules[0].reason
+
+
 # --- baselines that are not there -------------------------------------------------------------
 
 
@@ -469,8 +495,6 @@ def test_what_must_pass_raises_with_the_result_and_survives_pickling() -> None:
 
 
 def test_a_result_is_plain_data() -> None:
-    import json
-
     result = paired(40, 3, 4, Gate("exact", non_inferior=0.02) & Gate("latency_p95", max=4))
     data = json.loads(json.dumps(result.to_dict()))
     assert (data["verdict"], data["exit_code"]) == ("INCONCLUSIVE", 3)
@@ -484,9 +508,6 @@ def test_a_metric_that_is_not_there_is_an_error_and_no_warning() -> None:
 
 
 def test_labels_cannot_be_averaged() -> None:
-    from reliai.evals._columns import columns_of_trials
-    from reliai.evals.trial import Score, Trial
-
     labelled = [
         Trial(
             case=f"c{i}",

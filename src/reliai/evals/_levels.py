@@ -12,6 +12,7 @@ from reliai.stats import mean_interval, production_estimate
 
 if TYPE_CHECKING:
     from reliai.evals._columns import Floats
+    from reliai.stats import Interval
 
 __all__ = ["Level", "LevelEvidence", "level_evidence"]
 
@@ -125,7 +126,7 @@ def _bounds(
         low, high = 1.0 - _most(n - passed, n, confidence), _most(passed, n, confidence)
         error = span * (max(passed, 1) * max(n - passed, 1) / n**3) ** 0.5
         return (level.low + span * low, level.low + span * high), error, ""
-    result = mean_interval(values, cluster=level.groups, confidence=both)
+    result = _mean_interval(values, level, both)
     if result.low is not None:
         return (result.low, result.high), result.standard_error, result.note
     if not _constant(values):
@@ -133,6 +134,14 @@ def _bounds(
     unseen, mean = _unseen(level, len(values), confidence), float(values[0])
     ends = (mean - (mean - level.low) * unseen, mean + (level.high - mean) * unseen)
     return ends, None, "all values are the same: the bounds rest on their number"
+
+
+def _mean_interval(values: Floats, level: Level, confidence: float) -> Interval:
+    """The interval, robust to groups; the plain one where all groups have the same mean."""
+    result = mean_interval(values, cluster=level.groups, confidence=confidence)
+    if result.low is None and level.groups is not None and len(set(level.groups)) > 1:
+        return mean_interval(values, confidence=confidence)
+    return result
 
 
 def _p_below(values: Floats, level: Level, limit: float) -> float | None:
@@ -149,7 +158,7 @@ def _p_below(values: Floats, level: Level, limit: float) -> float | None:
     if level.weights is not None:
         weighted = production_estimate(values, level.weights)
         return _p_of(weighted.estimate, weighted.standard_error, limit, None)
-    result = mean_interval(values, cluster=level.groups)
+    result = _mean_interval(values, level, 0.95)
     units = result.n if result.clusters is None else result.clusters
     return _p_of(result.estimate, result.standard_error, limit, units - 1)
 

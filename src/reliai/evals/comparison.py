@@ -303,12 +303,16 @@ def _same_dataset(ours: Columns, theirs: Columns) -> bool | None:
 
 def _incomparable(ours: Columns, theirs: Columns) -> dict[str, str]:
     mine, other = ours.digest_of_scorer, theirs.digest_of_scorer
-    return {
-        name: f"the scorer is not the same on both sides ({short(mine[name])} here, "
-        f"{short(other[name])} in the baseline): re-score one of the runs"
-        for name in mine
-        if name in other and mine[name] != other[name]
-    }
+    found: dict[str, str] = {}
+    for name in {*mine, *ours.scores}:
+        scorer = name if name in mine else name.partition(".")[0]  # one that gives several scores
+        here, there = mine.get(scorer), other.get(scorer)
+        if here and there and here != there:
+            found[name] = (
+                f"the scorer is not the same on both sides ({short(here)} here, {short(there)} in "
+                "the baseline): re-score one of the runs"
+            )
+    return found
 
 
 def _notes_of_run(ours: Columns) -> tuple[str, ...]:
