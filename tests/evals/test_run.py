@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 import pytest
+from pyarrow import parquet  # type: ignore[import-untyped]
 
 from reliai.datasets import Case, Dataset
 from reliai.errors import ConfigurationError
