@@ -25,6 +25,7 @@ __all__ = [
     "create_manifest",
     "later_manifest",
     "newest_manifest",
+    "parsed",
     "read_manifest",
     "version_path",
 ]
@@ -106,7 +107,7 @@ def version_path(number: int) -> str:
     return f"versions/v{number}.json"
 
 
-def _parsed(data: bytes, path: str) -> Manifest:
+def parsed(data: bytes, path: str) -> Manifest:
     """Read a version's file.
 
     Raises:
@@ -137,7 +138,7 @@ def read_manifest(storage: Storage, number: int) -> Manifest | None:
         except FileNotFoundError:
             return None
         try:
-            return _parsed(data, path)
+            return parsed(data, path)
         except DatasetError:
             raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:

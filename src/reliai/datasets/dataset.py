@@ -12,6 +12,7 @@ from weakref import WeakSet
 from reliai import clock
 from reliai.datasets._commit import committed
 from reliai.datasets._manifest import newest_manifest, read_manifest
+from reliai.datasets._merging import changes_of
 from reliai.datasets._parts import Parts
 from reliai.datasets._rows import key_hash, row_of
 from reliai.datasets._staging import Added, Removed
@@ -152,6 +153,22 @@ class Dataset:
             self._staged.append(Removed(old.key))
         self._staged.append(Added(row_of(new), whole=True))
         return new
+
+    def merge(self, theirs: str | os.PathLike[str], *, base: str | Version | None = None) -> None:
+        """Have in the next version what another branch of the project changed.
+
+        For two branches that both committed: keep one file of the version, and merge the other.
+
+        Args:
+            theirs: the file of the version that is not kept; the parts of both must be here.
+            base: the last version that both branches have; found by itself when the other branch
+                committed once.
+
+        Raises:
+            DatasetError: when the file is no version, or its base is not here.
+        """
+        known = None if base is None else self._version(base)
+        self._staged.extend(changes_of(self._parts, theirs, known))
 
     @property
     def staged(self) -> int:
