@@ -176,7 +176,9 @@ def _spread(run: Run, other: Any, name: str) -> tuple[int, float | None, float |
     if other is not None:
         found = run.compare(other).difference(name)
         error = found.standard_error
-        return found.n, None if error is None else error**2 * found.n, None, 0.0
+        if error is None:  # of equal runs, where there is more than one case
+            return found.n, 0.0 if found.n > 1 else None, None, 0.0
+        return found.n, error**2 * found.n, None, 0.0
     scores: list[list[float]] = []
     for trials in run.cases():
         said = [trial.scores.get(name) for trial in trials if not trial.extra]

@@ -1,0 +1,187 @@
+"""`reliai eval`: runs that are made, put together, scored anew and looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reliai.evals import Run
+from tests.cli.evaluating import project, run, told
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("clean_imports")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    project(tmp_path, 12)
+    return tmp_path
+
+
+def ran(*arguments: str) -> dict[str, Any]:
+    code, made = told("eval", "run", "app.py:experiment", "--json", *arguments)
+    assert code == 0
+    return dict(made)
+
+
+def test_a_run_is_told_in_full_and_stored() -> None:
+    code, said = run("eval", "run", "app.py:experiment")
+    assert code == 0
+    assert "12 cases, 12 tries" in said
+    assert "12/12 scored" in said
+    (made,) = Run.list()
+    assert made.state == "complete"
+    assert str(made.path) in said
+
+
+def test_the_only_experiment_of_a_file_needs_no_name(folder: Path) -> None:
+    text = (folder / "app.py").read_text().replace("def experiment():", "def make():")
+    (folder / "app.py").write_text(f"{text}\nmine = make()\nmade_by = mine\n")
+    assert run("eval", "run", "app.py")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("nowhere.py", "no file nowhere.py"),
+        ("app.py", "name one an Experiment"),
+        ("app.py:number", "is a int; it must be an Experiment"),
+        ("app.py:nothing", "has no attribute 'nothing'"),
+    ],
+)
+def test_what_is_no_experiment_is_refused(target: str, said: str) -> None:
+    code, output = run("eval", "run", target)
+    assert code == 2
+    assert said in output
+
+
+def test_a_selector_that_matches_nothing_evaluates_nothing() -> None:
+    assert run("eval", "run", "app.py:experiment", "--select", "locale=fr")[0] == 5
+    assert run("eval", "run", "app.py:experiment", "--key", "case-099")[0] == 5
+    assert run("eval", "run", "app.py:experiment", "--select", "locale")[0] == 2
+
+
+def test_too_many_errors_are_an_exit_code_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKEN", "3")
+    assert run("eval", "run", "app.py:experiment")[0] == 4
+
+
+def test_shards_together_are_the_whole() -> None:
+    whole = Run(ran()["path"])
+    parts = [Run(ran("--shard", f"{number}/2")["path"]) for number in (1, 2)]
+    assert sum(len(list(part.trials())) for part in parts) == 12
+    code, merged = told("eval", "merge", *(str(part.path) for part in parts), "--json")
+    assert code == 0
+    assert _numbers(Run(merged["path"])) == _numbers(whole)
+    assert {name: score["mean"] for name, score in merged["scores"].items()} == {
+        name: score["mean"] for name, score in whole.summary().to_dict()["scores"].items()
+    }
+
+
+def _numbers(made: Run) -> list[tuple[str, int, dict[str, float | None]]]:
+    return sorted(
+        (one.case, one.repeat, {name: score.value for name, score in one.scores.items()})
+        for one in made.trials()
+    )
+
+
+def test_shards_that_have_a_case_in_common_are_refused() -> None:
+    first = ran("--shard", "1/2")["path"]
+    again = ran("--shard", "1/2", "--no-resume")["path"]
+    code, said = run("eval", "merge", first, again)
+    assert code == 2
+    assert "case-" in said or "shard" in said
+
+
+@pytest.mark.parametrize("shard", ["1", "0/2", "3/2", "a/b"])
+def test_a_shard_is_two_numbers(shard: str) -> None:
+    code, said = run("eval", "run", "app.py:experiment", "--shard", shard)
+    assert code == 2
+    assert f"--shard {shard!r}: give two numbers, as 1/4" in said
+
+
+def test_stored_outputs_are_scored_anew_without_a_call(folder: Path) -> None:
+    path = ran()["path"]
+    text = (folder / "app.py").read_text().replace("prompt.upper()", "1 / 0")
+    (folder / "app.py").write_text(text.replace("/ 10", "/ 5"))
+    code, again = told("eval", "rescore", path, "app.py:experiment", "--json")
+    assert code == 0
+    assert again["scores"]["exact"]["mean"]["estimate"] == 1.0
+    assert again["scores"]["length"]["n_scored"] == 12
+    assert run("eval", "rescore", path, "app.py:number")[0] == 2
+
+
+def test_runs_are_listed_and_cases_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORSE", "2")
+    made = ran()["run"]
+    code, said = run("eval", "list")
+    assert code == 0
+    assert made[:20] in said
+    assert run("eval", "list", "other")[1] == "no runs of 'other' below .reliai/runs\n"
+    code, rows = told("eval", "view", made[:12], "--failed", "--json")
+    assert code == 0
+    assert {row["case"] for row in rows} == {"case-000", "case-001"}
+    assert {row["state"] for row in rows} == {"fail"}
+    code, said = run("eval", "view", made, "-n", "3")
+    assert "… and 9 more" in said
+    assert max(map(len, said.splitlines())) <= 80
+    code, said = run("eval", "view", made, "--case", "case-000")
+    assert code == 0
+    assert "try 1  ok" in said
+    assert "exact: 0.0" in said
+    assert run("eval", "view", made, "--case", "case-099")[0] == 2
+    assert run("eval", "view", "ffff")[0] == 2
+
+
+def test_two_runs_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ran()["run"]
+    monkeypatch.setenv("WORSE", "6")
+    after = ran("--no-resume")["run"]
+    code, found = told("eval", "compare", after, before, "--json")
+    assert code == 0
+    assert found["compared"] == 12
+    assert found["scorers"]["exact"]["difference"]["estimate"] == -0.5
+    code, said = run("eval", "compare", after, before)
+    row = next(line for line in said.splitlines() if line.startswith("exact"))
+    assert row.split()[1:3] == ["12/12", "-0.5"]
+    code, said = run("eval", "compare", after, "merge-base")
+    assert code == 2
+    assert "no baseline" in said
+
+
+def test_the_cache_key_of_a_try_is_told_in_words() -> None:
+    code, found = told("eval", "explain-key", "app.py:experiment", "case-001", "--json")
+    assert code == 0
+    assert set(found) >= {"target", "case", "repeat", "seed", "policies"}
+    other = told("eval", "explain-key", "app.py:experiment", "case-001", "--repeat", "2", "--json")
+    assert other[1]["repeat"] == 2
+    assert run("eval", "explain-key", "app.py:experiment", "case-099")[0] == 2
+
+
+def test_power_says_what_a_run_can_detect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORSE", "3")
+    made = ran()["run"]
+    code, rows = told("data", "power", made, "--margin", ".02", "--score", "exact", "--json")
+    assert code == 0
+    assert rows[0]["cases"] == 12
+    assert rows[0]["needed"] > 12
+    assert rows[0]["detectable"] > 0.02
+    code, said = run("data", "power", made, "--margin", ".02")
+    assert "12 cases can detect ≥" in said
+    assert run("data", "power", made, "--margin", ".02", "--score", "tone")[0] == 2
+    code, said = run("data", "power", made, made, "--margin", ".02", "--score", "exact")
+    assert "no differences were seen" in said
+
+
+def test_a_report_tells_of_a_run_in_files(folder: Path) -> None:
+    made = ran()["run"]
+    code, said = run("eval", "report", made, "--markdown", "out/run.md", "--json", "out/run.json")
+    assert code == 0
+    assert "12 cases" in said
+    assert (folder / "out" / "run.md").read_text().startswith("<!-- reliai")
+    assert told("eval", "report", made, "--json", "-")[0] == 0
