@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import reliai
-from reliai._core.hub import hub
 from reliai.datasets import Capture, Dataset
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Bench:
 
     def settle(self) -> None:
         """Have the capture look at all calls so far."""
-        hub.flush(60)
+        assert self.capture.flush(60)
 
     def cases(self) -> list[Case]:
         """The cases of the next version."""

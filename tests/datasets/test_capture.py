@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import reliai
-from reliai._core.hub import hub
 from reliai.datasets import (
     MISSING,
     Capture,
@@ -102,7 +101,7 @@ def test_a_stream_is_captured_with_its_text(tmp_path: Path) -> None:
         yield "llo"
 
     assert list(stream("hi")) == ["he", "llo"]
-    hub.flush(60)
+    assert capture.flush(60)
     (case,) = dataset.commit("streams")
     assert case.metadata["output"] == "hello"
 
@@ -115,9 +114,10 @@ def test_an_async_call_is_captured(tmp_path: Path) -> None:
     import asyncio
 
     dataset = Dataset.open(tmp_path / "d")
-    ask = reliai.reliable(observers=[Capture(dataset, EVERYTHING)])(_ask)
+    capture = Capture(dataset, EVERYTHING)
+    ask = reliai.reliable(observers=[capture])(_ask)
     asyncio.run(ask("hi"))
-    hub.flush(60)
+    assert capture.flush(60)
     assert [case.metadata["output"] for case in dataset.commit("async")] == ["async"]
 
 
@@ -171,7 +171,7 @@ def test_personal_data_is_replaced_before_anything_is_kept(tmp_path: Path) -> No
     bench.call("I am ana@example.com, not bob@example.com", "dear ana@example.com")
     bench.settle()
     held = [each.held for each in bench.capture._selection._share]
-    assert "ana@" not in held[0]._text
+    assert b"ana@" not in held[0]._text
     (case,) = bench.cases()
     assert case.inputs["prompt"] == "I am [EMAIL_1], not [EMAIL_2]"
     assert case.metadata["output"] == "dear [EMAIL_1]"
@@ -420,7 +420,7 @@ def test_the_slow_tail_is_taken_once_enough_was_seen(tmp_path: Path) -> None:
         for _ in range(20):
             work(1.0)
         work(5.0)
-        hub.flush(60)
+        assert capture.flush(60)
         (case,) = dataset.commit("slow")
     assert case.inputs == {"seconds": 5}
 

@@ -42,7 +42,7 @@ class Held:
     """The scrubbed content of one call, as JSON text.
 
     Attributes:
-        size: characters that it takes.
+        size: bytes that it takes.
         names: the tokens that were given, so that what comes later has the same.
         left_out: parameters that are no data.
         replaced: how many pieces of personal data and secrets were replaced.
@@ -53,7 +53,7 @@ class Held:
     def __init__(
         self, data: Mapping[str, Any], names: Names | None, replaced: int, left_out: tuple[str, ...]
     ) -> None:
-        self._text = _encode(data)
+        self._text = _encode(data).encode()
         self.names = names
         self.size = len(self._text)
         self.replaced = replaced
@@ -83,7 +83,7 @@ class Scrubber:
 
     Args:
         scrub: `Tokens`, or a function of a text that gives the text to keep; None: as it is.
-        limit: characters of JSON at most.
+        limit: bytes of JSON at most.
     """
 
     def __init__(self, scrub: Tokens | Callable[[str], str] | None, limit: int) -> None:
@@ -105,7 +105,7 @@ class Scrubber:
             left_out = (*left_out, "(output)")
         else:
             whole["output"] = answer
-        if len(_encode(whole)) > self._limit:
+        if len(_encode(whole).encode()) > self._limit:
             raise TooLarge
         clean, names, replaced = self.clean(whole, None, depth=0)
         return Held(clean, names, replaced, left_out)

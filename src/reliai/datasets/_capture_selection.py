@@ -37,7 +37,7 @@ class Selection:
         rules: in the order in which they go first.
         most: cases a day.
         salt: of the draws.
-        waiting: seconds, calls and characters that wait at most.
+        waiting: seconds, calls and bytes that wait at most.
         answers: whether an output is what is expected.
         tally: where to count.
         judges: those of an earlier selection, with what they remember.

@@ -17,7 +17,7 @@ class Waiting:
     Args:
         seconds: how long they wait.
         calls: how many wait at most.
-        size: characters of content that wait at most.
+        size: bytes of content that wait at most.
     """
 
     def __init__(self, seconds: float, calls: int, size: int) -> None:

@@ -5,10 +5,7 @@ It runs on a worker of its own; no call waits for it. What it keeps of a call is
 
 from __future__ import annotations
 
-import atexit
-import logging
 import time
-import weakref
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +18,7 @@ from reliai.datasets import _capture_settings as check
 from reliai.datasets._capture_calls import EndedCall, Said
 from reliai.datasets._capture_content import Scrubber
 from reliai.datasets._capture_counts import Captured, Tally
+from reliai.datasets._capture_exit import close_at_exit
 from reliai.datasets._capture_selection import Selection
 from reliai.datasets._capture_stored import ByDay, calls_of, said_of, stored_call
 from reliai.datasets.failures import DatasetError
@@ -44,8 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["Capture", "Captured"]
 
 DAY: Final = 86_400.0
-
-_logger = logging.getLogger("reliai")
 
 
 class Capture:
@@ -72,9 +68,9 @@ class Capture:
             "output": else the output, of calls that went well and that nobody complained of.
         wait: seconds for which calls that no rule took wait for what is said of them later.
         waiting: calls that wait at most; the oldest are pushed out.
-        waiting_bytes: characters of their content at most.
-        max_bytes: characters of inputs and output of one call, as JSON, at most; a larger call is
-            no case.
+        waiting_bytes: bytes of their content at most.
+        max_bytes: bytes of inputs and output of one call, as JSON, at most; a larger call is no
+            case.
         store: a `RecordStore` that is asked for calls of which something is said when they wait no
             more; it must keep content.
         seed: other calls are drawn with another.
@@ -122,7 +118,6 @@ class Capture:
         self._renew()
         renew_after_fork(self)
         self.dataset.fed_by(self)
-        _close_at_exit(self)
 
     def _renew(self) -> None:
         """Begin anew; in a forked child what is held is its parent's to hand over."""
@@ -274,7 +269,9 @@ class Capture:
         if today == self._today:
             return
         first, self._today = self._today is None, today
-        if not first:
+        if first:
+            close_at_exit(self)
+        else:
             self._commit()
             with self._lock:
                 self._selection.begin_day()
@@ -373,19 +370,3 @@ class Capture:
 
 def _nothing() -> None:
     """What is asked of a thread to know that it got so far."""
-
-
-def _close_at_exit(capture: Capture) -> None:
-    """Have it commit at the end of the program, unless it is gone by then."""
-    reference = weakref.ref(capture)
-
-    def close() -> None:
-        open_one = reference()
-        if open_one is None:
-            return
-        try:
-            open_one.close()
-        except Exception:
-            _logger.exception("capture could not commit at the end of the program")
-
-    atexit.register(close)
