@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reliai.evals.scorers.embeddings import embedding
     from reliai.evals.scorers.equality import contains, exact, regex, same
     from reliai.evals.scorers.judging import judge
     from reliai.evals.scorers.labels import classification
@@ -25,6 +26,7 @@ __all__ = [
     "classification",
     "contains",
     "edit_distance",
+    "embedding",
     "exact",
     "json_schema",
     "judge",
@@ -45,6 +47,7 @@ _MODULES = {
     "classification": "labels",
     "contains": "equality",
     "edit_distance": "texts",
+    "embedding": "embeddings",
     "exact": "equality",
     "json_schema": "structures",
     "judge": "judging",

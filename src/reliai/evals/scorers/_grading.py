@@ -74,23 +74,29 @@ class Grader:
     Args:
         where: it is given, for messages.
         function: of a text, giving a text, a provider's response, a mapping or a model of pydantic.
+        what: it is called there.
+        kind: of function it has to be.
 
     Raises:
         ConfigurationError: when it is no such function, or one that gives a stream.
     """
 
-    def __init__(self, where: str, function: Any) -> None:
+    def __init__(
+        self,
+        where: str,
+        function: Any,
+        what: str = "grader",
+        kind: str = "a prompt that asks a model; there is no default, for no model should judge "
+        "itself",
+    ) -> None:
         if not callable(function) or isinstance(function, type):
-            raise ConfigurationError(
-                f"{where}(grader={function!r}): must be a function of a prompt that asks a model; "
-                "there is no default, for a model should not judge itself"
-            )
+            raise ConfigurationError(f"{where}({what}={function!r}): must be a function of {kind}")
         inner = getattr(function, "func", function)
         call = getattr(inner, "__call__", None)  # noqa: B004  an object may be called too
         for each in (inner, call):
             if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
                 raise ConfigurationError(
-                    f"{where}(grader={function!r}): gives a stream; give a function that returns "
+                    f"{where}({what}={function!r}): gives a stream; give a function that returns "
                     "the whole answer"
                 )
         self.function: Callable[[str], Any] = function
