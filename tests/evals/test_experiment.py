@@ -386,6 +386,22 @@ def test_a_case_that_takes_too_long_is_given_up_and_the_others_are_not(
     assert len(trials) == 7
 
 
+def test_a_run_does_not_leave_ever_more_threads_behind(tmp_path: Path) -> None:
+    hang = threading.Event()
+
+    def answer(question: str) -> str:
+        if int(question[1:]) % 3 == 0:
+            hang.wait(60)
+        return question
+
+    given = experiment(tmp_path, answer, cases(400), timeout=0.02, max_error_rate=1.0)
+    run = given.run()
+    left = sum(1 for trial in run.trials() if trial.status == "timeout")
+    hang.set()
+    assert (run.state, run.manifest["stopped"]) == ("partial", "stuck")
+    assert 32 <= left <= 64
+
+
 def test_a_call_that_does_not_heed_its_cancellation_is_left_behind(tmp_path: Path) -> None:
     async def stubborn(question: str) -> str:
         if question == "q0":
@@ -526,6 +542,17 @@ def test_an_output_without_a_json_form_is_an_error_that_says_so(tmp_path: Path) 
     assert trial.status == "error"
     assert trial.error is not None
     assert "which has no JSON form: return a dict" in trial.error.message
+
+
+def test_what_a_scorer_says_beside_a_score_never_ends_a_run(tmp_path: Path) -> None:
+    def odd(output: Any, case: Case) -> Score:
+        return Score(value=1.0, metadata={"lock": threading.Lock(), "set": {2, 1}})
+
+    (trial,) = experiment(tmp_path, Target().sync, cases(1), [odd]).run().trials()
+    told = trial.scores["odd"].metadata
+    assert told is not None
+    assert told["set"] == [1, 2]
+    assert "lock" in told["lock"]
 
 
 # --- settings --------------------------------------------------------------------------------

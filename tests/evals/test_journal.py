@@ -160,6 +160,26 @@ def test_a_run_of_another_target_is_left_alone(tmp_path: Path) -> None:
     assert run.state == "complete"
 
 
+def test_a_shard_goes_on_though_another_one_came_to_its_end_since(tmp_path: Path) -> None:
+    given = experiment(tmp_path, Target().sync, cases(30), concurrency=1)
+
+    def stop(done: int, total: int, trial: object) -> None:
+        raise RuntimeError("cut off")
+
+    with pytest.raises(RuntimeError, match="cut off"):
+        given.run(shard=(1, 2), progress=stop)
+    (cut_off,) = Run.list(root=given.runs)
+    given.run(shard=(2, 2))
+    assert given.run(shard=(1, 2)).id == cut_off.id
+
+
+def test_an_unfinished_run_of_long_ago_is_in_nobodys_way(tmp_path: Path) -> None:
+    target = Target()
+    _cut_off(experiment(tmp_path, target.sync, cases(10), concurrency=1), 3)
+    experiment(tmp_path, target.sync, cases(11)).run(resume=False)
+    assert experiment(tmp_path, target.sync, cases(12)).run().state == "complete"
+
+
 def test_a_run_with_other_scorers_is_left_alone(tmp_path: Path) -> None:
     target = Target()
     cut_off = _cut_off(experiment(tmp_path, target.sync, cases(10), concurrency=1), 3)

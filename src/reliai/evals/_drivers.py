@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["in_tasks", "in_threads"]
 
+MOST_STUCK: Final = 32
+"""Threads that are left behind in calls without an end before the run gives up."""
+
 _TICK: Final = 0.05
 """Seconds after which what waits for the journal is written."""
 
@@ -35,6 +38,7 @@ class _Threads:
         self._tries = tries
         self._timeout = timeout
         self._clock = clock.active()
+        self._stuck: set[Item] = set()
         self._end = threading.Lock()
         self._end.acquire()
 
@@ -64,6 +68,7 @@ class _Threads:
             while (item := session.take()) is not None:
                 trial = self._tries.make(item)
                 if not session.done(item, trial):
+                    self._stuck.discard(item)
                     return  # it was given up: another works in its place, and left in its place
                 if session.limit.value != session.workers:
                     if session.workers > session.limit.value:
@@ -104,6 +109,9 @@ class _Threads:
         session = self._session
         session.refused(item.started_at)
         session.done(item, self._tries.given_up(item, now), late=True)
+        self._stuck.add(item)
+        if len(self._stuck) >= MOST_STUCK:
+            session.stop("stuck")
         self._begin()
 
 

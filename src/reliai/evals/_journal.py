@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reliai import clock
 from reliai._core import ids
 from reliai.errors import ConfigurationError
+from reliai.evals._outputs import json_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,7 +49,16 @@ _BUFFERED: Final = 256
 _FLUSH_SECONDS: Final = 0.05
 _SURROGATES: Final = "surrogatepass"  # half of a pair, which models do emit
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+def _shown(value: Any) -> Any:
+    """What a scorer gave as an explanation, or beside it, and JSON cannot say."""
+    try:
+        return json_form(value)
+    except Exception:  # noqa: BLE001  a foreign object may raise anything
+        return repr(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_shown).encode
 
 
 def new_run_id() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reliai.errors import ConfigurationError
 from reliai.evals import _journal
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from reliai.evals._tally import Tally
 
 __all__ = ["Done", "left", "resumable"]
+
+_LATEST: Final = 200
+"""Runs that are looked at."""
 
 
 def resumable(
@@ -56,14 +59,20 @@ def resumable(
 
 
 def _latest(experiment: str, identity: Mapping[str, Any], root: Path) -> Run | None:
-    for run in reversed(Run.list(experiment, root=root)):
-        if run.state == "complete":
-            return None  # whatever lies before it has been superseded
-        differing = _differing(run, identity)
-        if differing - {"root", "dataset"} or _journal.is_written(run.path):
+    """The latest unfinished run of the same; none, when a later one came to its end."""
+    folders = root / _journal.folder_name(experiment)
+    for folder in sorted(folders.glob("*"), reverse=True)[:_LATEST]:
+        if not (folder / _journal.MANIFEST).is_file():
             continue
-        _refuse_other_dataset(run, identity)
-        return run
+        run = Run(folder)
+        differing = _differing(run, identity)
+        if differing - {"root"}:
+            continue
+        if run.state == "complete":
+            return None
+        if not _journal.is_written(folder):
+            _refuse_other_dataset(run, identity)
+            return run
     return None
 
 

@@ -32,7 +32,8 @@ class Tally:
         judge_usd: the part of the judges.
         unpriced: calls that ended well and whose price is unknown.
         calls: to the target, attempts that were repeated not counted.
-        stopped: why no more is begun: "max_usd", "max_error_rate", "interrupted" or "decided".
+        stopped: why no more is begun: "max_usd", "max_error_rate", "stuck" (too many calls of a
+            sync target that were given up still run), "interrupted" or "decided".
     """
 
     def __init__(self, settings: Settings, watch: Watch | None = None) -> None:

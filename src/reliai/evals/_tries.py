@@ -93,6 +93,7 @@ class Tries:
     async def amake(self, item: Item) -> Trial:
         """A try of a target of any kind, on an event loop."""
         if item.kept is not None:
+            await asyncio.sleep(0)  # others have their turn, and a cancellation too
             return await self._scored(item, _kept(item))
         again = Persistence(self._retries, self._isolated.effects, self._random)
         while True:
