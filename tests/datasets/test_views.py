@@ -177,7 +177,7 @@ def test_a_list_has_each_case_once() -> None:
     with pytest.raises(DatasetError, match="is there twice"):
         listed([Case(inputs={"a": 1}), Case(inputs={"a": 1.0})])
     with pytest.raises(DatasetError, match="has a dict in it"):
-        listed([{"inputs": {}}])  # type: ignore[list-item]
+        listed([{"inputs": {}}])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 
 
 def test_an_experiment_may_be_given_any_of_them(version: Version) -> None:
