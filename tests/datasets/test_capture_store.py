@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import reliai
+from reliai import clock
 from reliai.datasets import (
     Capture,
     Dataset,
@@ -110,7 +111,7 @@ def test_each_day_of_the_past_has_its_own_budget(kept: Kept, tmp_path: Path) -> 
 def test_only_calls_that_are_asked_for_are_looked_at(kept: Kept, tmp_path: Path) -> None:
     kept.call("last week")
     kept.time.advance(7 * DAY)
-    since = reliai.clock.active().time()
+    since = clock.active().time()
     kept.call("today")
     dataset = Dataset.open(tmp_path / "d")
     counts = Capture(dataset, [uniform(1.0)]).read(kept.store, since=since, name="ask")

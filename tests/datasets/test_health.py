@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import reliai
+from reliai import clock
 from reliai.datasets import Case, Dataset, DatasetError, Source
 from reliai.datasets.health import health_of
 from reliai.records import RecordStore
@@ -69,7 +70,7 @@ def dataset(tmp_path: Path, cases: list[Case]) -> tuple[Dataset, Version]:
 
 
 def now() -> float:
-    return reliai.clock.active().time()
+    return clock.active().time()
 
 
 def test_a_dataset_like_the_traffic_is_healthy(tmp_path: Path, live: Live) -> None:

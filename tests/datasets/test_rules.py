@@ -112,11 +112,11 @@ def test_a_memory_of_words_is_bounded() -> None:
     class Call:
         values: dict[str, Any]
 
-    judge, call = NewWords("value", "intent", 10), Call()
-    says: Callable[[Any], bool] = judge
+    judge: Any = NewWords("value", "intent", 10)
+    call = Call()
     for number in range(100):
         call.values = {"intent": f"w{number}"}
-        assert says(call)
+        assert judge(call)
     assert len(judge._seen) == 10
 
 
@@ -125,7 +125,7 @@ def test_a_slow_tail_learns_functions_apart_and_ignores_errors() -> None:
         def __init__(self, name: str, duration: float, status: str = "success") -> None:
             self.name, self.duration, self.status = name, duration, status
 
-    judge: Callable[[Any], bool] = SlowTail(0.9, 20, 10)
+    judge: Any = SlowTail(0.9, 20, 10)
     assert not any(judge(Call("slow", 10.0)) for _ in range(20))
     assert not any(judge(Call("fast", 0.1)) for _ in range(20))
     assert judge(Call("fast", 1.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from reliai.datasets.tokens import Tokens
 from reliai.errors import ConfigurationError
@@ -48,8 +48,7 @@ def scrub(given: Any) -> Tokens | Callable[[str], str] | None:
     if given == "tokens":
         return Tokens()
     if callable(given) and not isinstance(given, type) and not inspect.iscoroutinefunction(given):
-        function: Callable[[str], str] = given
-        return function
+        return cast("Callable[[str], str]", given)
     message = (
         f'Capture(scrub={given!r}): give "tokens", Tokens(…), a plain function of a text that '
         "gives a text, or None to keep content as it is"
