@@ -246,8 +246,8 @@ _TELLERS: Final[tuple[tuple[Any, Callable[..., Any]], ...]] = (
     (FunctionType, _Telling.function),
     (type | BuiltinFunctionType | ModuleType, _Telling.named),
     (Mapping, _Telling.mapping),
-    (list | tuple, _Telling.all),
-    (set | frozenset, _Telling.set),
+    ((list, tuple), _Telling.all),
+    ((set, frozenset), _Telling.set),
     (bytes, _Telling.bytes),
     (re.Pattern, _Telling.pattern),
 )

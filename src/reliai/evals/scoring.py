@@ -198,7 +198,7 @@ def scorer(
 
 def configurable(make: Callable[P, Scorer]) -> Callable[P, Scorer]:
     """Mark a function that makes a scorer, so that it stands for the one with its defaults."""
-    make.__reliai_scorer__ = True  # type: ignore[attr-defined]
+    cast("Any", make).__reliai_scorer__ = True
     return make
 
 

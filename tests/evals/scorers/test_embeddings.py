@@ -180,5 +180,6 @@ def test_the_model_is_part_of_the_identity_and_the_size_of_a_batch_is_not() -> N
     ids=str,
 )
 def test_settings_are_checked(setting: dict[str, Any]) -> None:
+    made: dict[str, Any] = {"embed": module_embed, **setting}
     with pytest.raises(ConfigurationError, match="embedding"):
-        embedding(**{"embed": module_embed, **setting})
+        embedding(**made)

@@ -35,7 +35,8 @@ def says(*answers: Any) -> Callable[[str], Any]:
 
 
 def graded(*answers: Any, **settings: Any) -> Scorer:
-    return judge(says(*answers), "Is it right?", **{"rubric": SCALE, **settings})
+    made: dict[str, Any] = {"rubric": SCALE, **settings}
+    return judge(says(*answers), "Is it right?", **made)
 
 
 def test_a_grade_is_a_share_of_the_scale() -> None:
@@ -200,8 +201,9 @@ def test_the_model_under_test_does_not_judge_itself() -> None:
     ids=str,
 )
 def test_settings_are_checked(setting: dict[str, Any]) -> None:
+    made: dict[str, Any] = {"criterion": "Is it right?", **setting}
     with pytest.raises(ConfigurationError, match="judge"):
-        judge(says(GOOD), **{"criterion": "Is it right?", **setting})
+        judge(says(GOOD), **made)
 
 
 def prompted(case: Case, output: Any, **settings: Any) -> str:
@@ -211,7 +213,8 @@ def prompted(case: Case, output: Any, **settings: Any) -> str:
         seen.append(prompt)
         return GOOD
 
-    score(judge(grader, "Is it right?", **{"rubric": SCALE, **settings}), output, case)
+    made: dict[str, Any] = {"rubric": SCALE, **settings}
+    score(judge(grader, "Is it right?", **made), output, case)
     return seen[0] if seen else ""
 
 

@@ -139,8 +139,9 @@ def test_the_judge_may_see_the_reference_beside_the_two() -> None:
     ids=str,
 )
 def test_settings_are_checked(setting: dict[str, Any]) -> None:
+    made: dict[str, Any] = {"grader": longer, "criterion": "longer", **setting}
     with pytest.raises(ConfigurationError, match="pairwise"):
-        pairwise(**{"grader": longer, "criterion": "longer", **setting})
+        pairwise(**made)
 
 
 def test_what_is_compared_with_is_part_of_its_identity() -> None:

@@ -142,7 +142,7 @@ def _outputs(against: Any) -> Mapping[str, Any]:
     """The other outputs by the key of their case: of a run the first that came back of each."""
     if isinstance(against, Mapping):
         return dict(against)
-    trials = getattr(against, "trials", None)
+    trials: Any = getattr(against, "trials", None)
     if not callable(trials):
         raise ConfigurationError(
             f"pairwise(against={against!r}): must be a Run, or outputs by the key of their case"
