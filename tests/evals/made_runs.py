@@ -85,7 +85,7 @@ def run_of_tries(
 
 def passes(passed: int, failed: int, missing: int = 0) -> list[float | bool | str | None]:
     """So many cases that pass, fail, and end in an error."""
-    return [True] * passed + [False] * failed + ["error"] * missing
+    return [*([True] * passed), *([False] * failed), *(["error"] * missing)]
 
 
 def discordant(n: int, only_ours: int, only_theirs: int) -> tuple[list[bool], list[bool]]:

@@ -180,6 +180,19 @@ def test_a_pin_gives_the_numbers_of_the_run_it_was_made_of() -> None:
     assert again.late.sum() == run.late.sum()
 
 
+def test_slices_are_those_of_the_candidate_as_a_pin_has_none() -> None:
+    def tags(case: int) -> dict[str, str]:
+        return {"locale": "de" if case % 2 else "en"}
+
+    run = run_of(passes(400, 0), tags=tags, duration=lambda case: 1.0 + case % 2)
+    gate = Gate("exact", non_inferior=0.05, slices="locale") & Gate(
+        "latency_p90", max_ratio=1.5, slices="locale"
+    )
+    result = gate.judge(compare(run, Pin.read(pin(run).text())))
+    assert result.verdict is Verdict.PASS
+    assert [each.baseline for each in result.rules[1].slices] == [2.0, 1.0]
+
+
 def test_a_pin_holds_no_content_and_a_line_for_each_case(tmp_path: Path) -> None:
     run = run_of(passes(3, 1), output=lambda case: "secret answer")
     text = pin(run).write(tmp_path / "pins" / "a.json").read_text()
@@ -229,5 +242,6 @@ def test_a_case_of_a_pin_that_cannot_be_read_is_named() -> None:
     ],
 )
 def test_a_setting_that_makes_no_sense_is_an_error(settings: dict[str, Any], said: str) -> None:
+    given: dict[str, Any] = {"experiment": NAME, **settings}
     with pytest.raises(ConfigurationError, match=said):
-        baseline(**{"experiment": NAME, **settings})
+        baseline(**given)

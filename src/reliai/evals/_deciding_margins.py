@@ -14,7 +14,6 @@ from reliai.evals._paired import ENOUGH, Pairs, evidence_of
 from reliai.evals._power import Power, Within, power_for_margin, unit_of
 from reliai.evals._quantiles import at_most, quantile_of
 from reliai.evals._readings import reading_of
-from reliai.evals.comparison import slices_in
 from reliai.evals.rules import quantile_in
 from reliai.evals.verdicts import Verdict
 from reliai.stats import sign_e_value
@@ -42,7 +41,7 @@ class Ruling:
 def means(draft: Draft, comparison: RunComparison) -> Asked:
     """Non-inferiority, or a ratio, of a mean over cases."""
     rule = draft.rule
-    raw = comparison._pairs(rule.metric, draft.part, rule.score_range)  # noqa: SLF001  by slice
+    raw = comparison.pairs(rule.metric, draft.part, score_range=rule.score_range)
     if not len(raw):
         return draft.always(Verdict.INCONCLUSIVE, "no case is on both sides")
     pairs, margin = _oriented(raw, rule)
@@ -115,11 +114,8 @@ def verdict_on_margin(
 
 def quantiles(draft: Draft, comparison: RunComparison) -> Asked:
     """Non-inferiority, or a ratio, of a percentile of the latency."""
-    rule, baseline = draft.rule, comparison.baseline
-    if baseline is None:
-        raise AssertionError
-    q = quantile_in(rule.metric) or 0.5
-    ours, theirs = (_quantile(columns, q, draft) for columns in (comparison.candidate, baseline))
+    rule, q = draft.rule, quantile_in(draft.rule.metric) or 0.5
+    ours, theirs = (_quantile(each, q, rule) for each in _common(draft, comparison))
     ratio = rule.limit if rule.condition == "max_ratio" else 1.0
     margin = 0.0 if rule.condition == "max_ratio" else rule.limit
     difference, low, high = at_most(ours, theirs, ratio)
@@ -232,12 +228,21 @@ def _within(rule: Rule, comparison: RunComparison) -> Within | None:
     return Within((mine, other), (my_tries, other_tries))
 
 
-def _quantile(columns: Columns, q: float, draft: Draft) -> Quantile:
+def _quantile(columns: Columns, q: float, rule: Rule) -> Quantile:
+    return quantile_of(columns, q, labels_of_tries(columns), rule.confidence)
+
+
+def _common(draft: Draft, comparison: RunComparison) -> tuple[Columns, Columns]:
+    """Both sides, of the cases that both ran; of a slice those that the candidate has in it."""
     from reliai.evals._excluding import rows_only  # noqa: PLC0415  builds on comparisons
 
+    baseline, matching = comparison.comparable(draft.rule.metric)
+    both = matching.ours >= 0
+    ours, theirs = matching.ours[both], matching.theirs[both]
     if draft.part is not None:
-        columns = rows_only(columns, slices_in(columns, draft.part)[draft.part])
-    return quantile_of(columns, q, labels_of_tries(columns), draft.rule.confidence)
+        wanted = np.isin(ours, comparison.rows_of(draft.part)[draft.part])
+        ours, theirs = ours[wanted], theirs[wanted]
+    return rows_only(comparison.candidate, ours), rows_only(baseline, theirs)
 
 
 def _p_of(difference: float, low: float, confidence: float) -> float | None:

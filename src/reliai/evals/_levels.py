@@ -78,7 +78,8 @@ def level_evidence(level: Level, limit: float, confidence: float) -> LevelEviden
     n, missing = len(level.mean), float(level.lost.sum())
     known = ~np.isnan(level.mean)
     if not n:
-        return LevelEvidence(*(None,) * 6, 0, 0, None, missing, "no cases")
+        none = (None, None, None, None, None, None)
+        return LevelEvidence(*none, n=0, units=0, variance=None, missing=missing, note="no cases")
     groups = level.groups
     units = n if groups is None else len(set(groups))
     weights = level.weights

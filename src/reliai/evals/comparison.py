@@ -100,13 +100,19 @@ class RunComparison:
         """How many cases both sides ran."""
         return 0 if self.matching is None else int((self.matching.ours >= 0).sum())
 
-    def pairs(self, metric: str, *, score_range: tuple[float, float] | None = None) -> Pairs:
+    def pairs(
+        self,
+        metric: str,
+        slice: str | None = None,  # noqa: A002  its name
+        *,
+        score_range: tuple[float, float] | None = None,
+    ) -> Pairs:
         """What both say of each case that the metric asks for.
 
         Raises:
             ConfigurationError: for a metric that is none, or that the two do not have alike.
         """
-        return self._pairs(metric, None, score_range)
+        return self._aligned(metric, slice, score_range)[0]
 
     def difference(self, scorer: str, slice: str | None = None) -> Comparison:  # noqa: A002  its name
         """The mean difference, candidate less baseline, of the cases that both have a score for.
@@ -121,7 +127,7 @@ class RunComparison:
         Raises:
             ConfigurationError: for a metric or slice that is none, or that cannot be compared.
         """
-        return observed(self._pairs(scorer, slice, None), 0.95)
+        return observed(self.pairs(scorer, slice), 0.95)
 
     def by_slice(
         self, scorer: str, tag: str, *, method: Literal["holm", "bh"] = "bh"
@@ -175,16 +181,11 @@ class RunComparison:
             self._rows[name] = slices_in(self.candidate, name)
         return self._rows[name]
 
-    def _pairs(
-        self, metric: str, slice_name: str | None, score_range: tuple[float, float] | None
-    ) -> Pairs:
-        return self._aligned(metric, slice_name, score_range)[0]
-
     def _aligned(
         self, metric: str, slice_name: str | None, score_range: tuple[float, float] | None
     ) -> tuple[Pairs, Codes]:
         """The pairs, and the candidate's row of each; -1 for a case that it did not run."""
-        baseline, matching = self._comparable(metric)
+        baseline, matching = self.comparable(metric)
         ours, theirs = reading_of(self.candidate, metric), reading_of(baseline, metric)
         rows, others = matching.ours, matching.theirs
         if slice_name is not None:
@@ -207,7 +208,12 @@ class RunComparison:
         )
         return pairs, rows[asked]
 
-    def _comparable(self, metric: str) -> tuple[Columns, Matching]:
+    def comparable(self, metric: str) -> tuple[Columns, Matching]:
+        """The baseline, and which cases are compared by a metric.
+
+        Raises:
+            ConfigurationError: when there is no baseline, or the scorers are not the same.
+        """
         if self.baseline is None or self.matching is None:
             raise ConfigurationError(f"there is no baseline: {self.no_baseline}")
         if metric in self.incomparable:

@@ -243,7 +243,9 @@ class Gate:
             ("max", max),
             ("case_min", case_min),
         )
-        asked = [(name, value) for name, value in given if value is not None]
+        asked: list[tuple[Condition, float]] = [
+            (name, value) for name, value in given if value is not None
+        ]
         if not asked:
             raise ConfigurationError(
                 f"Gate({metric!r}): asks nothing; give non_inferior=, min=, max=, max_ratio= or "

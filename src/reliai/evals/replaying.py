@@ -193,7 +193,7 @@ def _experiment(
                 f"replay({guarded.name}): its effects must happen once, and calls of production "
                 "would have them again; replay the part without effects"
             )
-    given = {"name": f"replay-{name}", "repeats": 1, **settings}
+    given: dict[str, Any] = {"name": f"replay-{name}", "repeats": 1, **settings}
     return Experiment(target, listed(calls.cases), scorers_of(scorers), **given)
 
 
@@ -208,8 +208,7 @@ async def _scored(calls: ProductionCalls, scorers: tuple[Scorer, ...]) -> list[T
                 *(scored(scorers, t.output, case, status=t.status) for t, case in some)
             )
             for (trial, _), scores in zip(some, found, strict=True):
-                fields = {each: getattr(trial, each) for each in trial.__slots__}
-                made.append(Trial(**{**fields, "scores": scores}))
+                made.append(replace(trial, scores=scores))
     return made
 
 

@@ -53,11 +53,11 @@ def examples_of(comparison: RunComparison, keys: Iterable[str]) -> tuple[Example
 
 
 def _first_tries(run: Any, keys: frozenset[str]) -> dict[str, Trial]:
-    trials = getattr(run, "trials", None)
-    if not callable(trials) or not keys:
+    if not callable(getattr(run, "trials", None)) or not keys:
         return {}
     found: dict[str, Trial] = {}
-    for trial in trials():
+    given: Iterable[Trial] = run.trials()
+    for trial in given:
         if trial.case in keys and trial.repeat <= found.get(trial.case, trial).repeat:
             found[trial.case] = trial
     return found

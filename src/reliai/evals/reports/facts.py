@@ -151,7 +151,7 @@ def facts_of(
 
 
 def _counted(found: Mapping[str, Any]) -> dict[str, int]:
-    counts = dict.fromkeys(("stable_pass", "flaky", "stable_fail", "error"), 0)
+    counts: dict[str, int] = dict.fromkeys(("stable_pass", "flaky", "stable_fail", "error"), 0)
     for each in found.values():
         counts[each.verdict] += 1
     return counts
