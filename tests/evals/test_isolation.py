@@ -19,6 +19,8 @@ from reliai._core.evaluation import Evaluation
 from reliai._core.scores import Score, score
 from reliai._core.settings import settings
 from reliai.cli.app import app
+from reliai.datasets import Case
+from reliai.evals import Experiment
 from reliai.evals._isolation import isolated
 from reliai.records import RecordStore
 from reliai.state.memory import MemoryState
@@ -31,6 +33,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reliai._core.call import Proceed
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are written into the working directory."""
+    monkeypatch.chdir(tmp_path)
+
 
 POLICIES = ["evaluation", "deployed", "bare"]
 every_way = pytest.mark.parametrize("policies", POLICIES)
@@ -450,6 +459,76 @@ def test_the_bare_function_is_called_with_no_policy_at_any_depth() -> None:
     deep = of_kind("sync", str.upper, reliai.Guard(reliai.MaxLength(1)))
     answer = of_kind("sync", deep, reliai.Guard(reliai.MaxLength(1)))
     assert isolated(answer, "bare").call({"prompt": "abc"}).value == "ABC"
+
+
+# Whole experiments
+
+
+def test_an_experiment_leaves_everything_that_serves_users_as_it_was() -> None:
+    breaker = reliai.CircuitBreaker("provider", consecutive=1)
+    budget = reliai.Budget(tokens=1000, estimate=10)
+    watched = Memory()
+    reliai.configure(observers=[watched])
+    deep = of_kind("sync", failing, breaker, budget, reliai.Retry(2, wait=0))
+    target = of_kind("sync", deep, reliai.Cache(), reliai.Fallback("sorry"))
+    before = reliai.circuits(), budget.snapshot()
+    cases = [Case(inputs={"prompt": str(number)}) for number in range(3)]
+    run = Experiment(target, cases, name="isolation", max_error_rate=1, retries=0).run()
+    assert {trial.status for trial in run.trials()} == {"degraded"}
+    assert (reliai.circuits(), budget.snapshot()) == before
+    assert (len(watched), reliai.report()) == (0, "")
+
+
+def test_experiments_at_the_same_time_have_no_circuit_in_common() -> None:
+    opened = threading.Event()
+
+    def answer(prompt: str) -> str:
+        if prompt == "bad":
+            raise ConnectionError
+        opened.wait(5)
+        return prompt
+
+    target = of_kind("sync", answer, reliai.CircuitBreaker("both", consecutive=1))
+
+    def experiment(name: str) -> list[str]:
+        given: dict[str, Any] = {"max_error_rate": 1, "retries": 0, "repeats": 1}
+        run = Experiment(target, [Case(inputs={"prompt": name})], name=name, **given).run()
+        if name == "bad":
+            opened.set()
+        return [trial.status for trial in run.trials()]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(experiment, ["good", "bad"])) == [["ok"], ["error"]]
+
+
+def test_a_judge_is_a_call_of_the_evaluation_too() -> None:
+    breaker = reliai.CircuitBreaker("judge", consecutive=1)
+    breaker.isolate()
+    judge = of_kind("sync", lambda _: True, breaker)
+
+    def good(output: str, case: Case) -> bool:
+        return bool(judge(output))
+
+    run = Experiment(str.upper, [Case(inputs={"prompt": "a"})], [good], name="judged")
+    with reliai.collect() as calls:
+        run.run()
+    assert all(each.environment == "eval" for each in calls)
+
+
+def test_the_limits_of_an_agents_run_around_it_are_not_its_own() -> None:
+    guarded = isolated(of_kind("sync", str.upper))
+    with reliai.run("outer", max_calls=1):
+        assert [guarded.call({"prompt": "a"}).ok for _ in range(3)] == [True] * 3
+
+
+def test_the_limits_of_an_agents_run_inside_hold() -> None:
+    deep = of_kind("sync", str.upper)
+
+    def agent(prompt: str) -> list[Any]:
+        with reliai.run("inner", max_calls=1):
+            return [type(ask(deep, prompt)) for _ in range(2)]
+
+    assert isolated(agent).call({"prompt": "a"}).value == [str, reliai.BudgetExceeded]
 
 
 # Who sees it

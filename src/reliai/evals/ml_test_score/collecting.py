@@ -6,6 +6,7 @@ import tomllib
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
+from reliai._core.evaluation import ENVIRONMENT
 from reliai.errors import ConfigurationError
 from reliai.evals.ml_test_score.history import History
 
@@ -69,8 +70,11 @@ def of_store(
         allowed: which models and providers may be used.
         since: Unix seconds.
     """
-    kept = store.calls(since=since, limit=None if since else MOST_CALLS)
-    calls = [each for each in kept if _of_users(each)][:MOST_CALLS]
+    from reliai.records._tables import calls as table  # noqa: PLC0415  brings SQLAlchemy
+
+    served = table.c.environment.is_distinct_from(ENVIRONMENT)
+    kept = store.calls(since=since, where=served, limit=MOST_CALLS)
+    calls = [each for each in kept if "shadow" not in each.tags]
     if not calls:
         return {}
     found = {
@@ -81,10 +85,6 @@ def of_store(
     if allowed:
         found["DT4"] = _allowed(calls, allowed)
     return {test: {"passed": passed, "why": why} for test, (passed, why) in found.items()}
-
-
-def _of_users(call: StoredCall) -> bool:
-    return call.environment != "eval" and "shadow" not in call.tags
 
 
 def _private(calls: Sequence[StoredCall]) -> tuple[bool, str]:
