@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +19,7 @@ from reliai.datasets import Case
 from reliai.errors import ConfigurationError
 from reliai.evals import Run, Trial
 from reliai.evals._journal import RunWriter, new_run_id
+from reliai.testing import virtual_clock
 from tests.evals.experiments import Target, cases, exact, experiment, length
 
 if TYPE_CHECKING:
@@ -137,6 +140,18 @@ def test_repeats_that_are_missing_are_made_and_no_others(tmp_path: Path) -> None
     run = given.run()
     assert target.asked == {f"q{at}": 5 for at in range(4)}
     assert [len(trials) for trials in run.cases()] == [5] * 4
+
+
+def test_a_try_that_was_cut_off_is_not_made_when_the_verdict_is_known_without_it(
+    tmp_path: Path,
+) -> None:
+    target = Target(lambda question, before: "wrong")
+    settings: dict[str, Any] = {"repeats": 4, "min_pass": 2, "concurrency": 1}
+    given = experiment(tmp_path, target.sync, cases(1), **settings)
+    _cut_off(given, 3)  # of two and two
+    run = given.run()
+    assert target.calls == 3
+    assert (run.state, run.manifest["finished_cases"], len(list(run.cases()))) == ("complete", 1, 1)
 
 
 def test_a_run_of_another_dataset_is_not_resumed_and_both_digests_are_told(tmp_path: Path) -> None:
@@ -329,3 +344,33 @@ def test_memory_does_not_grow_with_the_number_of_cases(tmp_path: Path) -> None:
 
 def _trial(at: int) -> Trial:
     return Trial(case=f"c{at}", digest=f"sha256:{at:064x}", repeat=1, status="ok", output=at)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_however_often_a_run_is_cut_off_every_try_is_there_once(tmp_path: Path, seed: int) -> None:
+    chance, fate = Random(seed), Random(seed)
+
+    def answer(question: str, before: int) -> str:
+        if fate.random() < 0.1:
+            raise ConnectionError("reset")
+        return question if fate.random() < 0.7 else "wrong"
+
+    def perhaps_stop(done: int, total: int, trial: object) -> None:
+        if chance.random() < 0.05:
+            raise RuntimeError("cut off")
+
+    target = Target(answer).of(chance.choice(["sync", "async"]))
+    planned = chance.choice([None, 2])
+    given = experiment(tmp_path, target, cases(20), repeats=planned, max_error_rate=1.0)
+    with virtual_clock():
+        for _ in range(200):
+            with suppress(RuntimeError):
+                given.run(progress=perhaps_stop)
+                break
+    (run,) = Run.list(root=given.runs)
+    found = list(run.cases())
+    assert len(found) == 20
+    assert all([t.repeat for t in each] == list(range(1, len(each) + 1)) for each in found)
+    assert {len(each) for each in found} <= ({2} if planned else {3, 10})
+    assert run.manifest["evaluated"] == sum(map(len, found))
+    assert (run.state, run.manifest["finished_cases"]) == ("complete", 20)

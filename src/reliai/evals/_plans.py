@@ -78,6 +78,11 @@ class Plan:
         self._waiting -= 1
         return not self._waiting
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether no try is wanted."""
+        return not self._wanted()
+
     def is_extra(self, repeat: int) -> bool:
         """Whether a try is beyond the planned ones."""
         return repeat > self._planned

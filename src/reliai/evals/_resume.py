@@ -139,14 +139,18 @@ class Done:
 
 
 def left(
-    cases: Iterable[Case], settings: Settings, done: Done | None
+    cases: Iterable[Case], settings: Settings, done: Done | None, tally: Tally
 ) -> Iterator[tuple[Case, Plan | None]]:
     """What is left to do of cases: each with its plan, or None for a single try."""
     for case in cases:
         if done is None:
             yield case, settings.plan_of(case)
         elif not done.has(case):
-            yield case, settings.plan_of(case, done.verdicts(case))
+            plan = settings.plan_of(case, done.verdicts(case))
+            if plan is not None and plan.is_decided:
+                tally.settle(case.key)  # the try that was cut off is not needed any more
+            else:
+                yield case, plan
 
 
 def _key(key: str) -> bytes:

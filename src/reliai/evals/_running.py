@@ -138,7 +138,9 @@ class Folder:
         )
         done = None if self._earlier is None else Done.of(self._earlier, self.tally)
         self.tally.stopped = None  # what stopped it then may be otherwise now
-        self.cases = left(self.selection.of(experiment.dataset), experiment.settings, done)
+        self.cases = left(
+            self.selection.of(experiment.dataset), experiment.settings, done, self.tally
+        )
         self._ended = False
 
     @property

@@ -65,6 +65,11 @@ class Tally:
         if not replayed:
             self._judge()
 
+    def settle(self, key: str) -> None:
+        """A case that was begun came to its end without another try."""
+        if key in self._open:
+            self._end(*self._open.pop(key))
+
     def may_begin(self, running: int) -> bool:
         """Whether the money lasts for one more, beside those that run."""
         if self.stopped is not None:
@@ -125,6 +130,9 @@ class Tally:
         if not last:
             self._open[trial.case] = tries, failed
             return
+        self._end(tries, failed)
+
+    def _end(self, tries: int, failed: int) -> None:
         self.cases += 1
         self.lost += failed / tries
 
