@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,6 @@ from reliai.datasets import _storage as storage
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
 
 _WRITER = """
 import sys
@@ -193,7 +193,7 @@ def test_a_large_commit_is_split_into_parts(
 
 _OPERATIONS = st.lists(
     st.tuples(
-        st.sampled_from(["add", "name", "remove", "commit", "whole"]),
+        st.sampled_from(["add", "whole", "plain", "remove", "unplain", "commit", "reopen"]),
         st.integers(0, 6),
         st.integers(0, 3),
     ),
@@ -206,24 +206,53 @@ _OPERATIONS = st.lists(
 def test_a_dataset_is_what_a_dictionary_would_be(
     tmp_path_factory: pytest.TempPathFactory, operations: list[tuple[str, int, int]]
 ) -> None:
-    """Against a model: cases by id, in which the last one holds."""
+    """Against a model: cases by key, in which the last one holds."""
     dataset = Dataset.open(tmp_path_factory.mktemp("model") / "x")
     model: dict[str, Case] = {}
     for what, number, content in operations:
         case = _case(content, id=f"q{number}", tags={"n": str(number)})
-        if what in {"add", "whole", "name"}:
+        plain = _case(100 + number, expected=content)
+        if what in {"add", "whole"}:
             dataset.add(case, whole=what == "whole")
-            model[f"q{number}"] = case
-        elif what == "remove" and f"q{number}" in model:
-            dataset.remove(f"q{number}")
-            del model[f"q{number}"]
+            model[case.key] = case
+        elif what == "plain":
+            dataset.add(plain)
+            model[plain.key] = plain
+        elif what in {"remove", "unplain"}:
+            key = case.key if what == "remove" else plain.key
+            if key in model:
+                dataset.remove(key)
+                del model[key]
         elif what == "commit" and dataset.staged and (model or dataset.latest):
             dataset.commit()
+        elif what == "reopen" and not dataset.staged:
+            dataset = Dataset.open(dataset.url)
     if not model and dataset.latest is None:
         return
     version = dataset.commit()
-    assert {case.id: case for case in version} == model
+    assert {case.key: case for case in version} == model
+    assert all(version.case(key) == case for key, case in model.items())
     assert (len(version), version.root) == (len(model), listed(model.values()).root)
+
+
+def test_a_commit_that_is_killed_leaves_the_versions_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = Dataset.open(tmp_path / "x")
+    dataset.add(_case(1))
+    dataset.commit()
+    dataset.add(_case(2))
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage.LocalStorage, "create", killed)
+        with pytest.raises(KeyboardInterrupt):
+            dataset.commit()
+    again = Dataset.open(tmp_path / "x")
+    assert ([each.name for each in again.log()], again.verify().ok) == (["v1"], True)
+    assert (dataset.staged, len(dataset.commit())) == (1, 2)
 
 
 def test_a_version_file_can_be_reviewed(tmp_path: Path) -> None:

@@ -306,3 +306,21 @@ def test_opening_a_version_as_a_dataset_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"is a version: say resolve"):
         Dataset.open("refunds@v3")
     assert Dataset.open(tmp_path / "a@b" / "refunds").name == "refunds"
+
+
+def test_a_path_object_is_a_path_and_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dataset = Dataset.open(type(tmp_path)("refunds"))
+    dataset.add(_case(1))
+    dataset.commit()
+    assert (tmp_path / "refunds/versions/v1.json").exists()
+    assert resolve(f"file://{tmp_path}/refunds@v1").root == dataset.at("v1").root
+
+
+def test_a_part_whose_name_leads_elsewhere_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    dataset.add(_case(1))
+    part = dataset.commit().manifest.parts[0]
+    with pytest.raises(ValueError, match="named by its hash"):
+        type(part).from_dict({**part.to_dict(), "part": "../../secret"})

@@ -199,3 +199,12 @@ def test_len_and_iteration_agree_while_a_view_is_read_twice(version: Version) ->
     view = version.split(_SHARES)["test"]
     assert [case.key for case in view] == [case.key for case in view]
     assert len(list(view)) == len(view)
+
+
+def test_a_split_is_counted_without_reading_a_case(tmp_path: Path) -> None:
+    dataset = Dataset.open(tmp_path / "x")
+    dataset.add(_sessions(10))
+    view = dataset.commit().split(_SHARES, seed=7)["train"]
+    for part in tmp_path.rglob("*.jsonl"):
+        part.unlink()
+    assert (len(view) > 0, view.root.startswith("sha256:")) == (True, True)

@@ -6,6 +6,8 @@ newest layer holds. The parts of one layer share no key.
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from reliai.datasets.case import Case
 
 __all__ = ["Part", "Parts"]
+
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 _MOST_ROWS: Final = 10_000
 _MOST_BYTES: Final = 16 * 2**20
@@ -72,8 +76,15 @@ class Part:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Part:
-        """The part that `to_dict` wrote."""
-        return cls(**data)
+        """The part that `to_dict` wrote.
+
+        Raises:
+            ValueError: when it is none; a name that is no hash could lead out of the folder.
+        """
+        part = cls(**data)
+        if not (_HASH.fullmatch(part.part) and _HASH.fullmatch(part.index)):
+            raise ValueError("a part is named by its hash")
+        return part
 
 
 class Parts:
@@ -100,8 +111,9 @@ class Parts:
         self._indexes[part.part] = index
         self._cached += size_of(part.rows, part.named)
         while self._cached > _MOST_CACHED and len(self._indexes) > 1:
-            gone = self._indexes.pop(next(iter(self._indexes)), None)
-            self._cached -= 0 if gone is None else size_of(gone.rows, gone.named)
+            with suppress(RuntimeError, StopIteration):  # another thread changes it just now
+                gone = self._indexes.pop(next(iter(self._indexes)), None)
+                self._cached -= 0 if gone is None else size_of(gone.rows, gone.named)
 
     def fetch(self, wanted: Iterable[Part]) -> None:
         """Read the heads of several indexes in one go, where each request takes its time."""

@@ -144,7 +144,7 @@ class RemoteStorage:
         return False
 
     def names(self, folder: str) -> list[str]:
-        self._refresh()
+        self._refresh(folder)
         try:
             found: list[str] = self._files.ls(self._at(folder), detail=False)
         except FileNotFoundError:
@@ -157,9 +157,9 @@ class RemoteStorage:
         except FileNotFoundError:
             return None
 
-    def _refresh(self) -> None:
-        """Forget listings: another process may have committed since they were made."""
-        self._files.invalidate_cache()
+    def _refresh(self, path: str) -> None:
+        """Forget what was listed there: another process may have committed since."""
+        self._files.invalidate_cache(self._at(path))
 
     def _until_readable(self, path: str, data: bytes) -> None:
         """Wait until the file can be read; on the usual stores it can at once."""
@@ -167,7 +167,7 @@ class RemoteStorage:
             return
         size: Callable[[], int] = partial(self._files.size, self._at(path))
         for seconds in _PATIENCE:
-            self._refresh()
+            self._refresh(path)
             try:
                 if size() == len(data):
                     return

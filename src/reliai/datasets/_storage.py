@@ -67,8 +67,8 @@ def storage_at(where: str | os.PathLike[str], options: Mapping[str, Any] | None 
     """Open the folder of a dataset, without reading anything.
 
     Args:
-        where: a name (then `.reliai/datasets/NAME` of the working folder), a path, or a URL of
-            fsspec such as `s3://bucket/folder` or `memory://name`.
+        where: a name (then `.reliai/datasets/NAME` of the working folder), a path (a text with a
+            `/`, or any path object), or a URL of fsspec such as `s3://bucket/folder` or `memory://name`.
         options: of the filesystem, such as its endpoint; a local folder takes none.
 
     Raises:
@@ -84,7 +84,7 @@ def storage_at(where: str | os.PathLike[str], options: Mapping[str, Any] | None 
     if options:
         named = ", ".join(sorted(options))
         raise DatasetError(f"a local dataset takes no options, and {named} would do nothing")
-    return LocalStorage(_local_path(text))
+    return LocalStorage(_local_path(text) if isinstance(where, str) else Path(text))
 
 
 def _local_path(text: str) -> Path:

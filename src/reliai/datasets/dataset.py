@@ -63,8 +63,9 @@ class Dataset:
         """Open a dataset; it need not exist yet. Nothing is read or written.
 
         Args:
-            name_or_url: a name (kept in `.reliai/datasets/NAME` of the working folder), a path,
-                or a URL of fsspec such as `s3://bucket/refunds`.
+            name_or_url: a name (kept in `.reliai/datasets/NAME` of the working folder), a path (a
+                text with a `/`, or any path object), or a URL of fsspec such as
+                `s3://bucket/refunds`.
             options: of the filesystem, such as `endpoint_url`.
 
         Raises:
