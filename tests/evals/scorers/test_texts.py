@@ -12,7 +12,7 @@ from reliai.errors import ConfigurationError
 from reliai.evals.scorers import bleu, chrf, edit_distance, rouge, similarity
 from tests.evals.scorers._cases import score, value
 
-ALL = [edit_distance, similarity, bleu, chrf, rouge]
+ALL = [edit_distance, similarity, bleu, chrf, pytest.param(rouge, marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("scorer", ALL)
@@ -71,17 +71,23 @@ def test_likeness_overlooks_capitals_blanks_and_if_asked_the_order_of_words() ->
     assert value(similarity, "", " ") == 1.0
 
 
-def test_bleu_and_rouge_are_those_of_their_libraries() -> None:
+def test_bleu_and_chrf_are_those_of_their_library() -> None:
     said, expected = "the cat is on the mat", "there is a cat on the mat"
     precisions = (5 / 6) * (2 / 5) * (1 / 4) * (1 / 6)  # the last one smoothed
     assert value(bleu, said, expected) == pytest.approx(math.exp(1 - 7 / 6) * precisions**0.25)
     library: Any = import_module("sacrebleu.metrics")
     by_library = library.CHRF().sentence_score(said, [expected]).score / 100
     assert value(chrf, said, expected) == pytest.approx(by_library)
+
+
+@pytest.mark.slow
+def test_rouge_is_that_of_its_library() -> None:
+    said, expected = "the cat is on the mat", "there is a cat on the mat"
     assert value(rouge, said, expected) == pytest.approx(8 / 13)
     assert value(rouge("rouge2"), said, expected) == pytest.approx(4 / 11)
 
 
+@pytest.mark.slow
 def test_words_may_be_cut_to_their_stem() -> None:
     assert value(rouge("rouge1", stem=True), "cats running", "cat run") == pytest.approx(1.0)
 

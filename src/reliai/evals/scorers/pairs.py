@@ -142,13 +142,12 @@ def _outputs(against: Any) -> Mapping[str, Any]:
     """The other outputs by the key of their case: of a run the first that came back of each."""
     if isinstance(against, Mapping):
         return dict(against)
-    trials: Any = getattr(against, "trials", None)
-    if not callable(trials):
+    if not callable(getattr(against, "trials", None)):
         raise ConfigurationError(
             f"pairwise(against={against!r}): must be a Run, or outputs by the key of their case"
         )
     found: dict[str, Any] = {}
-    for trial in trials():
+    for trial in against.trials():
         if trial.status == "ok":
             found.setdefault(trial.case, trial.output)
     return found
