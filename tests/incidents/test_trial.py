@@ -54,6 +54,15 @@ def test_an_estimate_may_be_off_by_what_its_sample_allows(
     assert only(trial).limit == "≤ 5 (± 2)"
 
 
+@pytest.mark.parametrize(("measured", "ok"), [(3.1, True), (2.9, False)])
+def test_a_share_may_be_less_by_what_its_sample_allows(
+    trial: Trial, measured: float, *, ok: bool
+) -> None:
+    trial.at_least("found", measured, 5, "%", give=2)
+    assert only(trial).ok is ok
+    assert only(trial).limit == "≥ 5 % (± 2)"
+
+
 def test_what_sums_of_times_leave_over_is_nothing(trial: Trial) -> None:
     trial.at_most("added", 4.55e-11, 1, "ms")
     assert only(trial).text == "0 ms"

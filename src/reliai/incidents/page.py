@@ -33,7 +33,8 @@ $ reliai replay --json facts.json  # every fact and its limit; "-" prints them
 ```
 
 This page is written by `reliai replay --write docs/incidents.md`, and a test sees to it that it
-says what a replay measures. A limit with "±" is that of a percentile, which a replay estimates.
+says what a replay measures. A limit with "±" is that of a percentile or of a share, which a replay
+estimates.
 """
 
 _ADD = """\

@@ -31,7 +31,11 @@ __all__ = ["GROUP", "Incident", "catalogue", "find", "incident"]
 GROUP = "reliai.incidents"
 """The entry point group under which other packages name a module of incidents."""
 
-_MODULES = {"monitoring": ("numpy", "scipy"), "records": ("alembic", "sqlalchemy")}
+_MODULES = {
+    "evals": ("numpy", "rfc8785", "scipy"),
+    "monitoring": ("numpy", "scipy"),
+    "records": ("alembic", "sqlalchemy"),
+}
 """What tells that an extra is installed."""
 
 _known: dict[str, Incident] = {}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import operator
 from random import Random
 from typing import TYPE_CHECKING
 
 from reliai.incidents.findings import Finding, Part, PartName, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from reliai.testing import VirtualClock
 
@@ -60,20 +59,27 @@ class Trial:
             limit: the most it may be.
             unit: of both.
             give: how much more the sample may show by chance, where the limit is that of a
-                percentile and the number an estimate of it.
+                percentile or a share, and the number an estimate of it.
         """
         wanted = shown(limit, unit) + (f" (± {shown(give)})" if give else "")
         rounded = _rounded(measured)
         ok = rounded <= limit + give
         self._findings.append(Finding(name, rounded, f"≤ {wanted}", ok, unit))
 
-    def at_least(self, name: str, measured: float, limit: float, unit: str = "") -> None:
-        """The number must not be below its limit."""
-        self._compare(name, measured, "≥", operator.ge, limit, unit)
+    def at_least(
+        self, name: str, measured: float, limit: float, unit: str = "", *, give: float = 0.0
+    ) -> None:
+        """The number must not be below its limit; see `at_most`, of which this is the opposite."""
+        wanted = shown(limit, unit) + (f" (± {shown(give)})" if give else "")
+        rounded = _rounded(measured)
+        ok = rounded >= limit - give
+        self._findings.append(Finding(name, rounded, f"≥ {wanted}", ok, unit))
 
     def above(self, name: str, measured: float, limit: float, unit: str = "") -> None:
         """The number must be above its limit: a damage that must be there, for instance."""
-        self._compare(name, measured, ">", operator.gt, limit, unit)
+        rounded = _rounded(measured)
+        text = f"> {shown(limit, unit)}"
+        self._findings.append(Finding(name, rounded, text, rounded > limit, unit))
 
     def exactly(
         self, name: str, measured: float | str, wanted: float | str, unit: str = ""
@@ -93,19 +99,6 @@ class Trial:
     def result(self, error: str | None = None) -> Part:
         """What was said, as a part of the report."""
         return Part(self._part, tuple(self._findings), self._detected, self.made, error)
-
-    def _compare(  # noqa: PLR0917  a part of three methods
-        self,
-        name: str,
-        measured: float,
-        sign: str,
-        holds: Callable[[float, float], bool],
-        limit: float,
-        unit: str,
-    ) -> None:
-        rounded = _rounded(measured)
-        text = f"{sign} {shown(limit, unit)}"
-        self._findings.append(Finding(name, rounded, text, holds(rounded, limit), unit))
 
 
 def _rounded(number: float) -> float:
