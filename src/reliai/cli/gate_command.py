@@ -36,11 +36,11 @@ def register(app: typer.Typer) -> None:
 
 @explained
 def gate(
-    target: Annotated[
-        str,
+    targets: Annotated[
+        list[str],
         typer.Argument(
-            metavar="FILE.py[:NAME]|RUN",
-            help="An Experiment, which is run; or a run that is there.",
+            metavar="FILE.py[:NAME]|RUN...",
+            help="An Experiment, which is run; or a run that is there; several are its shards.",
         ),
     ],
     *,
@@ -93,8 +93,10 @@ def gate(
 
     _check(no_baseline=(no_baseline, _POLICIES), inconclusive=(inconclusive, _WAYS))
     asked = Gate.parse(" AND ".join(conditions))
-    candidate = _candidate(target, cache=cache, resume=resume)
-    other = _baseline(asked, candidate, baseline, target=target, missing=no_baseline, branch=branch)
+    candidate = _candidate(targets, cache=cache, resume=resume)
+    other = _baseline(
+        asked, candidate, baseline, target=targets[0], missing=no_baseline, branch=branch
+    )
     result, comparison = _judged(asked, candidate, other, branch)
     text = reports.written(
         result, comparison, html=html, markdown=markdown, junit=junit, facts=facts, github=github
@@ -115,10 +117,22 @@ def _check(**given: tuple[str, tuple[str, ...]]) -> None:
             leave(f"--{name.replace('_', '-')} {value!r}: use one of {', '.join(known)}")
 
 
-def _candidate(target: str, *, cache: bool | None, resume: bool) -> Run:
-    if target.partition(":")[0].endswith(".py") or ":" in target:
-        return run_experiment(experiment_at(target, cache=cache), resume=resume)
-    return run_at(target)
+def _candidate(targets: list[str], *, cache: bool | None, resume: bool) -> Run:
+    """What is judged: an experiment's run, a stored one, or shards put together."""
+    makes = [_is_experiment(target) for target in targets]
+    if len(targets) == 1 and makes[0]:
+        return run_experiment(experiment_at(targets[0], cache=cache), resume=resume)
+    if any(makes):
+        leave(f"{targets[makes.index(True)]}: give one experiment, or runs only")
+    if len(targets) == 1:
+        return run_at(targets[0])
+    from reliai.evals import merge  # noqa: PLC0415  seldom
+
+    return merge([run_at(each) for each in targets])
+
+
+def _is_experiment(target: str) -> bool:
+    return target.partition(":")[0].endswith(".py") or (":" in target and "/" not in target)
 
 
 def _baseline(
@@ -137,7 +151,7 @@ def _baseline(
     if missing == "run":
         from reliai.cli.gate_baseline import run_at_commit  # noqa: PLC0415  seldom
 
-        if ":" not in target and not target.endswith(".py"):
+        if not _is_experiment(target):
             leave(f"--no-baseline run: {target!r} is a run; give the experiment, FILE.py:NAME")
 
         def make(commit: str | None) -> Any:
