@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reliai.evals import Gate, compare
 from reliai.evals.reports import Report, report
+from reliai.evals.reports.markdown import code
 from tests.evals.made_runs import discordant, passes, run_of, run_of_tries, trials
 
 if TYPE_CHECKING:
@@ -263,6 +267,24 @@ def test_a_page_loads_nothing(hostile: Report) -> None:
     assert not re.search(r"\b(src|href)\s*=\s*(?![\"']?#)", text)
     assert "@import" not in text
     assert not re.search(r"url\((?!#)", text)
+
+
+@given(text=st.text(max_size=60))
+def test_no_text_is_markup_in_a_comment(text: str) -> None:
+    shown = code(text)
+    inner = re.sub(r"&#\d+;", "", shown.removeprefix("<code>").removesuffix("</code>"))
+    assert not set(inner) & set("<>&#@`*_~[]{}|\\!$:/\"'=\n\r")
+
+
+@given(text=st.text(max_size=60))
+def test_no_text_ends_a_command_or_a_document(text: str) -> None:
+    result = Gate("exact", min=0.5).judge(run_of([True] * 20))
+    shown = report(replace(result, notes=(text,)), title=text or None)
+    lines = shown.annotations().split("\n")
+    assert all(line.startswith("::") for line in lines[:-1])
+    assert len(lines) == 3
+    ET.fromstring(shown.junit())  # noqa: S314  our own
+    assert not Page(shown.html()).tags & {"script", "img", "iframe"}
 
 
 def test_a_page_has_its_plots_in_it_as_text(hostile: Report) -> None:

@@ -334,6 +334,11 @@ def _notes_of_run(ours: Columns) -> tuple[str, ...]:
         notes.append(f"the candidate's run is partial{why}: it did not run all its cases")
     if ours.manifest.get("shard"):
         notes.append(f"the run is shard {ours.manifest['shard']} only: merge the shards first")
+    if ours.manifest.get("curtailed"):
+        notes.append(
+            "tries that could not change how many of a case pass were left out (min_pass): judge "
+            "each case, as means lean to 0 and 1"
+        )
     if ours.skipped:
         notes.append(f"{ours.skipped} tries were skipped, and are in no number here")
     return tuple(notes)
