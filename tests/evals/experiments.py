@@ -78,5 +78,5 @@ def experiment(
     folder: Path, target: Callable[..., Any], dataset: Any, scorers: Any = (exact,), **settings: Any
 ) -> Experiment:
     """An experiment that keeps its runs in `folder`, with one try a case and no cache."""
-    given = {"repeats": 1, "cache": False, "name": "trying", **settings}
+    given: dict[str, Any] = {"repeats": 1, "cache": False, "name": "trying", **settings}
     return Experiment(target, dataset, scorers, runs=folder / "runs", **given)

@@ -82,7 +82,7 @@ def _run(folder: Path, trials: Iterable[Trial], **manifest: Any) -> Run:
 def _trial(at: int, value: float | None, **fields: Any) -> Trial:
     status = "error" if value is None else "ok"
     score = Score(value=value, kind="assertion", unscored=None if status == "ok" else "task_error")
-    given = {"status": status, "scores": {"exact": score}, "repeat": 1, **fields}
+    given: dict[str, Any] = {"status": status, "scores": {"exact": score}, "repeat": 1, **fields}
     return Trial(case=f"c{at}", digest=f"sha256:{at:064x}", **given)
 
 

@@ -76,7 +76,12 @@ def test_a_shard_that_is_missing_leaves_a_partial_run(shards: list[Run]) -> None
 def test_shards_of_different_experiments_are_refused(
     tmp_path: Path, shards: list[Run], change: dict[str, Any], what: str
 ) -> None:
-    given = {"target": Target().sync, "dataset": cases(40), "repeats": 2, **change}
+    given: dict[str, Any] = {
+        "target": Target().sync,
+        "dataset": cases(40),
+        "repeats": 2,
+        **change,
+    }
     other = experiment(tmp_path, **given).run(shard=(2, 4), resume=False)
     with pytest.raises(ConfigurationError, match=f"are of another {what}"):
         merge([shards[0], other])

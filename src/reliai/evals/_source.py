@@ -78,14 +78,12 @@ def checked_shard(shard: Any) -> tuple[int, int] | None:
     """
     if shard is None:
         return None
-    try:
-        number, of = shard
-    except (TypeError, ValueError):
-        number, of = None, None
-    whole = isinstance(number, int) and isinstance(of, int)
-    if not whole or not 1 <= number <= of:
-        raise ConfigurationError(f"shard={shard!r}: must be two numbers: (1, 4) is 1 of 4")
-    return number, of
+    parts = tuple(shard) if isinstance(shard, tuple | list) else ()
+    if len(parts) == 2:
+        number, of = parts
+        if isinstance(number, int) and isinstance(of, int) and 1 <= number <= of:
+            return number, of
+    raise ConfigurationError(f"shard={shard!r}: must be two numbers: (1, 4) is 1 of 4")
 
 
 def _in_shard(digest: str, shard: tuple[int, int]) -> bool:
