@@ -234,9 +234,9 @@ def test_samples_of_the_same_vectors_raise_few_alarms_and_others_are_found() -> 
         rows[:count] = rng.normal(other, 1.0, size=(count, 64))
         return rows
 
-    reference = draw(500, 0.0)
-    assert sum(centroid_shift(reference, draw(100, 0.0)).moved for _ in range(50)) <= 1
-    assert all(centroid_shift(reference, draw(100, 0.3)).moved for _ in range(20))
+    reference = draw(150, 0.0)
+    assert sum(centroid_shift(reference, draw(60, 0.0)).moved for _ in range(50)) <= 1
+    assert all(centroid_shift(reference, draw(60, 0.3)).moved for _ in range(20))
 
 
 def test_vectors_of_length_nothing_tell_nothing() -> None:
