@@ -198,6 +198,53 @@ def test_a_blocking_scorer_does_not_hold_the_loop() -> None:
     assert one(thread).value == 1.0
 
 
+def test_a_sync_function_that_gives_an_awaitable_is_told_to_be_async() -> None:
+    async def later() -> bool:
+        return True
+
+    score = one(said(later()))
+    assert score.unscored == "scorer_error"
+    assert "async def" in (score.explanation or "")
+
+
+def test_only_the_scorer_that_takes_too_long_is_unscored() -> None:
+    async def endless(output: Any, case: Case) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    async def quick(output: Any, case: Case) -> bool:
+        return True
+
+    found = asyncio.run(scored(scorers_of([endless, quick, exact]), "yes", CASE, seconds=0.001))
+    assert [each.unscored for each in found.values()] == ["scorer_timeout", None, None]
+
+
+class Hostile:
+    """An object that can be neither read nor awaited."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+class Endless:
+    def item(self) -> Any:
+        return self
+
+
+@pytest.mark.parametrize("kind", ["hostile", "endless", "in a mapping", "with a reason"])
+def test_whatever_a_scorer_gives_the_others_have_their_scores(kind: str) -> None:
+    hostile = Hostile()
+    given = {
+        "hostile": hostile,
+        "endless": Endless(),
+        "in a mapping": {"a": hostile},
+        "with a reason": (hostile, "x"),
+    }[kind]
+    found = asyncio.run(scored(scorers_of([said(given), exact]), "yes", CASE))
+    assert found["said"].unscored == "scorer_error"
+    assert found["exact"].value == 1.0
+
+
 def test_sync_scorers_need_no_loop() -> None:
     running = scored(scorers_of([exact, declared]), "yes", CASE)
     with pytest.raises(StopIteration) as stopped:

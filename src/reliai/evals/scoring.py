@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import re
 import sys
-from functools import cached_property, partial, update_wrapper
+from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, cast, overload
 
 from reliai.datasets.case import MISSING
 from reliai.errors import ConfigurationError
 from reliai.evals._fingerprints import code_of, digest_of
 from reliai.evals._saying import NO_REFERENCE, READY, Unscored, failed, put
+from reliai.evals._scorer_checks import (
+    check_parameters,
+    checked_name,
+    checked_statuses,
+    is_async,
+    reads_expected,
+)
 from reliai.evals.trial import Score
 
 if TYPE_CHECKING:
@@ -28,7 +34,6 @@ __all__ = [
     "Scorer",
     "Unscored",
     "check_graders",
-    "checked_name",
     "configurable",
     "score_in",
     "scored",
@@ -41,9 +46,6 @@ P = ParamSpec("P")
 
 _REASONS: Final = {"error": "task_error"}
 """Why nothing is scored, where it is not the status of the trial itself."""
-
-_NAME: Final = re.compile(r"[^\W\d][\w.-]*")
-_TAKEN: Final = re.compile(r"latency_p\d+(\.\d+)?|cost_usd|tokens|failure_rate|throughput")
 
 
 class Scorer:
@@ -89,20 +91,21 @@ class Scorer:
         self.version = version
         self.settings = dict(settings or {})
         self.needs_expected = (
-            _reads_expected(function) if needs_expected is None else bool(needs_expected)
+            reads_expected(function) if needs_expected is None else bool(needs_expected)
         )
-        self.asynchronous = _is_async(function)
+        self.asynchronous = is_async(function)
         if blocking and self.asynchronous:
             raise ConfigurationError(
                 f"scorer({name!r}, blocking=True): is an async function; make it a sync one, or "
                 "leave blocking away"
             )
         self.blocking = bool(blocking)
-        self.statuses = frozenset(("ok", *_statuses(statuses)))
+        self.statuses = frozenset(("ok", *checked_statuses(statuses)))
         self.grader = grader
         self._identity = identity
         if not isinstance(getattr(function, "__self__", None), Scorer):
             update_wrapper(cast("Any", self), function, updated=())
+        self.__name__ = self.name
 
     @cached_property
     def digest(self) -> str:
@@ -190,7 +193,7 @@ def scorer(
         named = getattr(given, "__name__", "") if name is None else name
         if named == "<lambda>":
             raise ConfigurationError("scorer(lambda): has no name; give it one with name=")
-        _check_parameters(given, named)
+        check_parameters(given, named)
         return Scorer(given, name=named, **options)
 
     return made if function is None else made(function)
@@ -256,7 +259,12 @@ def check_graders(scorers: Iterable[Scorer], target: Any) -> None:
 
 
 async def scored(
-    scorers: Iterable[Scorer], output: Any, case: Case, *, status: str = "ok"
+    scorers: Iterable[Scorer],
+    output: Any,
+    case: Case,
+    *,
+    status: str = "ok",
+    seconds: float | None = None,
 ) -> dict[str, Score]:
     """What each scorer says of an output. Never raises an `Exception`.
 
@@ -267,6 +275,7 @@ async def scored(
         output: of the target, as JSON data.
         case: what it was asked.
         status: of the trial; other than "ok", its scores are unscored for that reason.
+        seconds: for each scorer that waits; one that takes longer is unscored. None: no limit.
 
     Returns:
         The scores by name, in the order of the scorers.
@@ -285,13 +294,14 @@ async def scored(
                     said = asyncio.to_thread(each.function, output, case)
                 else:
                     said = each.function(output, case)
+                if type(said) not in READY and inspect.isawaitable(said):
+                    _check_declared(each, said)
+                    waiting.append((len(given), said))
             except Exception as error:  # noqa: BLE001  whatever it is, the score says it
                 said = failed(error)
-        if type(said) not in READY and inspect.isawaitable(said):
-            waiting.append((len(given), said))
         given.append((each.name, said))
     if waiting:
-        results = await _all_of([each for _, each in waiting])
+        results = await _all_of([each for _, each in waiting], seconds)
         for (place, _), result in zip(waiting, results, strict=True):
             given[place] = (given[place][0], result)
     scores: dict[str, Score] = {}
@@ -300,17 +310,34 @@ async def scored(
     return scores
 
 
-async def _all_of(awaitables: list[Awaitable[Any]]) -> list[Any]:
+async def _all_of(awaitables: list[Awaitable[Any]], seconds: float | None) -> list[Any]:
     if len(awaitables) == 1:
-        return [await _one_of(awaitables[0])]
-    return await asyncio.gather(*(_one_of(each) for each in awaitables))
+        return [await _one_of(awaitables[0], seconds)]
+    return await asyncio.gather(*(_one_of(each, seconds) for each in awaitables))
 
 
-async def _one_of(awaitable: Awaitable[Any]) -> Any:
+async def _one_of(awaitable: Awaitable[Any], seconds: float | None) -> Any:
     try:
-        return await awaitable
+        if seconds is None:
+            return await awaitable
+        async with asyncio.timeout(seconds):
+            return await awaitable
     except Exception as error:  # noqa: BLE001  as above
         return failed(error)
+
+
+def _check_declared(scorer: Scorer, said: Any) -> None:
+    """See to it that only those wait who said so: others may be called without a loop.
+
+    Raises:
+        TypeError: when a sync function gave an awaitable.
+    """
+    if scorer.asynchronous or scorer.blocking:
+        return
+    close = getattr(said, "close", None)
+    if callable(close):
+        close()
+    raise TypeError("the scorer gave an awaitable: declare it with async def")
 
 
 def score_in(scores: Mapping[str, Score], name: str) -> Score:
@@ -330,58 +357,3 @@ def score_in(scores: Mapping[str, Score], name: str) -> Score:
 
 
 _NOT_SCORED: Final = Score(value=None, unscored="not_scored")
-
-
-def checked_name(name: Any) -> str:
-    """The name of a score, when it can be one.
-
-    Raises:
-        ConfigurationError: when a gate could not name it, or takes it for something else.
-    """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"scorer(name={name!r}): must begin with a letter, and have letters, digits, '_', '.' "
-            "and '-' only"
-        )
-    if _TAKEN.fullmatch(name):
-        raise ConfigurationError(
-            f"scorer(name={name!r}): is what a gate calls a figure of the run; take another name"
-        )
-    return name
-
-
-def _statuses(given: Any) -> tuple[str, ...]:
-    statuses = (given,) if isinstance(given, str) else tuple(given)
-    wrong = [each for each in statuses if each not in {"ok", "degraded", "rejected"}]
-    if wrong:
-        raise ConfigurationError(
-            f"scorer(statuses={given!r}): must be of 'degraded' and 'rejected'; other trials have "
-            "no output"
-        )
-    return statuses
-
-
-def _check_parameters(function: Any, name: str) -> None:
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # of a function in C
-        return
-    try:
-        signature.bind(None, None)
-    except TypeError as error:
-        raise ConfigurationError(
-            f"scorer {name!r}{signature}: must take (output, case) by position; {error}"
-        ) from error
-
-
-def _is_async(function: Any) -> bool:
-    inner = function.func if isinstance(function, partial) else function
-    call = getattr(inner, "__call__", None)  # noqa: B004  an object may be called too
-    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(call)
-
-
-def _reads_expected(function: Any) -> bool:
-    inner = function.func if isinstance(function, partial) else function
-    code = getattr(inspect.unwrap(inner), "__code__", None)
-    names = () if code is None else code.co_names
-    return "expected" in names and "MISSING" not in names

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["json_schema", "structure"]
 
+_ENDS: Final = frozenset((str, int, bool, type(None)))
 _SHOWN: Final = 20
 """Paths of one kind that a score keeps."""
 
@@ -96,7 +97,7 @@ def structure(
     place, least = Place("structure", at), minimum_of("structure", minimum)
 
     def judge(output: Any, case: Case) -> Any:
-        tally = _Tally(rules, loose, every)
+        tally = _Tally(rules, loose, every, bool(checked.ignore))
         tally.compare(_expected(reference(case, place)), _parsed(found_at(place, output)), ())
         value = tally.share
         return Score(
@@ -132,6 +133,7 @@ class _Tally:
     rules: Differing
     loose: Differing
     every: bool
+    skips: bool
     alike: int = 0
     missing: list[str] = field(default_factory=list[str])
     changed: list[str] = field(default_factory=list[str])
@@ -148,7 +150,10 @@ class _Tally:
         Raises:
             ValueError: when they go deeper than values of data do.
         """
-        if self.rules.ignores(path):
+        if self.skips and self.rules.ignores(path):
+            return
+        if type(one) is type(other) and type(one) in _ENDS and one == other:
+            self.alike += 1  # most of them, and fast
             return
         if len(path) > DEEPEST:
             raise ValueError(f"the values are deeper than {DEEPEST} levels")
