@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai.errors import ConfigurationError
-from reliai.evals._columns import NOT_ASKED, Columns, columns_of, columns_of_trials
-from reliai.evals.trial import Score, Trial
+from reliai.evals._columns import NOT_ASKED, Columns, columns_of, columns_of_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["cases_of", "columns_of_pin", "manifest_of"]
 
 _STATUSES: Final = ("ok", "error", "timeout")
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_NOT_ASKED: Final = {"value": None, "unscored": min(NOT_ASKED)}
 
 
 def manifest_of(run: Any, kept: tuple[str, ...]) -> dict[str, Any]:
@@ -46,7 +44,7 @@ def cases_of(run: Any) -> tuple[dict[str, Any], ...]:
 def columns_of_pin(pin: Pin) -> Columns:
     """The columns of what was pinned."""
     scorers = tuple(pin.manifest.get("scorers") or {})
-    return columns_of_trials(_trials(pin), pin.label, dict(pin.manifest), scorers)
+    return columns_of_lines(_lines(pin), pin.label, dict(pin.manifest), scorers)
 
 
 def _try(columns: Columns, at: int) -> dict[str, Any]:
@@ -71,41 +69,35 @@ def _try(columns: Columns, at: int) -> dict[str, Any]:
     return made
 
 
-def _trials(pin: Pin) -> Iterator[Trial]:
+def _lines(pin: Pin) -> Iterator[dict[str, Any]]:
     for case in pin.cases:
         for number, each in enumerate(case["tries"], 1):
             try:
-                yield _trial(case, number, each)
-            except (AttributeError, TypeError, ValueError) as error:
+                yield _line(case, number, each)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise ConfigurationError(
                     f"{pin.source or 'the pin'}: cannot read case {case['key']!r}: {error}"
                 ) from error
 
 
-def _trial(case: Mapping[str, Any], number: int, data: Mapping[str, Any]) -> Trial:
+def _line(case: Mapping[str, Any], number: int, data: Mapping[str, Any]) -> dict[str, Any]:
     scores = {
-        name: Score(value=None if value is None else float(value), unscored=_why(value))
+        name: {"value": None, "unscored": "missing"} if value is None else {"value": float(value)}
         for name, value in (data.get("scores") or {}).items()
     }
-    reason = next(iter(sorted(NOT_ASKED)))
-    scores.update((name, Score(value=None, unscored=reason)) for name in data.get("not_asked", ()))
+    scores.update((name, _NOT_ASKED) for name in data.get("not_asked", ()))
     status = data.get("status", "ok")
     if status not in _STATUSES:
         raise ValueError(f"status {status!r}")
-    return Trial(
-        case=case["key"],
-        digest=case["digest"],
-        repeat=number,
-        status=status,
-        duration=float(data["s"]) if "s" in data else 0.0,
-        cost_usd=data.get("usd"),
-        input_tokens=data.get("in"),
-        output_tokens=data.get("out"),
-        tags=_NOTHING,
-        group=case.get("group"),
-        scores=scores,
-    )
-
-
-def _why(value: Any) -> str | None:
-    return "missing" if value is None else None
+    return {
+        "case": case["key"],
+        "digest": case["digest"],
+        "repeat": number,
+        "status": status,
+        "duration": float(data.get("s", 0.0)),
+        "cost_usd": data.get("usd"),
+        "input_tokens": data.get("in"),
+        "output_tokens": data.get("out"),
+        "group": case.get("group"),
+        "scores": scores,
+    }
