@@ -294,6 +294,21 @@ def test_a_correction_of_a_case_that_is_committed_takes_its_place(tmp_path: Path
     assert (before.expected, after.expected) == (MISSING, "4")
 
 
+def test_what_is_said_after_a_commit_leaves_the_chance_of_then(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, [uniform(1.0)], max_per_day=4)
+    for number in range(10):
+        bench.call(f"q{number}")
+    before = bench.cases()
+    (chance,) = {case.inclusion_probability for case in before}
+    assert chance is not None
+    assert chance < 1
+    bench.capture.feedback(str(before[0].sources[0].id), "correction", "better")
+    after = {case.inputs["prompt"]: case for case in bench.cases()}
+    corrected = after[before[0].inputs["prompt"]]
+    assert (corrected.expected, corrected.inclusion_probability) == ("better", chance)
+    assert len(after) == 4
+
+
 def test_a_correction_leaves_the_case_of_others_alone(tmp_path: Path) -> None:
     bench = Bench(tmp_path, [uniform(1.0)])
     record, _ = bench.call("2+2?", "5"), bench.call("2+2?", "5")

@@ -12,6 +12,7 @@ import pytest
 
 import reliai
 from reliai.datasets import Capture, Dataset, on_error, on_feedback, uniform
+from reliai.testing import virtual_clock
 from tests.datasets._captured import Bench
 
 if TYPE_CHECKING:
@@ -143,3 +144,79 @@ def test_a_scrubber_that_ends_the_program_ends_nothing(tmp_path: Path, raised: A
     bench.call("hi")
     bench.settle()
     assert bench.capture.counts.scrub_failed == 1
+
+
+# --- the spool ----------------------------------------------------------------------------------
+def test_a_process_that_is_killed_leaves_its_cases_to_the_next_one(tmp_path: Path) -> None:
+    spool, folder = tmp_path / "spool", tmp_path / "d"
+    program = (
+        "import os, signal, sys, reliai\n"
+        "from reliai.datasets import Capture, Dataset, uniform\n"
+        "capture = Capture(Dataset.open(sys.argv[1]), [uniform(1.0)], spool=sys.argv[2])\n"
+        "answer = reliai.reliable(observers=[capture])(lambda prompt: 'fine')\n"
+        "answer('write to ana@example.com')\n"
+        "assert capture.flush(30)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program, str(folder), str(spool)], timeout=60, check=False
+    )
+    assert killed.returncode == -9
+    assert b"ana@" not in b"".join(each.read_bytes() for each in spool.iterdir())
+    bench = Bench(tmp_path, [uniform(1.0)], spool=spool)
+    bench.dataset = Dataset.open(folder)
+    capture = Capture(bench.dataset, [uniform(1.0)], spool=spool)
+    reliai.reliable(observers=[capture])(lambda prompt: "fine")("the next one's")
+    assert capture.flush(60)
+    assert capture.counts.taken_over == 1
+    capture.close()
+    assert prompts(folder) == {"write to [EMAIL_1]", "the next one's"}
+    assert list(spool.iterdir()) == []
+
+
+def test_a_living_process_keeps_its_own_file(tmp_path: Path) -> None:
+    first = Bench(tmp_path, [uniform(1.0)], spool=tmp_path / "spool")
+    first.call("one")
+    first.settle()
+    second = Bench(tmp_path, [uniform(1.0)], spool=tmp_path / "spool")
+    second.call("two")
+    second.settle()
+    assert second.capture.counts.taken_over == 0
+    assert len(list((tmp_path / "spool").glob("*.jsonl"))) == 2
+    assert first.prompts() == {"one"}
+    first.capture.close()
+    assert len(list((tmp_path / "spool").glob("*.jsonl"))) == 1
+
+
+def test_what_is_handed_over_stays_on_disk_until_it_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reliai.datasets import dataset as module
+
+    spool = tmp_path / "spool"
+    with virtual_clock() as time:
+        bench = Bench(tmp_path, [uniform(1.0)], spool=spool)
+        bench.call("one")
+        bench.settle()
+
+        def full(*_: Any) -> Any:
+            raise OSError("no space")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "committed", full)
+            with pytest.raises(OSError, match="no space"):
+                bench.dataset.commit("week")
+            time.advance(60)
+            bench.capture.on_idle()
+        (file,) = spool.glob("*.jsonl")
+        assert b'"one"' in file.read_bytes()
+        bench.dataset.commit("week")
+        time.advance(60)
+        bench.capture.on_idle()
+        assert list(spool.iterdir()) == []
+
+
+def test_a_spool_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(reliai.ConfigurationError, match="spool="):
+        Bench(tmp_path, [uniform(1.0)], spool=tmp_path / "file")

@@ -194,3 +194,15 @@ def test_late_feedback_finds_its_call_in_the_store(kept: Kept, tmp_path: Path) -
     assert capture.flush(30)
     assert capture.counts.feedback_without_record == 1
     assert prompts(dataset) == {"was it good?"}
+
+
+def test_feedback_is_counted_when_the_store_is_away(
+    kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(call_id: str) -> None:
+        raise OSError(call_id)
+
+    monkeypatch.setattr(kept.store, "get", away)
+    capture = Capture(Dataset.open(tmp_path / "d"), [on_feedback("thumbs", 0)], store=kept.store)
+    capture.feedback("f" * 32, "thumbs", 0)
+    assert capture.counts.feedback_without_record == 1

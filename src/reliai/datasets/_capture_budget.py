@@ -47,10 +47,13 @@ class Share(Generic[PlacedT]):
     Args:
         rates: the share that each rule takes, in the order in which they go first.
         most: how many are kept at most.
+
+    Attributes:
+        limits: of the places that each rule takes; the rates, until there is too much.
     """
 
     def __init__(self, rates: Sequence[float], most: int) -> None:
-        self._limits = list(rates)
+        self.limits = list(rates)
         self._kept: list[list[tuple[float, str, PlacedT]]] = [[] for _ in rates]
         self._most = most
         self._count = 0
@@ -68,7 +71,7 @@ class Share(Generic[PlacedT]):
     def _rule_of(self, thing: PlacedT) -> int | None:
         """The first of its rules that has its place within its limit."""
         place = thing.place
-        return next((rule for rule in thing.matches if place < self._limits[rule]), None)
+        return next((rule for rule in thing.matches if place < self.limits[rule]), None)
 
     def offer(self, thing: PlacedT) -> tuple[bool, PlacedT | None]:
         """Take something in, if a rule takes it.
@@ -92,7 +95,7 @@ class Share(Generic[PlacedT]):
         place, _, thing = self._kept[rule].pop()
         for each in thing.matches:
             if each >= rule:  # later rules have no room for it either, and must not claim it
-                self._limits[each] = min(self._limits[each], place)
+                self.limits[each] = min(self.limits[each], place)
         self._count -= 1
         return thing
 
@@ -108,7 +111,7 @@ class Share(Generic[PlacedT]):
 
     def chance(self, thing: PlacedT) -> float:
         """The chance with which something that matches these rules is kept."""
-        return max((self._limits[rule] for rule in thing.matches), default=0.0)
+        return max((self.limits[rule] for rule in thing.matches), default=0.0)
 
     def rule(self, thing: PlacedT) -> int | None:
         """The number of the rule that has it."""

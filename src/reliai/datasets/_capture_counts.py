@@ -34,6 +34,7 @@ class Captured(NamedTuple):
             no more.
         rule_failed: how often a rule raised.
         replaced: pieces of personal data and secrets that were replaced.
+        taken_over: cases that processes which are gone have left in the spool.
     """
 
     seen: int = 0
@@ -48,6 +49,7 @@ class Captured(NamedTuple):
     feedback_without_record: int = 0
     rule_failed: int = 0
     replaced: int = 0
+    taken_over: int = 0
 
 
 class Tally:
@@ -58,11 +60,11 @@ class Tally:
         self.thinned = self.without_content = self.feedback_without_record = 0
         self.rule_failed = self.replaced = 0
 
-    def captured(self, selection: Selection | None) -> Captured:
+    def captured(self, selection: Selection | None, taken_over: int = 0) -> Captured:
         """The counts by now."""
         held = 0 if selection is None else selection.held
         waiting = 0 if selection is None else len(selection.waiting)
-        return Captured(held=held, waiting=waiting, **vars(self))
+        return Captured(held=held, waiting=waiting, taken_over=taken_over, **vars(self))
 
     def scrubbed(
         self, capture: object, scrubber: Scrubber, inputs: Mapping[str, Any], output: Any

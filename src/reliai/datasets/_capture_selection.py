@@ -6,7 +6,8 @@ It is given the time and the scrubbed content, and knows neither threads nor dat
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reliai.datasets._capture_budget import Share
 from reliai.datasets._capture_calls import chance_of
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     Clean: TypeAlias = Callable[[Any, Held], Any]
 
 __all__ = ["Selection"]
+
+_MOST_PERIODS: Final = 1000
+"""Hand-overs whose limits are remembered, for calls of their time that something is said of."""
 
 _logger = logging.getLogger("reliai")
 
@@ -64,6 +68,8 @@ class Selection:
         self._failed: set[str] = set()
         self._again: dict[str, Candidate] = {}
         self._obsolete: list[tuple[str, str]] = []
+        self._period = 0
+        self._past: OrderedDict[int, list[float]] = OrderedDict()
         self.waiting = Waiting(*waiting)
         self._spent = 0
         self._share: Share[Candidate] = self._new_share()
@@ -112,7 +118,7 @@ class Selection:
         held = call.held
         if held is None:
             return
-        candidate = Candidate(call, held, place, sorted(matches))
+        candidate = Candidate(call, held, place, sorted(matches), self._period)
         for each, rules in told:
             self._tell(candidate, each, rules, clean)
         self._offer(candidate)
@@ -124,7 +130,8 @@ class Selection:
         held = call.held
         if held is None:
             return False
-        self.waiting.put(Candidate(call, held, chance_of(call.id, self._salt), ()), now)
+        place = chance_of(call.id, self._salt)
+        self.waiting.put(Candidate(call, held, place, (), self._period), now)
         return self.waiting.get(call.id, now) is not None
 
     def _says(self, judge: Judge | None, call: EndedCall, number: int) -> bool:
@@ -166,6 +173,8 @@ class Selection:
         candidate = self._find(call_id, now)
         if candidate is None:
             return not rules
+        if candidate.period != self._period:
+            candidate.move_on(self._period, self._past_chance(candidate))
         if not self._tell(candidate, said, rules, clean):
             return True
         if candidate.fed is not None:
@@ -175,6 +184,11 @@ class Selection:
         if candidate.matches and self._offer(candidate) and not was_there:
             self._tally.late += 1
         return True
+
+    def _past_chance(self, candidate: Candidate) -> float:
+        """The chance that it had when the cases of its time were handed over."""
+        limits = self._past.get(candidate.period)
+        return max((limits[rule] for rule in candidate.matches), default=0.0) if limits else 0.0
 
     @staticmethod
     def _tell(candidate: Candidate, said: Said, rules: Sequence[int], clean: Clean | None) -> bool:
@@ -202,28 +216,51 @@ class Selection:
         return next((each for each in self._share if each.order == call_id), None)
 
     # --- cases ------------------------------------------------------------------------------------
-    def hand_over(self) -> list[Case]:
-        """The cases of what is kept, with their chances; what comes next is counted apart."""
-        share, again = self._share, self._again
-        fresh = sorted(share, key=lambda each: (each.at, each.order))
-        made = [self._case(share, candidate) for candidate in (*fresh, *again.values())]
-        self._spent += len(share)
-        self._tally.handed_over += len(share)
-        self._share, self._again = self._new_share(), {}
+    def cases(self) -> list[Case]:
+        """The cases of what is kept, with the chances they have by now."""
+        made = (self._case(each) for each in self._held())
         return [case for case in made if case is not None]
 
-    def _case(self, share: Share[Candidate], candidate: Candidate) -> Case | None:
-        chance = share.chance(candidate)
-        candidate.chance = max(chance, candidate.chance or 0.0) or None
+    def _held(self) -> list[Candidate]:
+        fresh = sorted(self._share, key=lambda each: (each.at, each.order))
+        return [*fresh, *self._again.values()]
+
+    def hand_over(self) -> list[Case]:
+        """The same, for the dataset; what comes next is counted apart."""
+        cases: list[Case] = []
+        for candidate in self._held():
+            case = self._case(candidate)
+            if case is None:
+                self._tally.too_large += 1  # nested too deep for a dataset
+                continue
+            cases.append(case)
+            if candidate.fed not in {None, case.key}:
+                self._obsolete.append((str(candidate.fed), candidate.order))
+            candidate.rule, candidate.chance = self._rule(candidate), case.inclusion_probability
+            candidate.fed = case.key
+        self._spent += len(self._share)
+        self._tally.handed_over += len(self._share)
+        self._begin_period()
+        return cases
+
+    def _begin_period(self) -> None:
+        self._past[self._period] = self._share.limits
+        if len(self._past) > _MOST_PERIODS:
+            self._past.popitem(last=False)
+        self._period += 1
+        self._share, self._again = self._new_share(), {}
+
+    def _rule(self, candidate: Candidate) -> int | None:
+        return candidate.rule if candidate.fed else self._share.rule(candidate)
+
+    def _case(self, candidate: Candidate) -> Case | None:
+        chance = max(self._share.chance(candidate), candidate.chance or 0.0) or None
+        rule = self._rule(candidate)
         try:
-            case = candidate.case(self.rules, share.rule(candidate), answers=self._answers)
-            key = case.key
+            case = candidate.case(self.rules, rule, chance, answers=self._answers)
+            _ = case.digest
         except DatasetError:
-            self._tally.too_large += 1  # nested too deep for a dataset
             return None
-        if candidate.fed not in {None, key}:
-            self._obsolete.append((str(candidate.fed), candidate.order))
-        candidate.fed = key
         return case
 
     def take_obsolete(self) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reliai import clock
 from reliai._core.content import content_of
+from reliai._core.delivery import complain
 from reliai._core.forking import renew_after_fork
 from reliai._core.hub import hub
 from reliai._core.stream import settle_abandoned
@@ -20,13 +21,15 @@ from reliai.datasets._capture_content import Scrubber
 from reliai.datasets._capture_counts import Captured, Tally
 from reliai.datasets._capture_exit import close_at_exit
 from reliai.datasets._capture_selection import Selection
-from reliai.datasets._capture_stored import ByDay, calls_of, said_of, stored_call
+from reliai.datasets._capture_spool import Keeper, Spool, checked_folder
+from reliai.datasets._capture_stored import ByDay, calls_of, stored_call
 from reliai.datasets.failures import DatasetError
 from reliai.datasets.rules import checked_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
+    from os import PathLike
     from typing import Literal
 
     from reliai._core.record import CallRecord
@@ -73,6 +76,8 @@ class Capture:
             case.
         store: a `RecordStore` that is asked for calls of which something is said when they wait no
             more; it must keep content.
+        spool: a folder on this machine, where what is held is written every half minute: a process
+            that begins later takes over what one that was killed has left. None for no such.
         seed: other calls are drawn with another.
 
     Attributes:
@@ -100,6 +105,7 @@ class Capture:
         waiting_bytes: int = 64_000_000,
         max_bytes: int = 262_144,
         store: RecordStore | None = None,
+        spool: str | PathLike[str] | None = None,
         seed: int = 0,
     ) -> None:
         self.rules = checked_rules(rules)
@@ -115,6 +121,8 @@ class Capture:
         self._store = check.store(store)
         self._seed = check.whole("seed", seed, 0)
         self.dataset = check.dataset(dataset)
+        folder = checked_folder(spool)
+        self._keeper = Keeper(None if folder is None else Spool(folder, self.dataset.name))
         self._renew()
         renew_after_fork(self)
         self.dataset.fed_by(self)
@@ -122,6 +130,7 @@ class Capture:
     def _renew(self) -> None:
         """Begin anew; in a forked child what is held is its parent's to hand over."""
         self._lock = RLock()
+        self._keeper = self._keeper.renew()
         self._tally = Tally()
         self._today: int | None = None
         self._selection = self._new_selection(self._tally)
@@ -146,6 +155,14 @@ class Capture:
         with self._lock:
             call = EndedCall(record, lambda: self._held(record))
             self._selection.look(call, clock.active().time())
+        self._keep()
+
+    def _keep(self) -> None:
+        """Put what is held on disk, every so often."""
+        with self._lock:
+            self._keeper.keep(
+                clock.active().time(), self._selection.cases, lambda: self.dataset.staged
+            )
 
     def _held(self, record: CallRecord) -> Held | None:
         content = content_of(record)
@@ -200,7 +217,13 @@ class Capture:
 
     def _stored(self, call_id: str) -> EndedCall | None:
         """A call that waits no more, from the store."""
-        call = None if self._store is None else self._store.get(call_id)
+        if self._store is None:
+            return None
+        try:
+            call = self._store.get(call_id)
+        except Exception:  # noqa: BLE001  the database is away; the feedback is counted
+            complain(self, "could not ask its store for a call; what was said of it is counted")
+            return None
         if call is None or self._ignores(call):
             return None
         return stored_call(call, self._tally, self._scrubbed)
@@ -222,6 +245,7 @@ class Capture:
         self._take_in()
         with self._lock:
             cases = self._selection.hand_over()
+            cases = self._keeper.hand_over(cases, clock.active().time())
             obsolete = self._selection.take_obsolete()
         if obsolete:
             self._retire(obsolete)
@@ -241,7 +265,7 @@ class Capture:
         """What became of the calls of this process that it has seen by now."""
         self._take_in()
         with self._lock:
-            return self._tally.captured(self._selection)
+            return self._tally.captured(self._selection, self._keeper.taken_over)
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Have it look at all calls that ended so far, within `timeout` seconds.
@@ -263,6 +287,7 @@ class Capture:
         self._begin_day()
         with self._lock:
             self._selection.waiting.expire(clock.active().time())
+        self._keep()
 
     def _begin_day(self) -> None:
         today = int(clock.active().time() // DAY)
@@ -271,6 +296,8 @@ class Capture:
         first, self._today = self._today is None, today
         if first:
             close_at_exit(self)
+            with self._lock:
+                self._keeper.begin()
         else:
             self._commit()
             with self._lock:
@@ -279,10 +306,12 @@ class Capture:
     def _commit(self) -> None:
         # Outside of the lock: whoever commits meanwhile asks for what is held here.
         with self._lock:
-            held = self._selection.held
+            held = self._selection.held + self._keeper.left
         if held or self._handed_over_uncommitted:
             day = time.strftime("%Y-%m-%d", time.gmtime(clock.active().time()))
             self.dataset.commit(f"captured until {day}")
+        with self._lock:
+            self._keeper.committed()
 
     @property
     def _handed_over_uncommitted(self) -> bool:
@@ -328,11 +357,8 @@ class Capture:
         def clean(value: Any, held: Held) -> Any:
             return tally.cleaned(self, self._scrubber, value, held)
 
-        for call in calls_of(store, {"since": since, **which}):
-            if not self._ignores(call):
-                ended = stored_call(call, tally, scrubbed)
-                days.of(ended).look(ended, ended.at, said_of(call), clean)
-        cases = days.cases()
+        calls = (each for each in calls_of(store, since, which) if not self._ignores(each))
+        cases = days.looked_at(calls, tally, scrubbed, clean)
         if tally.without_content and not cases:
             raise DatasetError(
                 f"{store!r} has the whole content of none of the calls that the rules took: "
