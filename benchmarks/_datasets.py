@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,7 +49,7 @@ def took(act: Callable[[], Any]) -> Took:
 
 def least(act: Callable[[int], Any]) -> Took:
     """How long the quickest of some rounds takes; each is told its number."""
-    return min(took(lambda number=number: act(number)) for number in range(ROUNDS))
+    return min(took(partial(act, number)) for number in range(ROUNDS))
 
 
 def cases(count: int, word: str) -> list[Case]:

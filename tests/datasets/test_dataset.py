@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -324,3 +326,20 @@ def test_a_part_whose_name_leads_elsewhere_is_refused(dataset: Dataset, tmp_path
     part = dataset.commit().manifest.parts[0]
     with pytest.raises(ValueError, match="named by its hash"):
         type(part).from_dict({**part.to_dict(), "part": "../../secret"})
+
+
+_LIGHT = """
+import sys
+from reliai.datasets import Case, Dataset
+dataset = Dataset.open(sys.argv[1])
+dataset.add(Case(inputs={"q": 1}, expected="a"))
+assert len(list(dataset.commit())) == 1
+heavy = {"numpy", "scipy", "pyarrow", "pandas", "fsspec", "matplotlib", "ray", "asyncio"}
+print(sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_a_local_dataset_loads_nothing_heavy(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _LIGHT, str(tmp_path / "x")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"

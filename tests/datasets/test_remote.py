@@ -11,6 +11,7 @@ import pytest
 
 from reliai.datasets import Case, Dataset, DatasetError
 from reliai.datasets import _remote as remote
+from reliai.testing import virtual_clock
 from tests.datasets.stores import Bucket, object_store
 
 if TYPE_CHECKING:
@@ -176,3 +177,31 @@ def test_a_flipped_byte_is_found_in_memory_too() -> None:
     (part,) = files.glob(f"/{name}/parts/*/*.jsonl")
     files.pipe_file(part, files.cat_file(part).replace(b"question 1", b"question 2"))
     assert Dataset.open(f"memory://{name}").verify().digests == (_case(1).digest,)
+
+
+def test_two_requests_that_met_are_sent_once_more(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = bucket.dataset()
+    dataset.add(_case(1))
+    dataset.commit()
+    files = bucket.files
+    pipe, conflicts = files.pipe_file, ["versions/v2.json"]
+
+    def met(path: str, data: bytes, **options: Any) -> Any:
+        if options.get("mode") == "create" and conflicts and path.endswith(conflicts[0]):
+            conflicts.clear()
+            raise OSError(16, "ConditionalRequestConflict")
+        return pipe(path, data, **options)
+
+    monkeypatch.setattr(files, "pipe_file", met)
+    dataset.add(_case(2))
+    with virtual_clock():
+        assert dataset.commit().name == "v2"
+    assert conflicts == []
+
+
+def test_a_password_in_a_url_is_refused_unsaid() -> None:
+    with pytest.raises(DatasetError, match="holds a password") as caught:
+        Dataset.open("sftp://ana:secret@host/refunds")
+    assert "secret" not in str(caught.value)

@@ -24,6 +24,9 @@ _EXCLUSIVE: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", 
 _PATIENCE: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds to wait before each further look for a file that was written."""
 
+_TRIES: Final = 3
+"""Further tries to create a file when there is none and yet it could not be created."""
+
 _PROBE: Final = b'{"format": 1}\n'
 
 _CALLER: Final = 5
@@ -53,6 +56,12 @@ class RemoteStorage:
         self._protocol, _, path = url.partition("://")
         self.remote = self._protocol != "memory"
         self._path = path.strip("/")
+        host, at, _ = self._path.partition("/")[0].rpartition("@")
+        if at and ":" in host:
+            raise DatasetError(
+                f"{self._protocol}://… holds a password, which would be written into every report: "
+                f"give it as an option of the filesystem"
+            )
         if not self._path:
             raise DatasetError(f"{url!r} names no folder: give one, as in {url}/refunds")
         self._proven = not self.remote
@@ -105,15 +114,22 @@ class RemoteStorage:
                     raise FileExistsError(where)
                 self._files.pipe_file(where, data)
             return
-        try:
-            self._files.pipe_file(where, data, mode="create")
-        except OSError as error:
-            # A request that was sent again may meet what it wrote the first time.
-            found = self._found(path)
-            if found is None:
-                raise
-            if found != data:
-                raise FileExistsError(where) from error
+        for seconds in (*_PATIENCE[:_TRIES], None):
+            try:
+                self._files.pipe_file(where, data, mode="create")
+            except OSError as error:
+                # A request that was sent again may meet what it wrote the first time. Without
+                # any file two requests met, and S3 has us ask once more.
+                found = self._found(path)
+                if found == data:
+                    return
+                if found is not None:
+                    raise FileExistsError(where) from error
+                if seconds is None:
+                    raise
+                clock.active().sleep(seconds)
+            else:
+                return
 
     def prepare(self) -> None:
         """See once that the store refuses to overwrite: one that does not loses commits."""
