@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from reliai import _core, checks, policies, providers, telemetry, testing
+from reliai._core.evaluation import Evaluation
+from reliai.datasets.case import Case
 from reliai.evals.run import Run
 from reliai.testing import pytest_plugin
+from reliai.testing._pytest_evals.asking import Asked, Trying
+from reliai.testing._pytest_evals.gathering import Gathering
+from reliai.testing._pytest_evals.going import Going
+from reliai.testing._pytest_evals.payload import Payload, packed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reliai.evals.trial import Trial
 
 pytest_plugins = ["pytester"]
@@ -39,9 +48,15 @@ def _everything_loaded() -> None:
     for package in (_core, checks, policies, providers, telemetry, testing):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
-    for name in ("scipy.special", "scipy.stats"):
+    for name in ("scipy.special", "scipy.stats", "matplotlib.pyplot", "jinja2"):
         importlib.import_module(name)
-    for name in ("datasets.dataset", "evals.run", "evals.scorers.equality", "evals._judging"):
+    for name in (
+        "datasets.dataset",
+        "evals.run",
+        "evals.scorers.equality",
+        "evals._judging",
+        "evals.reports.html",
+    ):
         importlib.import_module(f"reliai.{name}")
 
 
@@ -117,6 +132,22 @@ def test_a_case_that_says_how_often_it_is_tried_is_heard(suite: pytest.Pytester)
         """
     )
     run(suite).assert_outcomes(passed=3)
+
+
+def test_a_case_may_be_called_as_a_try_of_another_one_is(suite: pytest.Pytester) -> None:
+    suite.makepyfile(
+        """
+        import pytest
+        from app import Case
+
+        @pytest.mark.reliai(
+            dataset=[Case(inputs={"n": 1}, id="a", repeats=2), Case(inputs={"n": 2}, id="a-r2")]
+        )
+        def test_it(case): pass
+        """
+    )
+    run(suite).assert_outcomes(passed=3)
+    assert len({(each.case, each.repeat) for each in trials(suite)}) == 3
 
 
 def test_all_items_are_trials_of_one_run(suite: pytest.Pytester) -> None:
@@ -722,3 +753,60 @@ def test_a_baseline_that_there_is_not_is_said_and_never_a_pass(
     result = gated(suite, marker=marker)
     assert result.ret == code
     result.stdout.fnmatch_lines(["*no baseline*"])
+
+
+def test_a_gate_writes_reports_where_they_are_asked_for(suite: pytest.Pytester) -> None:
+    result = gated(suite, "--reliai-report=out", marker="gate='passed >= .9'")
+    assert result.ret == 0
+    found = {each.name for each in (suite.path / "out" / "test_g.test_it").iterdir()}
+    assert found >= {"gate.md", "gate.xml", "gate.html", "gate.json"}
+
+
+# --- among workers ----------------------------------------------------------------------------
+
+
+def report_of(when: str, *, failed: bool = False, **told: str) -> pytest.TestReport:
+    outcome: Literal["passed", "failed"] = "failed" if failed else "passed"
+    phase: Any = when
+    place = ("test_it.py", 1, "test_it")
+    made = pytest.TestReport("test_it.py::test_it[c2]", place, {}, outcome, "", phase)
+    vars(made).update(told)
+    return made
+
+
+def leading(folder: Path) -> Gathering:
+    config: Any = SimpleNamespace(
+        rootpath=folder,
+        pluginmanager=SimpleNamespace(get_plugin=lambda name: None),
+        getoption=lambda name, default: default,
+    )
+    return Gathering(config, "0" * 32)
+
+
+def started(case: str, header: dict[str, Any]) -> str:
+    trying = Trying(Case(inputs={"n": case}, id=case), 1, 1, case)
+    going = Going(Asked(dataset=[]), trying, Evaluation())
+    return packed(Payload("e", going.lost(), passed=False, of=1, header=header))
+
+
+def test_a_case_whose_worker_dies_is_an_error_and_not_absent(tmp_path: Path) -> None:
+    gathering = leading(tmp_path)
+    gathering.take(report_of("setup", reliai_started=started("c2", {"tries": 1, "cases": 1})))
+    gathering.take(report_of("???", failed=True))  # as pytest-xdist tells of it
+    session: Any = SimpleNamespace(exitstatus=1, testsfailed=1)
+    gathering.finish(session)
+    (made,) = Run.list(root=tmp_path / ".reliai" / "runs")
+    (one,) = made.trials()
+    assert (one.case, one.status) == ("c2", "error")
+    assert one.error is not None
+    assert one.error.type == "Crashed"
+    assert made.state == "complete"
+
+
+def test_what_a_worker_tells_and_cannot_be_read_is_no_pass(tmp_path: Path) -> None:
+    gathering = leading(tmp_path)
+    gathering.take(report_of("teardown", reliai='{"v":99}'))
+    session: Any = SimpleNamespace(exitstatus=0, testsfailed=0)
+    gathering.finish(session)
+    assert session.exitstatus == 3
+    assert "another version" in gathering.trouble[0]

@@ -150,31 +150,6 @@ def _section(text: str) -> list[str]:
     return [line for line in section if not line.startswith("  run ") and " in " not in line[-12:]]
 
 
-CRASHING = """
-import os, pytest
-from reliai.datasets import Case
-CASES = [Case(inputs={"n": n}, id=f"c{n}") for n in range(4)]
-
-@pytest.mark.reliai(dataset=CASES, gate="passed >= .1")
-def test_it(case):
-    if case.id == "c2": os._exit(1)
-"""
-
-
-@pytest.mark.slow
-def test_a_case_whose_worker_dies_is_an_error_and_not_absent(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(CRASHING)
-    done = session(tmp_path, "-q", "-n", "1", *PLUGIN, "-p", "xdist")
-    (run,) = Run.list(root=tmp_path / ".reliai" / "runs")
-    found = {each.case: each for each in run.trials()}
-    assert len(found) == 4
-    assert found["c2"].status == "error"
-    assert found["c2"].error is not None
-    assert found["c2"].error.type == "Crashed"
-    assert run.state == "complete"
-    assert done.returncode == 4, done.stdout
-
-
 # --- what travels -----------------------------------------------------------------------------
 
 

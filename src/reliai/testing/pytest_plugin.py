@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import os
 import re
+import sys
 import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,14 @@ _KEPT = pytest.StashKey[str | None]()
 
 # --- options ----------------------------------------------------------------------------------
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--reliai-cassettes` and `--reliai-evidence`."""
+    """Add `--reliai-cassettes`, `--reliai-evidence` and `--reliai-report`."""
+    parser.getgroup("reliai").addoption(
+        "--reliai-report",
+        metavar="FOLDER",
+        default=None,
+        help="where gates of tests marked reliai write their reports (gate.md, gate.html, "
+        "gate.json, and gate.xml as JUnit), in a folder for each experiment",
+    )
     parser.getgroup("reliai").addoption(
         "--reliai-evidence",
         action="store_true",
@@ -107,14 +115,19 @@ class _Evals:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._plugin: EvalsPlugin | None = None
+        self._collector: pytest.Collector | None = None
         self._run: str | None = getattr(config, "workerinput", {}).get(_RUN)
 
     def pytest_pycollect_makeitem(self, collector: pytest.Collector, obj: object) -> None:
         """See whether what is collected is marked, or what holds it."""
-        if self._plugin is None and (
-            _is_marked(obj) or collector.get_closest_marker("reliai") is not None
-        ):
-            self._load()
+        if self._plugin is None:
+            if collector is not self._collector:
+                self._collector = collector
+                if collector.get_closest_marker("reliai") is not None:
+                    self._load()
+                    return
+            if _is_marked(obj):
+                self._load()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -154,8 +167,11 @@ def _is_of_ours(report: pytest.TestReport) -> bool:
 
 def _is_marked(obj: object) -> bool:
     """Whether a function or a class is; of other things nothing is asked, they may be anything."""
-    if inspect.isclass(obj):  # unittest's methods are not collected one by one
-        return _has_mark(obj) or any(map(_has_mark, vars(obj).values()))
+    if inspect.isclass(obj):
+        unittest = sys.modules.get("unittest")
+        methods = unittest is not None and issubclass(obj, unittest.TestCase)
+        # its methods are not collected one by one
+        return _has_mark(obj) or (methods and any(map(_has_mark, vars(obj).values())))
     return _has_mark(obj)
 
 

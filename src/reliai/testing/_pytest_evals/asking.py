@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections import Counter
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from reliai.errors import ConfigurationError
@@ -128,7 +129,20 @@ def tries_of(asked: Asked, cases: Iterable[Case]) -> list[Trying]:
             Trying(case, repeat, count, name if count == 1 else f"{name}-r{repeat}")
             for repeat in range(1, count + 1)
         ]
-    return tries
+    return _told_apart(tries)
+
+
+def _told_apart(tries: list[Trying]) -> list[Trying]:
+    """Give those of one name others: a case may be called as the second try of another is."""
+    seen = Counter(each.id for each in tries)
+    if len(seen) == len(tries):
+        return tries
+    return [
+        each
+        if seen[each.id] == 1
+        else replace(each, id=f"{each.id}-{each.case.digest[7:][:_SHORT]}-{each.repeat}")
+        for each in tries
+    ]
 
 
 _SHORT = 12

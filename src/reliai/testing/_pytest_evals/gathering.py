@@ -154,8 +154,10 @@ class Gathering:
     def finish(self, session: pytest.Session) -> None:
         """Close the runs, judge them, and have the session end accordingly."""
         stopped = int(session.exitstatus) in _INTERRUPTED
+        root, asked = self._config.rootpath, self._config.getoption("--reliai-report", default=None)
+        reports = None if asked is None else root / asked
         for gathered in self._all.values():
-            self.results.append(judged(gathered, self._config.rootpath, stopped=stopped))
+            self.results.append(judged(gathered, root, reports, stopped=stopped))
         if stopped:
             return
         for result in self.results:

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["verdict_of"]
 
 
-def verdict_of(run: Run, header: Mapping[str, Any], root: Path) -> tuple[int, list[str]]:
+def verdict_of(
+    run: Run, header: Mapping[str, Any], root: Path, reports: Path | None
+) -> tuple[int, list[str]]:
     """The exit code of a gate, and what it says, a line each.
 
     Args:
         run: what is judged.
         header: what the items told of their experiment.
         root: pytest's; baselines and the quarantine are below it.
+        reports: a folder that gets the reports; None for none.
 
     Raises:
         ConfigurationError: when the gate asks for what the run does not have.
@@ -41,4 +44,10 @@ def verdict_of(run: Run, header: Mapping[str, Any], root: Path) -> tuple[int, li
         found = baseline(which, experiment=experiment, missing=missing, folder=root)
         given = compare(run, found)
     result = gate.judge(given, quarantine=Quarantine.read(folder=root))
-    return result.exit_code, str(result).splitlines()
+    lines = str(result).splitlines()
+    if reports is not None:
+        from reliai.evals.reports import report  # noqa: PLC0415  it loads what draws
+
+        report(result, given).write(reports / folder_name(experiment))
+        lines.append(f"reports in {reports / folder_name(experiment)}")
+    return result.exit_code, lines

@@ -68,7 +68,7 @@ def given_of(dataset: Any, root: Path) -> Given:
         ConfigurationError: when it is none of these.
         DatasetError: when there is no such version, or it is damaged.
     """
-    from reliai.datasets.dataset import resolve  # noqa: PLC0415  when it is used
+    from reliai.datasets.references import resolve  # noqa: PLC0415  when it is used
     from reliai.datasets.views import listed  # noqa: PLC0415  the same
 
     if isinstance(dataset, str):

@@ -40,12 +40,13 @@ class Result:
     to_run_again: list[Any] = field(default_factory=list[Any])
 
 
-def judged(gathered: Gathered, root: Path, *, stopped: bool) -> Result:
+def judged(gathered: Gathered, root: Path, reports: Path | None = None, *, stopped: bool) -> Result:
     """Close a run and judge it.
 
     Args:
         gathered: what came of its items.
         root: pytest's.
+        reports: a folder that gets the reports of gates; None for none.
         stopped: whether the session was broken off; then nothing is judged.
     """
     run, path = None, None
@@ -62,7 +63,7 @@ def judged(gathered: Gathered, root: Path, *, stopped: bool) -> Result:
         result.lines.append("nothing was evaluated: no case, or all were skipped")
     else:
         _judge_cases(result)
-        _judge_gate(result, run, root)
+        _judge_gate(result, run, root, reports)
     return result
 
 
@@ -81,7 +82,7 @@ def _judge_cases(result: Result) -> None:
         result.exit_code = FAILED
 
 
-def _judge_gate(result: Result, run: Run | None, root: Path) -> None:
+def _judge_gate(result: Result, run: Run | None, root: Path, reports: Path | None) -> None:
     gathered = result.gathered
     if gathered.header.get("gate") is None:
         if not gathered.whole and gathered.header.get("min_pass") is not None:
@@ -94,7 +95,7 @@ def _judge_gate(result: Result, run: Run | None, root: Path) -> None:
         code = INCONCLUSIVE
         result.lines.append("the gate is not judged, for there is no run")
     else:
-        code = _gate_code(result, run, root)
+        code = _gate_code(result, run, root, reports)
     if code == INCONCLUSIVE and gathered.header.get("inconclusive") == "warn":
         code = 0
     if code != 0:
@@ -102,11 +103,11 @@ def _judge_gate(result: Result, run: Run | None, root: Path) -> None:
         result.exit_code = result.exit_code or code
 
 
-def _gate_code(result: Result, run: Run, root: Path) -> int:
+def _gate_code(result: Result, run: Run, root: Path, reports: Path | None) -> int:
     """Judge the gate; what cannot be judged is no pass."""
     try:
         gating = needed("reliai.testing._pytest_evals.gating", "evals", "a gate")
-        code, lines = gating.verdict_of(run, result.gathered.header, root)
+        code, lines = gating.verdict_of(run, result.gathered.header, root, reports)
     except (ReliaiError, OSError) as error:
         code, lines = INCONCLUSIVE, [f"the gate is not judged: {error}"]
     result.lines += lines
