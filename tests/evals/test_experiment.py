@@ -19,6 +19,7 @@ from reliai.errors import ConfigurationError
 from reliai.evals import Score, scorers
 from reliai.testing import records, virtual_clock
 from tests.evals.experiments import Target, cases, exact, experiment, length
+from tests.programs import printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,6 +220,26 @@ def test_tokens_and_cost_are_those_of_the_record(tmp_path: Path) -> None:
 
     (trial,) = experiment(tmp_path, answer, cases(1)).run().trials()
     assert (trial.cost_usd, trial.input_tokens, trial.output_tokens) == (0.25, 10, 2)
+
+
+def test_running_an_experiment_loads_nothing_heavy() -> None:
+    program = """
+        import sys, tempfile
+        from reliai.datasets import Case
+        from reliai.evals import Experiment
+
+        def exact(output, case):
+            return output == case.expected
+
+        def answer(question):
+            return question
+
+        cases = [Case(inputs={"question": "q"}, expected="q")]
+        run = Experiment(answer, cases, [exact], runs=tempfile.mkdtemp(), cache=False).run()
+        heavy = "numpy scipy pyarrow matplotlib ray pandas statsmodels sqlalchemy jinja2 typer"
+        print(len(list(run.trials())), [name for name in heavy.split() if name in sys.modules])
+    """
+    assert printed(program) == ["3 []"]
 
 
 # --- repeats -------------------------------------------------------------------------------

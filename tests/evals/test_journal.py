@@ -21,6 +21,7 @@ from reliai.evals import Run, Trial
 from reliai.evals._journal import RunWriter, new_run_id
 from reliai.testing import virtual_clock
 from tests.evals.experiments import Target, cases, exact, experiment, length
+from tests.programs import environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,7 @@ Experiment(answer, cases, [exact], name="killed", repeats=1, cache=False, concur
 
 def _begin(folder: Path, seconds: float) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", PROGRAM, str(folder), str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
 
 
 def _wait_for(process: subprocess.Popen[str], trials: int) -> None:
@@ -338,8 +339,8 @@ def test_memory_does_not_grow_with_the_number_of_cases(tmp_path: Path) -> None:
         return question * 500
 
     peak(50)
-    small = peak(300)
-    assert peak(1200) < small * 1.5
+    small = peak(200)
+    assert peak(800) < small * 1.5
 
 
 def _trial(at: int) -> Trial:

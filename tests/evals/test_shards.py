@@ -21,20 +21,20 @@ def _numbers(run: Run) -> Any:
     )
 
 
-@pytest.fixture
-def shards(tmp_path: Path) -> list[Run]:
-    given = experiment(tmp_path, Target().sync, cases(40), repeats=2)
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    given = experiment(tmp_path_factory.mktemp("shards"), Target().sync, cases(40), repeats=2)
     return [given.run(shard=(number, 4)) for number in (1, 2, 3, 4)]
 
 
 def test_shards_merged_are_the_single_run(tmp_path: Path, shards: list[Run]) -> None:
     single = experiment(tmp_path, Target().sync, cases(40), repeats=2).run(resume=False)
-    merged = merge(shards)
+    merged = merge(shards, root=tmp_path)
     assert _numbers(merged) == _numbers(single)
     assert (merged.state, merged.manifest["shard"], merged.exit_code) == ("complete", None, 0)
     assert merged.manifest["finished_cases"] == 40
     assert merged.summary().scores == single.summary().scores
-    assert Run.load(merged.id, root=tmp_path / "runs").id == merged.id
+    assert Run.load(merged.id, root=tmp_path).id == merged.id
 
 
 def test_each_case_is_in_one_shard(shards: list[Run]) -> None:
@@ -61,6 +61,7 @@ def test_shards_that_overlap_are_detected(tmp_path: Path, shards: list[Run]) -> 
 
 def test_a_shard_that_is_missing_leaves_a_partial_run(shards: list[Run]) -> None:
     merged = merge(shards[:3])
+    assert merged.path.parent == shards[0].path.parent
     assert (merged.state, merged.exit_code) == ("partial", 4)
 
 

@@ -61,7 +61,7 @@ def resumable(
 def _latest(experiment: str, identity: Mapping[str, Any], root: Path) -> Run | None:
     """The latest unfinished run of the same; none, when a later one came to its end."""
     folders = root / _journal.folder_name(experiment)
-    for folder in sorted(folders.glob("*"), reverse=True)[:_LATEST]:
+    for folder in sorted(folders.glob("[!.]*"), reverse=True)[:_LATEST]:
         if not (folder / _journal.MANIFEST).is_file():
             continue
         run = Run(folder)

@@ -62,7 +62,8 @@ class Run:
             return cls(path)
         text = str(path_or_id)
         folders = Path(root or _journal.RUNS)
-        found = [] if "/" in text or not text else sorted(folders.glob(f"*/{_plain(text)}*"))
+        named = "/" not in text and text[:1] not in {"", "."}
+        found = sorted(folders.glob(f"*/{_plain(text)}*")) if named else []
         if len(found) == 1:
             return cls(found[0])
         if found:
@@ -81,7 +82,7 @@ class Run:
             root: where runs live; None: `.reliai/runs`.
         """
         folder = "*" if experiment is None else _plain(_journal.folder_name(experiment))
-        found = Path(root or _journal.RUNS).glob(f"{folder}/*/{_journal.MANIFEST}")
+        found = Path(root or _journal.RUNS).glob(f"{folder}/[!.]*/{_journal.MANIFEST}")
         return tuple(sorted((cls(each.parent) for each in found), key=lambda run: run.id))
 
     @classmethod
