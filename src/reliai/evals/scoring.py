@@ -34,6 +34,7 @@ __all__ = [
     "Scorer",
     "Unscored",
     "check_graders",
+    "checked_name",
     "configurable",
     "score_in",
     "scored",
