@@ -205,3 +205,29 @@ def test_a_password_in_a_url_is_refused_unsaid() -> None:
     with pytest.raises(DatasetError, match="holds a password") as caught:
         Dataset.open("sftp://ana:secret@host/refunds")
     assert "secret" not in str(caught.value)
+
+
+def test_a_version_elsewhere_is_read_by_few_requests_that_grow(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reliai.datasets._parts._MOST_ROWS", 8)
+    name = uuid4().hex
+    dataset = bucket.dataset(name)
+    dataset.add([_case(number) for number in range(100)])
+    dataset.commit()
+    dataset.add([_case(number, tags={"t": "1"}) for number in range(90, 110)])
+    dataset.commit()
+    asked: list[int] = []
+    read = remote.RemoteStorage.read_ranges
+
+    def counted(self: Any, ranges: list[tuple[str, int, int]]) -> list[bytes]:
+        asked.append(sum(path.endswith(".jsonl") for path, _, _ in ranges))
+        return read(self, ranges)
+
+    monkeypatch.setattr(remote.RemoteStorage, "read_ranges", counted)
+    version = bucket.dataset(name).at("v2")
+    found = list(version)
+    assert len({case.digest for case in found}) == len(found) == 110
+    assert sum(case.tags == {"t": "1"} for case in found) == 20
+    assert asked[:2] == [2, 4]
+    assert len(asked) <= 5

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from reliai.datasets._rows import Row
 
-__all__ = ["Index", "head_size", "index_of", "size_of"]
+__all__ = ["Index", "head_size", "index_of", "tail_size"]
 
 _NAME: Final = b"reliaiX1"
 _FIRST: Final = struct.Struct("<8sII")
@@ -35,9 +35,9 @@ def head_size(rows: int, named: int) -> int:
     return _FIRST.size + 16 * rows + 20 * named
 
 
-def size_of(rows: int, named: int) -> int:
-    """Bytes of a whole index."""
-    return head_size(rows, named) + 88 * rows
+def tail_size(rows: int) -> int:
+    """Bytes of the tail."""
+    return 88 * rows
 
 
 def index_of(rows: list[Row]) -> bytes:
@@ -117,14 +117,24 @@ class Index:
 
     def _loaded(self) -> bytes:
         tail = self._rest()
-        if len(tail) != 88 * self.rows:
+        self.fill(tail)
+        return tail
+
+    def fill(self, tail: bytes) -> None:
+        """Give it the tail, which was read already.
+
+        Raises:
+            ValueError: when it is cut off.
+        """
+        if self._tail is not None:
+            return
+        if len(tail) != tail_size(self.rows):
             raise ValueError("the index is cut off")
         ends = array("Q", tail[8 * self.rows : 16 * self.rows])
         if sys.byteorder == "big":
             ends.byteswap()
         self._ends = ends
         self._tail = tail
-        return tail
 
     def unit(self, row: int) -> bytes:
         """8 bytes of the group's hash."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from reliai.datasets._index import Index, head_size, index_of, size_of
+from reliai.datasets._index import Index, head_size, index_of, tail_size
 from reliai.datasets._rows import REMOVED, Row, case_of
 from reliai.datasets.failures import DatasetDamaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reliai.datasets._storage import Storage
     from reliai.datasets.case import Case
@@ -109,11 +110,13 @@ class Parts:
     def _keep(self, part: Part, index: Index) -> None:
         """Keep an index, and let go those that were opened first, when they are too many."""
         self._indexes[part.part] = index
-        self._cached += size_of(part.rows, part.named)
+        self._cached += head_size(part.rows, part.named) + tail_size(part.rows)
         while self._cached > _MOST_CACHED and len(self._indexes) > 1:
             with suppress(RuntimeError, StopIteration):  # another thread changes it just now
                 gone = self._indexes.pop(next(iter(self._indexes)), None)
-                self._cached -= 0 if gone is None else size_of(gone.rows, gone.named)
+                self._cached -= (
+                    0 if gone is None else head_size(gone.rows, gone.named) + tail_size(gone.rows)
+                )
 
     def fetch(self, wanted: Iterable[Part]) -> None:
         """Read the heads of several indexes in one go, where each request takes its time."""
@@ -133,13 +136,21 @@ class Parts:
         try:
             if head is None:
                 head = self.storage.read(part.index_path, 0, size)
-            return Index(
-                head, part.rows, part.named, lambda: self.storage.read(part.index_path, size)
-            )
+            return Index(head, part.rows, part.named, partial(self._tail, part))
         except FileNotFoundError as error:
             raise DatasetDamaged("the index is gone", path=part.index_path) from error
         except ValueError as error:
             raise DatasetDamaged(str(error), path=part.index_path) from error
+
+    def _tail(self, part: Part) -> bytes:
+        size = head_size(part.rows, part.named)
+        try:
+            tail = self.storage.read(part.index_path, size)
+        except FileNotFoundError as error:
+            raise DatasetDamaged("the index is gone", path=part.index_path) from error
+        if len(tail) != tail_size(part.rows):
+            raise DatasetDamaged("the index is cut off", path=part.index_path)
+        return tail
 
     def data(self, part: Part) -> bytes:
         """All of a part."""
@@ -147,6 +158,25 @@ class Parts:
             return self.storage.read(part.path)
         except FileNotFoundError as error:
             raise DatasetDamaged("the part is gone", path=part.path) from error
+
+    def data_of(self, wanted: Sequence[Part]) -> list[bytes]:
+        """All of several parts, asked for at once; and what else of their indexes is needed."""
+        if len(wanted) == 1:
+            return [self.data(wanted[0])]
+        ranges = [(part.path, 0, part.bytes) for part in wanted]
+        for part in wanted:
+            size = head_size(part.rows, part.named)
+            ranges.append((part.index_path, 0, size + tail_size(part.rows)))
+        try:
+            found = self.storage.read_ranges(ranges)
+        except FileNotFoundError:
+            return [self.data(part) for part in wanted]  # it is said which one is gone
+        for part, whole in zip(wanted, found[len(wanted) :], strict=True):
+            size = head_size(part.rows, part.named)
+            if part.part not in self._indexes:
+                self._keep(part, self._opened(part, whole[:size]))
+            self.index(part).fill(whole[size:])
+        return found[: len(wanted)]
 
     def line(self, part: Part, row: int) -> bytes:
         """One row's line, as it was written."""

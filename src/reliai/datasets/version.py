@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from reliai.datasets._live import lookup, lookup_named, rows_in_order
+from reliai.datasets._live import lookup, lookup_named
+from reliai.datasets._reading import Stored, rows_with_data
 from reliai.datasets._rows import case_of, key_hash
 from reliai.datasets.failures import CaseNotFound
 from reliai.datasets.views import View, selected, split
@@ -16,9 +17,8 @@ from reliai.datasets.views import View, selected, split
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from reliai.datasets._index import Index
     from reliai.datasets._manifest import Manifest
-    from reliai.datasets._parts import Part, Parts
+    from reliai.datasets._parts import Parts
     from reliai.datasets._storage import Storage
     from reliai.datasets.case import Case
     from reliai.datasets.views import Placed
@@ -95,13 +95,13 @@ class Version:
 
     def __iter__(self) -> Iterator[Case]:
         parts = self._parts
-        for part, row, index, data in _with_data(parts, self.manifest):
+        for part, row, index, data in rows_with_data(parts, self.manifest.parts):
             yield case_of(parts.checked(part, row, data.line(row)), index.digest(row))
 
     def placed(self) -> Iterator[Placed]:
         """Each case with its hashes, before it is read."""
-        for part, row, index, data in _with_data(self._parts, self.manifest):
-            yield _Stored(self._parts, part, row, index, data)
+        for part, row, index, data in rows_with_data(self._parts, self.manifest.parts):
+            yield Stored(self._parts, part, row, index, data)
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._found(key) is not None
@@ -165,62 +165,3 @@ class Version:
 def name_of(storage: Storage) -> str:
     """A dataset's name: the last part of where it is."""
     return storage.url.replace("\\", "/").rstrip("/").rpartition("/")[2]
-
-
-class _Stored:
-    """A case of a part that need not be read to know its hashes."""
-
-    __slots__ = ("_data", "_index", "_part", "_parts", "_row")
-
-    def __init__(self, parts: Parts, part: Part, row: int, index: Index, data: _Data) -> None:
-        self._parts = parts
-        self._part = part
-        self._row = row
-        self._index = index
-        self._data = data
-
-    @property
-    def hash(self) -> bytes:
-        return self._index.key(self._row)
-
-    @property
-    def leaf(self) -> bytes:
-        return self._index.leaf(self._row)
-
-    @property
-    def unit(self) -> bytes:
-        return self._index.unit(self._row)
-
-    def case(self) -> Case:
-        line = self._parts.checked(self._part, self._row, self._data.line(self._row))
-        return case_of(line, self._index.digest(self._row))
-
-
-class _Data:
-    """The bytes of a part, read with the first case that is wanted."""
-
-    __slots__ = ("_bytes", "_index", "_parts", "part")
-
-    def __init__(self, parts: Parts, part: Part, index: Index) -> None:
-        self._parts = parts
-        self.part = part
-        self._index = index
-        self._bytes: bytes | None = None
-
-    def line(self, row: int) -> bytes:
-        if self._bytes is None:
-            self._bytes = self._parts.data(self.part)
-        start, end = self._index.span(row)
-        return self._bytes[start:end]
-
-
-def _with_data(parts: Parts, manifest: Manifest) -> Iterator[tuple[Part, int, Index, _Data]]:
-    """All rows in order, each with what reads its part. Parts that are through are let go."""
-    held: dict[str, _Data] = {}
-    for part, row, index in rows_in_order(parts, manifest.parts):
-        data = held.get(part.part)
-        if data is None:
-            now = index.key(row).hex()
-            held = {name: each for name, each in held.items() if each.part.high >= now}
-            data = held[part.part] = _Data(parts, part, index)
-        yield part, row, index, data
