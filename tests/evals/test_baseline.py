@@ -11,6 +11,7 @@ import pytest
 
 from reliai import ConfigurationError
 from reliai.evals import Gate, Pin, Verdict, baseline, compare, pin
+from reliai.evals.pins import pin_path
 from tests.evals.made_runs import passes, run_of, run_of_tries
 
 if TYPE_CHECKING:
@@ -209,6 +210,15 @@ def test_a_pin_is_written_where_it_is_looked_for(
     assert written.as_posix() == f".reliai/baselines/{NAME}.json"
 
 
+def test_the_name_of_an_experiment_leads_into_no_other_folder() -> None:
+    assert pin_path("../../etc/passwd").as_posix() == ".reliai/baselines/_.._etc_passwd.json"
+
+
+def test_a_run_without_a_name_needs_a_path() -> None:
+    with pytest.raises(ConfigurationError, match="names no experiment; give path="):
+        pin(run_of([True])).write()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -238,7 +248,7 @@ def test_a_case_of_a_pin_that_cannot_be_read_is_named() -> None:
         ({"missing": "ignore"}, "must be one of"),
         ({"missing": "run"}, "the two go together"),
         ({"run": print}, "the two go together"),
-        ({"experiment": "../../etc"}, "it names a file"),
+        ({"experiment": "..."}, "needs a name with letters"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_an_error(settings: dict[str, Any], said: str) -> None:

@@ -39,17 +39,19 @@ def clauses_of(text: str) -> list[dict[str, Any]]:
 
     Raises:
         ConfigurationError: when a part is none, naming the part and what there is to say, or when
-            one condition is on a metric twice.
+            a metric has a condition twice with the same slices and settings.
     """
     if not isinstance(text, str) or not text.strip():
         raise ConfigurationError(f"Gate.parse({text!r}): must be conditions: {_HOW}")
     found = [_clause(part.strip(), text) for part in _AND.split(text.strip()) if part.strip()]
-    seen: set[tuple[str, str]] = set()
+    seen: set[str] = set()
     for clause in found:
         (condition,) = set(clause) & set(_CONDITIONS.values())
-        key = (clause["metric"], condition)
-        if key in seen:
-            raise ConfigurationError(f"Gate.parse({text!r}): {key[0]!r} has {key[1]} twice")
+        key = repr({**clause, condition: condition})
+        if key in seen:  # only the limits differ
+            raise ConfigurationError(
+                f"Gate.parse({text!r}): {clause['metric']!r} has {condition} twice"
+            )
         seen.add(key)
     return found
 

@@ -7,12 +7,12 @@ outputs. One line is one case, so that a change of the file can be read.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai.errors import ConfigurationError
+from reliai.evals._journal import folder_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Pin", "pin", "pin_path"]
 
 _VERSION: Final = 1
-_NAME: Final = re.compile(r"[\w.-]+")
 _KEPT: Final = (
     *("id", "experiment", "dataset", "version", "root", "target", "scorers", "settings"),
     *("repeats", "git", "started_at", "ended_at", "state", "stopped", "selection", "shard"),
@@ -84,13 +83,22 @@ class Pin:
 
         Args:
             path: None for `.reliai/baselines/<experiment>.json`.
+
+        Raises:
+            ConfigurationError: without a path, when the run names no experiment.
         """
-        where = pin_path(str(self.manifest.get("experiment"))) if path is None else Path(path)
+        where = pin_path(self._experiment()) if path is None else Path(path)
         where.parent.mkdir(parents=True, exist_ok=True)
         part = where.with_name(f".{where.name}.part")
         part.write_text(self.text(), encoding="utf-8")
         part.replace(where)
         return where
+
+    def _experiment(self) -> str:
+        named = self.manifest.get("experiment")
+        if named is None:
+            raise ConfigurationError("Pin.write(): the run names no experiment; give path=")
+        return str(named)
 
     def columns(self) -> Columns:
         """As columns, for a comparison."""
@@ -123,14 +131,9 @@ def pin_path(experiment: str, folder: Path | None = None) -> Path:
     """Where the pin of an experiment lies.
 
     Raises:
-        ConfigurationError: for a name that is none of a file.
+        ConfigurationError: for a name without letters.
     """
-    if not _NAME.fullmatch(experiment) or experiment.startswith("."):
-        raise ConfigurationError(
-            f"experiment={experiment!r}: must be letters, digits, '_', '-' and '.', as it names a "
-            "file"
-        )
-    return (folder or Path()) / ".reliai" / "baselines" / f"{experiment}.json"
+    return (folder or Path()) / ".reliai" / "baselines" / f"{folder_name(experiment)}.json"
 
 
 def _is_case(case: Any) -> bool:
