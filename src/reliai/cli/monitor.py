@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from reliai.cli import calls_commands
+from reliai.cli.kept_evidence import keep
 from reliai.cli.missing import explain
 from reliai.errors import ConfigurationError
 
@@ -86,11 +87,7 @@ def monitor(
 
 
 def _keep(seen: dict[str, Any]) -> None:
-    """Keep as evidence for `reliai score` what is watched, in a project that has any."""
-    from reliai.evals.ml_test_score import evidence_folder, write_evidence  # noqa: PLC0415
-
-    if evidence_folder() is None:
-        return
+    """Keep as evidence for `reliai score` what is watched."""
     signals = ("name", "signal", "slice", "state", "n")
     kept = {
         "calls": {name: {"count": each["count"]} for name, each in seen["calls"].items()},
@@ -98,8 +95,7 @@ def _keep(seen: dict[str, Any]) -> None:
         "alerts": [{"signal": each.get("signal")} for each in seen["alerts"]],
         "changes": [{"kind": each.get("kind"), "at": each.get("at")} for each in seen["changes"]],
     }
-    run = {"kind": "monitor", "id": str(seen.get("source") or "monitor"), "name": "monitor"}
-    write_evidence(None, None, run, kept)
+    keep("monitor", str(seen.get("source") or "monitor"), "monitor", kept)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from reliai.cli.kept_evidence import keep
 from reliai.incidents import PARTS, Incident, Part, PartName, Report, catalogue, find, run_part
 from reliai.incidents.page import page
 from reliai.incidents.runner import CALLS
@@ -75,14 +76,10 @@ def replay(
 
 
 def _keep(reports: Sequence[Report], seed: int, calls: int) -> None:
-    """Keep as evidence for `reliai score` that all were replayed, in a project that has any."""
-    from reliai.evals.ml_test_score import evidence_folder, write_evidence  # noqa: PLC0415
-
-    if evidence_folder() is None:
-        return
+    """Keep as evidence for `reliai score` that all were replayed."""
     found = [{"id": report.id, "ok": report.ok} for report in reports]
-    run = {"kind": "replay", "id": f"seed-{seed}", "name": "incidents"}
-    write_evidence(None, None, run, {"incidents": found, "seed": seed, "calls": calls})
+    numbers = {"incidents": found, "seed": seed, "calls": calls}
+    keep("replay", f"seed-{seed}", "incidents", numbers)
 
 
 def _all_that_can_be_run(console: Console) -> list[Incident]:

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from reliai.errors import ConfigurationError
 from reliai.evals._fingerprints import digest_of
+from reliai.evals._journal import RUNS, folder_name
 from reliai.evals.gate import GateResult
 from reliai.evals.run import Run
 
@@ -89,7 +90,7 @@ def link_of(
     if isinstance(run, Run):
         return _of_run(run, more, root)
     if isinstance(run, GateResult):
-        return _of_gate(run.to_dict(), more)
+        return _of_gate(run.to_dict(), more, root)
     if isinstance(run, Mapping) and isinstance(run.get("kind"), str) and run.get("id"):
         link = Link(str(run["kind"]), str(run["id"]), str(run.get("name") or run["kind"]))
         return (_lying(link, run["path"], root) if run.get("path") else link), more
@@ -107,11 +108,16 @@ def _of_run(run: Run, more: dict[str, Any], root: Path) -> tuple[Link, dict[str,
     return _lying(link, run.path, root), {**result, **more}
 
 
-def _of_gate(result: dict[str, Any], more: dict[str, Any]) -> tuple[Link, dict[str, Any]]:
+def _of_gate(
+    result: dict[str, Any], more: dict[str, Any], root: Path
+) -> tuple[Link, dict[str, Any]]:
     about = result.get("about") or {}
     rules = digest_of(str(result.get("gate")))[7:13]
     name = f"{about.get('experiment') or 'gate'}-{rules}"
-    return Link("gate", str(about.get("candidate") or name), name), {**result, **more}
+    link = Link("gate", str(about.get("candidate") or name), name)
+    judged = root / RUNS / folder_name(str(about.get("experiment") or "none")) / link.id
+    link = _lying(link, judged, root) if content_of(judged) else link
+    return link, {**result, **more}
 
 
 def _lying(link: Link, path: Any, root: Path) -> Link:
