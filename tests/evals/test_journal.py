@@ -340,7 +340,7 @@ def test_memory_does_not_grow_with_the_number_of_cases(tmp_path: Path) -> None:
 
     peak(50)
     small = peak(200)
-    assert peak(800) < small * 1.5
+    assert peak(800) - small < 400_000  # the outputs are 1.6 MB
 
 
 def _trial(at: int) -> Trial:

