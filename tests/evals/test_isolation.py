@@ -22,6 +22,7 @@ from reliai.cli.app import app
 from reliai.datasets import Case
 from reliai.evals import Experiment
 from reliai.evals._isolation import isolated
+from reliai.policies.fallback import Value
 from reliai.records import RecordStore
 from reliai.state.memory import MemoryState
 from reliai.telemetry import Memory
@@ -159,6 +160,15 @@ def test_other_policies_are_refused() -> None:
 def test_what_cannot_be_called_is_refused() -> None:
     with pytest.raises(reliai.ConfigurationError, match="target="):
         isolated("answer")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def test_in_an_event_loop_an_asynchronous_function_has_to_be_awaited() -> None:
+    guarded = isolated(of_kind("async", str.upper))
+
+    async def wrong() -> reliai.Outcome:
+        return guarded.call({"prompt": "a"})
+
+    assert "await acall" in str(asyncio.run(wrong()).error)
 
 
 # Streams
@@ -739,6 +749,44 @@ def test_nothing_is_kept_of_an_evaluation_that_has_ended() -> None:
     del guarded
     gc.collect()
     assert gone() is None
+
+
+def test_a_store_keeps_none_of_an_evaluation_that_has_ended(tmp_path: Path) -> None:
+    store = RecordStore(f"sqlite:///{tmp_path}/records.db")
+    reliai.configure(observers=[store])
+    with isolated(of_kind("sync", str.upper, reliai.Retry(2))) as guarded:
+        guarded.call({"prompt": "a"})
+    gone = weakref.ref(guarded._evaluation)
+    store.flush()
+    del guarded
+    gc.collect()
+    assert gone() is None
+    store.close()
+
+
+@every_kind
+@pytest.mark.parametrize("function", [str.upper, failing])
+def test_a_trial_leaves_no_cyclic_garbage(kind: str, function: Any) -> None:
+    policies = reliai.Retry(2, wait=0), reliai.Fallback(Value("b")), reliai.CircuitBreaker()
+    guarded = isolated(of_kind(kind, function, *policies))
+    asynchronous = asyncio.new_event_loop()  # one of asyncio.run for each call is a cycle itself
+
+    def trial() -> None:
+        if guarded.asynchronous:
+            asynchronous.run_until_complete(guarded.acall({"prompt": "a"}))
+        else:
+            guarded.call({"prompt": "a"})
+
+    trial()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            trial()
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
+        asynchronous.close()
 
 
 def test_a_forked_child_has_a_lock_of_its_own() -> None:

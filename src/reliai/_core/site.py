@@ -48,6 +48,7 @@ class Site:
         index: the position of the policy that is being bound.
         threaded: whether a timeout leaves a synchronous function behind on a thread.
         is_tool: whether it does something for a model and is none itself, so uses no tokens.
+        origin: the one that this stands in for in an evaluation; None of every other.
         spared: whether the function itself needs no thread, for its clients keep to the time; the
             streams it returns, and other targets, do.
     """
@@ -90,6 +91,7 @@ class Site:
         self.index = 0
         self.threaded = False
         self.is_tool = False
+        self.origin: Site | None = None
         self._spreads: bool | None = None
         self.spared = False
         self.target = Target(function, kind, target_name(function), primary=True)
@@ -148,6 +150,7 @@ class Site:
     def apart(self) -> Site:
         """The same function with nothing bound to it yet, and nothing in common with this one."""
         twin = copy.copy(self)
+        twin.origin = self
         target = self.target
         twin.target = Target(target.function, target.kind, target.name, primary=True)
         twin.target.keeps_time = target.keeps_time

@@ -82,6 +82,10 @@ class Isolated:
         list of its chunks. An asynchronous function is run in an event loop of its own.
         """
         if self.asynchronous:
+            if _in_a_loop():
+                return Outcome(
+                    error=ConfigurationError(f"{self.name} is asynchronous: await acall")
+                )
             return asyncio.run(self.acall(inputs))
         with self.scope():
             try:
@@ -141,6 +145,14 @@ def isolated(
         ConfigurationError: for other `policies`, or what cannot be called.
     """
     return Isolated(target, policies, run_id)
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _bound(target: Callable[..., Any]) -> Bound:

@@ -48,7 +48,8 @@ class Changes:
         for record in records:
             identity = record._identity  # noqa: SLF001  read once for both that it gives
             # Nearly every call is like one before it: that is found out with one look.
-            like: tuple[object, ...] = (record._site, record._ambient.tags.get("prompt"), identity)  # noqa: SLF001
+            site = record._site.origin or record._site  # noqa: SLF001  not to keep evaluations
+            like: tuple[object, ...] = (site, record._ambient.tags.get("prompt"), identity)  # noqa: SLF001
             like = (*like, record.model_requested, record.model_served)
             if like in usual and "prompt" not in record.values:
                 continue
