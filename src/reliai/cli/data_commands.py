@@ -210,7 +210,7 @@ def log(dataset: Name, *, limit: Limit = 20, as_json: AsJson = False) -> None:
     tags: dict[str, list[str]] = {}
     for name, version in opened.tags.items():
         tags.setdefault(version, []).append(name)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {**_told(version), "tags": tags.get(version.name, [])}
         for version, _ in zip(opened.log(), range(limit), strict=False)
     ]

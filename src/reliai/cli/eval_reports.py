@@ -34,6 +34,9 @@ Github = Annotated[
 ]
 
 
+_NEXT_TO_NOTHING = 1e-12
+"""A variance above 0, which is all that is asked of one."""
+
 _PLAIN = "failure_rate <= .02 with by=estimate"
 
 
@@ -157,13 +160,14 @@ def _needs(
     if not variance:
         why = "no differences were seen" if variance == 0 else "fewer than two cases have a score"
         return {**row, "needed": None, "detectable": None, "said": f"{why}: nothing to go by"}
-    settings: dict[str, Any] = {"between_variance": variance, "alpha": alpha, "power": chance}
-    needed = sample_size(margin, **settings)
-    seen = detectable_effect(cases, **settings)
+    needed = sample_size(margin, between_variance=variance, alpha=alpha, power=chance)
+    seen = detectable_effect(cases, between_variance=variance, alpha=alpha, power=chance)
     said = f"{cases} cases can detect ≥ {100 * seen:.3g} points; {margin:g} needs {needed:,} cases"
     if within and repeats:
         least = max(0.0, variance - within / repeats)
-        floor = sample_size(margin, **{**settings, "between_variance": max(least, 1e-12)})
+        floor = sample_size(
+            margin, between_variance=max(least, _NEXT_TO_NOTHING), alpha=alpha, power=chance
+        )
         said += f", and no fewer than {floor:,} however often each is tried"
         row["needed_at_most_repeats"] = floor
     return {**row, "needed": needed, "detectable": seen, "said": said}

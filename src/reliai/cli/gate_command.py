@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from reliai.cli.eval_opening import (
 from reliai.cli.evals_common import explained, leave
 
 if TYPE_CHECKING:
+    from reliai.evals.baselines import Pin
     from reliai.evals.gate import Gate, GateResult
     from reliai.evals.run import Run
 
@@ -147,18 +149,17 @@ def _baseline(
     """What to compare with; None where no condition compares."""
     if given is None and not any(rule.compares for rule in asked):
         return None
-    make = None
-    if missing == "run":
-        from reliai.cli.gate_baseline import run_at_commit  # noqa: PLC0415  seldom
-
-        if not _is_experiment(target):
-            leave(f"--no-baseline run: {target!r} is a run; give the experiment, FILE.py:NAME")
-
-        def make(commit: str | None) -> Any:
-            return run_at_commit(target, commit)
-
+    if missing == "run" and not _is_experiment(target):
+        leave(f"--no-baseline run: {target!r} is a run; give the experiment, FILE.py:NAME")
+    make = partial(_as_it_was, target) if missing == "run" else None
     experiment = str(candidate.manifest.get("experiment"))
     return baseline_of(given or "merge-base", experiment, missing=missing, target=branch, make=make)
+
+
+def _as_it_was(target: str, commit: str | None) -> Pin:
+    from reliai.cli.gate_baseline import run_at_commit  # noqa: PLC0415  seldom
+
+    return run_at_commit(target, commit)
 
 
 def _judged(asked: Gate, candidate: Run, other: Any, branch: str | None) -> tuple[GateResult, Any]:
