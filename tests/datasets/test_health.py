@@ -9,7 +9,7 @@ import pytest
 
 import reliai
 from reliai import clock
-from reliai.datasets import Case, Dataset, DatasetError, Source
+from reliai.datasets import Case, Dataset, DatasetError, Source, add_suggested
 from reliai.datasets.health import health_of
 from reliai.records import RecordStore
 from reliai.testing import virtual_clock
@@ -117,7 +117,7 @@ def test_what_was_suggested_is_added_with_its_chance(tmp_path: Path, live: Live)
     live.calls(60, locale="fr")
     made, _ = dataset(tmp_path, [case(n, "de", at=now()) for n in range(20)])
     health = made.health(live.store)
-    added = health.add_suggested(made, live.store)
+    added = add_suggested(health, made, live.store)
     after = made.commit("more of fr")
     french = [each for each in after if each.tags.get("locale") == "fr"]
     assert len(french) == added >= 10
@@ -196,7 +196,7 @@ def test_a_store_without_content_has_nothing_to_add(tmp_path: Path) -> None:
         made, _ = dataset(tmp_path, [case(n, "de", at=now()) for n in range(20)])
         health = made.health(bare.store)
         with pytest.raises(DatasetError, match="has the whole content of none"):
-            health.add_suggested(made, bare.store)
+            add_suggested(health, made, bare.store)
         bare.store.close()
 
 

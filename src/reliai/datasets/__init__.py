@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         uniform,
         when,
     )
+    from reliai.datasets.suggested import add_suggested
     from reliai.datasets.tokens import Marker, Scrubbed, Tokens, markers
     from reliai.datasets.version import Cases, Version
     from reliai.datasets.views import Listed, View, listed
@@ -84,6 +85,7 @@ __all__ = [
     "VersionNotFound",
     "View",
     "above",
+    "add_suggested",
     "below",
     "cases_of",
     "failed_check",
@@ -142,6 +144,7 @@ _MODULES = {
     "VersionNotFound": "failures",
     "View": "views",
     "above": "rules",
+    "add_suggested": "suggested",
     "below": "rules",
     "cases_of": "references",
     "failed_check": "rules",

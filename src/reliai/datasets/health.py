@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from reliai.datasets.dataset import Dataset
     from reliai.datasets.version import Version
     from reliai.records.store import RecordStore
 
@@ -137,7 +136,7 @@ class Health:
         coverage: slices of the traffic, the most frequent first.
         drifts: tags and measured values, those that moved first.
         staleness: how old the cases are.
-        suggestions: calls to add.
+        suggestions: calls to add, see `add_suggested`.
         warnings: what to look at, in words.
     """
 
@@ -154,34 +153,6 @@ class Health:
     def ok(self) -> bool:
         """Whether there is nothing to look at."""
         return not self.warnings
-
-    def add_suggested(self, dataset: Dataset, store: RecordStore, **settings: Any) -> int:
-        """Make cases of calls that were suggested; commit afterwards.
-
-        They are drawn at random, so each case has its chance with it.
-
-        Args:
-            dataset: to add them to.
-            store: the same one; it must keep content.
-            **settings: as of `Capture`.
-
-        Returns:
-            How many there are.
-
-        Raises:
-            DatasetError: when the store has no content.
-        """
-        from reliai.datasets.capture import Capture  # noqa: PLC0415  it is this that adds
-        from reliai.datasets.rules import uniform  # noqa: PLC0415  the same
-
-        added = 0
-        for each in self.suggestions:
-            where = {f"tag:{each.slice}": each.value}
-            made = Capture(dataset, [uniform(each.rate)], **settings).read(
-                store, since=each.since, where=where
-            )
-            added += made.handed_over
-        return added
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
