@@ -226,6 +226,27 @@ def test_a_scorer_that_is_the_same_is_not_asked_again(tmp_path: Path) -> None:
     assert all(set(trial.scores) == {"judge", "length"} for trial in again.trials())
 
 
+def test_a_scoring_that_was_cut_off_goes_on(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    @scorer
+    async def judge(output: Any, case: Case) -> bool:
+        asked.append(output)
+        if len(asked) == 40:
+            raise KeyboardInterrupt
+        return True
+
+    run = experiment(tmp_path, Target().sync, cases(60)).run()
+    with pytest.raises(KeyboardInterrupt):
+        run.rescore([judge])
+    assert run.scorers == ("exact",)
+    before = len(asked)
+    again = run.rescore([judge])
+    assert len(asked) - before == 60 - 32  # two batches of 16 had been kept
+    assert sorted(trial.output for trial in again.trials()) == sorted(f"q{at}" for at in range(60))
+    assert all(trial.scores["judge"].value == 1.0 for trial in again.trials())
+
+
 def test_scorers_that_wait_score_anew_also_on_a_running_loop(tmp_path: Path) -> None:
     async def judge(output: Any, case: Case) -> bool:
         await asyncio.sleep(0)

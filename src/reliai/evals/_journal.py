@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RUNS",
     "RunWriter",
+    "encoded",
     "folder_name",
     "is_written",
     "json_lines",
@@ -59,7 +60,8 @@ def _shown(value: Any) -> Any:
         return repr(value)
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_shown).encode
+encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_shown).encode
+"""A line of JSON; what JSON cannot say is shown by its JSON form, or else by its repr."""
 
 
 def new_run_id() -> str:
@@ -153,7 +155,7 @@ class RunWriter:
 
     def write_line(self, data: Mapping[str, Any]) -> None:
         """Append the data of a trial."""
-        self._lines.append(_encode(data))
+        self._lines.append(encoded(data))
         if (
             len(self._lines) >= _BUFFERED
             or self._clock.monotonic() - self._written_at >= _FLUSH_SECONDS

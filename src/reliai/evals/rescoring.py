@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from reliai import clock
 from reliai.errors import ConfigurationError
@@ -55,13 +54,30 @@ def _rescored(run: Run, given: tuple[Scorer, ...], dataset: Any) -> Run:
     with (
         isolated(_nothing, run_id=run.id) as guarded,
         guarded.scope(),  # judges are calls of an evaluation too
-        unfinished.open("w", encoding="utf-8", errors="surrogatepass") as opened_file,
+        _appended(unfinished) as (opened_file, there),
     ):
-        for scores in _all(run, feed, new, kept):
+        for scores in _all(run, feed, new, kept, there):
             told = {name: score.to_dict() for name, score in scores.items()}
-            opened_file.write(json.dumps({"scores": told}, ensure_ascii=False) + "\n")
+            opened_file.write(_journal.encoded({"scores": told}) + "\n")
     unfinished.replace(run.path / file)
     return _tell(run, names, file)
+
+
+@contextmanager
+def _appended(file: Path) -> Iterator[tuple[TextIO, int]]:
+    """A file to go on with, and how many whole lines it has: a scoring may have been cut off.
+
+    Trials are scored in their order, so those lines are of the first ones.
+    """
+    there = 0
+    if file.exists():
+        content = file.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        there = whole.count(b"\n")
+        if len(whole) < len(content):
+            file.write_bytes(whole)
+    with file.open("a", encoding="utf-8", errors="surrogatepass", buffering=1) as opened_file:
+        yield opened_file, there
 
 
 def _tell(run: Run, names: dict[str, str], file: str) -> Run:
@@ -75,16 +91,20 @@ def _tell(run: Run, names: dict[str, str], file: str) -> Run:
 
 
 def _all(
-    run: Run, feed: _Feed, new: tuple[Scorer, ...], kept: tuple[str, ...]
+    run: Run, feed: _Feed, new: tuple[Scorer, ...], kept: tuple[str, ...], there: int
 ) -> Iterator[dict[str, Score]]:
+    """The scores of all trials but the first ones, which are there."""
     waits = any(each.asynchronous or each.blocking for each in new)
     size = _AT_A_TIME if waits else 1
     batch: list[tuple[Trial, Case]] = []
     with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner()) if waits else None
-        for data in run.lines():
+        for number, data in enumerate(run.lines()):
             trial = Trial.from_dict(data)
-            batch.append((trial, feed.case(trial, last=bool(data.get("last")))))
+            case = feed.case(trial, last=bool(data.get("last")))
+            if number < there:
+                continue
+            batch.append((trial, case))
             if len(batch) >= size:
                 yield from _batch(batch, new, kept, runner)
                 batch = []
