@@ -101,6 +101,15 @@ def test_names_hold_nothing_of_what_was_found() -> None:
     assert len(pickle.loads(pickle.dumps(names))) == 0  # noqa: S301  our own
 
 
+def test_pictures_are_no_texts() -> None:
+    url = "data:image/png;base64," + "4111111111111111" * 3
+    value = [
+        {"image_url": {"url": url}},
+        {"source": {"type": "base64", "media_type": "image/png", "data": "4111111111111111"}},
+    ]
+    assert Tokens().apply(value).value is value
+
+
 # --- markers ------------------------------------------------------------------------------------
 def test_a_scorer_of_leaks_sees_where_personal_data_stood() -> None:
     text = Tokens()("write to ana@example.com, card 4111111111111111")

@@ -15,6 +15,7 @@ from hashlib import blake2b
 from os import urandom
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from reliai.checks._pii.texts import is_media
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _LONG_NUMBER: Final = 10**6
 
 _MOST_LABEL: Final = 64
 """Characters of a key that are looked at with what stands under it."""
+
+_MEDIA: Final = frozenset({"media_type", "mime_type", "mimeType", "format", "mediaType"})
 
 _MOST_CLEAN: Final = 16_384
 
@@ -275,7 +278,7 @@ class _Marking:
     def written(self, value: Any, label: str = "") -> Any:
         """The value with tokens; the value itself where nothing changes."""
         if isinstance(value, str):
-            return self._replaced(label, value)
+            return value if is_media(value) else self._replaced(label, value)
         if isinstance(value, int) and not isinstance(value, bool):
             words = str(value)
             made = self._replaced(label, words) if abs(value) >= _LONG_NUMBER else words
@@ -293,7 +296,8 @@ class _Marking:
         same = True
         for key, item in value.items():
             name = _free(made, self._replaced("", key))
-            new = made[name] = self.written(item, key[:_MOST_LABEL])
+            picture = _is_picture(value, key)
+            new = made[name] = item if picture else self.written(item, key[:_MOST_LABEL])
             same = same and new is item and name == key
         return value if same else made
 
@@ -326,17 +330,24 @@ class _Marking:
 def _texts_of(value: Any, label: str) -> Iterator[tuple[str, str]]:
     """Every text in a value, with the key that it stands under; also keys, and long numbers."""
     if isinstance(value, str):
-        yield label, value
+        if not is_media(value):
+            yield label, value
     elif isinstance(value, int) and not isinstance(value, bool):
         if abs(value) >= _LONG_NUMBER:
             yield label, str(value)
     elif isinstance(value, dict):
         for key, item in value.items():
             yield "", key
-            yield from _texts_of(item, key[:_MOST_LABEL])
+            if not _is_picture(value, key):
+                yield from _texts_of(item, key[:_MOST_LABEL])
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _texts_of(item, label)
+
+
+def _is_picture(value: dict[str, Any], key: str) -> bool:
+    """Whether what stands under a key is a picture or a recording, encoded, and no text."""
+    return key == "data" and (value.get("type") == "base64" or not _MEDIA.isdisjoint(value))
 
 
 def _apart(hits: Iterable[Hit]) -> list[Hit]:
