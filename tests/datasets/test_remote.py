@@ -231,3 +231,23 @@ def test_a_version_elsewhere_is_read_by_few_requests_that_grow(
     assert sum(case.tags == {"t": "1"} for case in found) == 20
     assert asked[:2] == [2, 4]
     assert len(asked) <= 5
+
+
+def test_adding_what_is_there_reads_no_row_and_joining_reads_rows_at_once(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = uuid4().hex
+    dataset = bucket.dataset(name)
+    dataset.add([_case(number) for number in range(30)])
+    dataset.commit()
+    reads = _reads(monkeypatch)
+    dataset.add([_case(number) for number in range(30)])
+    assert dataset.commit().name == "v1"
+    assert not any(path.endswith(".jsonl") for path in reads)
+    dataset.add([_case(number, tags={"t": "1"}) for number in range(20)])
+    dataset.remove(_case(25).digest)
+    reads.clear()
+    version = dataset.commit()
+    assert (version.changed, version.removed) == (20, 1)
+    # One part is read as a whole, to be merged with what is new; no row of it by itself.
+    assert sum(path.endswith(".jsonl") for path in reads) == 1

@@ -81,6 +81,11 @@ class Index:
         self._tail: bytes | None = None
         self._ends = array("Q")
 
+    @property
+    def size(self) -> int:
+        """Bytes of all of it."""
+        return head_size(self.rows, self.named) + tail_size(self.rows)
+
     def key(self, row: int) -> bytes:
         """The hash of a row's key."""
         start = _FIRST.size + 16 * row

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reliai.datasets._index import Index, head_size, index_of, tail_size
 from reliai.datasets._rows import REMOVED, Row, case_of
@@ -30,6 +30,9 @@ _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _MOST_ROWS: Final = 10_000
 _MOST_BYTES: Final = 16 * 2**20
 """Rows and bytes of one part: well below what hosts of git refuse, and one request of a store."""
+
+_MANY_ROWS: Final = 16
+"""Rows of one part that cost more one by one than all of the part."""
 
 _MOST_CACHED: Final = 64 * 2**20
 """Bytes of indexes that are kept; those opened last stay."""
@@ -88,6 +91,10 @@ class Part:
         return part
 
 
+_Found = TypeVar("_Found", bound=tuple[Part, int])
+"""Where a row is."""
+
+
 class Parts:
     """Reads and writes the parts of one dataset; keeps the indexes that were opened last."""
 
@@ -110,13 +117,11 @@ class Parts:
     def _keep(self, part: Part, index: Index) -> None:
         """Keep an index, and let go those that were opened first, when they are too many."""
         self._indexes[part.part] = index
-        self._cached += head_size(part.rows, part.named) + tail_size(part.rows)
+        self._cached += index.size
         while self._cached > _MOST_CACHED and len(self._indexes) > 1:
             with suppress(RuntimeError, StopIteration):  # another thread changes it just now
                 gone = self._indexes.pop(next(iter(self._indexes)), None)
-                self._cached -= (
-                    0 if gone is None else head_size(gone.rows, gone.named) + tail_size(gone.rows)
-                )
+                self._cached -= 0 if gone is None else gone.size
 
     def fetch(self, wanted: Iterable[Part]) -> None:
         """Read the heads of several indexes in one go, where each request takes its time."""
@@ -187,6 +192,36 @@ class Parts:
         except FileNotFoundError as error:
             raise DatasetDamaged("the part is gone", path=part.path) from error
         return self.checked(part, row, line)
+
+    def lines(self, wanted: Iterable[_Found]) -> dict[_Found, bytes]:
+        """Lines of rows in several parts, asked for at once; of many in one part all of it."""
+        of_part: dict[Part, list[_Found]] = {}
+        for each in wanted:
+            of_part.setdefault(each[0], []).append(each)
+        found: dict[_Found, bytes] = {}
+        single: list[_Found] = []
+        for part, rows in of_part.items():
+            if len(rows) < _MANY_ROWS:
+                single += rows
+                continue
+            data, index = self.data(part), self.index(part)
+            for each in rows:
+                start, end = index.span(each[1])
+                found[each] = self.checked(part, each[1], data[start:end])
+        return found | self._single_lines(single)
+
+    def _single_lines(self, rows: list[_Found]) -> dict[_Found, bytes]:
+        if not rows or not self.storage.remote:
+            return {}  # on a disk each is read when it is needed
+        ranges = [(part.path, *self.index(part).span(row)) for part, row in rows]
+        try:
+            lines = self.storage.read_ranges(ranges)
+        except FileNotFoundError:
+            return {}  # it is said which one is gone when it is read alone
+        return {
+            each: self.checked(each[0], each[1], line)
+            for each, line in zip(rows, lines, strict=True)
+        }
 
     def checked(self, part: Part, row: int, line: bytes) -> bytes:
         """The line, if it is as it was written.

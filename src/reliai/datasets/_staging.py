@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from reliai.datasets._live import lookup, lookup_named
 from reliai.datasets._rows import Row, case_of, key_hash, removal, row_of
@@ -53,11 +53,10 @@ class Outcome(NamedTuple):
     removed: int
 
 
-class _Absent:
-    """There was no such row, or it was removed."""
+class _Absent(NamedTuple):
+    """There is no such case any longer."""
 
-
-_ABSENT: Final = _Absent()
+    key: str
 
 
 def merged(old: Case, new: Case) -> Case:
@@ -112,6 +111,7 @@ class _Resolving:
         self._named = lookup_named(parts, within, digests - self._digests_there(digests))
         for found in self._named.values():
             self._there[parts.index(found.part).key(found.row)] = found
+        self._lines = parts.lines(self._changing(operations))
         self._now: dict[bytes, Row | _Absent] = {}
         self._named_now: dict[bytes, bytes] = {}
         for each in operations:
@@ -119,6 +119,19 @@ class _Resolving:
                 self._remove(each.key)
             else:
                 self._add(each)
+
+    def _changing(self, operations: Sequence[Operation]) -> set[Found]:
+        """Rows that are there and that cases will be joined with: read at once, they cost less."""
+        found: set[Found] = set()
+        for each in operations:
+            if isinstance(each, Removed):
+                continue
+            row = each.row
+            there = self._there.get(row.hash) or self._there.get(_unnamed(row))
+            there = there or self._named.get(row.digest)
+            if there is not None and self._leaf(there) != row.leaf:
+                found.add(there)
+        return found
 
     def _digests_there(self, digests: set[bytes]) -> set[bytes]:
         return {each for each in digests if key_hash("sha256:" + each.hex()) in self._there}
@@ -142,8 +155,9 @@ class _Resolving:
         self._now[row.hash] = row
         if row.named:
             self._named_now[row.digest] = row.hash
-            if row.hash != _unnamed(row) and self._current(_unnamed(row)) is not None:
-                self._now[_unnamed(row)] = _ABSENT
+            unnamed = _unnamed(row)
+            if self._current(unnamed) is not None:
+                self._now[unnamed] = _Absent("sha256:" + row.digest.hex())
 
     def _named_key(self, digest: bytes) -> bytes | None:
         key = self._named_now.get(digest)
@@ -158,7 +172,7 @@ class _Resolving:
     def _joined(self, current: Row | Found, operation: Added) -> Row:
         row = operation.row
         if self._leaf(current) == row.leaf:
-            return self._row(current)
+            return row
         old, new = self._case(current), case_of(row.line, row.digest)
         if self._digest(current) != row.digest:
             return row_of(replace(new, sources=_united(old.sources, new.sources)))
@@ -169,7 +183,7 @@ class _Resolving:
     def _remove(self, key: str) -> None:
         hashed = key_hash(key)
         if self._current(hashed) is not None:
-            self._now[hashed] = _ABSENT
+            self._now[hashed] = _Absent(key)
 
     def _leaf(self, current: Row | Found) -> bytes:
         return (
@@ -185,15 +199,11 @@ class _Resolving:
             else self._parts.index(current.part).digest(current.row)
         )
 
-    def _row(self, current: Row | Found) -> Row:
-        if isinstance(current, Row):
-            return current
-        line = self._parts.line(current.part, current.row)
-        return self._parts.row(current.part, current.row, line)
-
     def _case(self, current: Row | Found) -> Case:
-        row = self._row(current)
-        return case_of(row.line, row.digest)
+        if isinstance(current, Row):
+            return case_of(current.line, current.digest)
+        line = self._lines.get(current) or self._parts.line(current.part, current.row)
+        return case_of(line, self._digest(current))
 
     def outcome(self) -> Outcome:
         rows: list[Row] = []
@@ -213,7 +223,7 @@ class _Resolving:
             elif before is None:
                 continue
             else:
-                rows.append(removal(self._case(before).key, key))
+                rows.append(removal(now.key, key))
                 removed += 1
             if leaf is not None:
                 lost.append(leaf)

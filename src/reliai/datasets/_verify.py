@@ -76,8 +76,9 @@ class Verification:
         return self.ok
 
     def __str__(self) -> str:
-        seen = f"{self.versions} versions, {self.parts} parts, {self.rows} rows"
-        said = "as they were written" if self.ok else f"{len(self.problems)} problems"
+        counts = {"version": self.versions, "part": self.parts, "row": self.rows}
+        seen = ", ".join(_many(count, what) for what, count in counts.items())
+        said = "as they were written" if self.ok else _many(len(self.problems), "problem")
         return "\n".join([f"{seen}: {said}", *map(str, self.problems)])
 
     def require(self) -> None:
@@ -88,6 +89,10 @@ class Verification:
         """
         if not self.ok:
             raise DatasetDamaged(str(self), digests=self.digests)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def verified(
@@ -201,7 +206,10 @@ def _wrong_lines(part: Part, data: bytes, index: bytes | None) -> Iterator[Probl
             digest = None if gone else "sha256:" + whole.digest(row).hex()
             said = "a removal" if gone else f"the case {digest}"
             yield Problem(
-                path=part.path, line=row + 1, digest=digest, message=f"{said} is not as written"
+                path=part.path,
+                line=row + 1,
+                digest=digest,
+                message=f"{said} is not as it was written",
             )
 
 
