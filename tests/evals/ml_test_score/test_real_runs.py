@@ -12,6 +12,7 @@ from reliai.datasets import Case, Dataset
 from reliai.datasets.health import health_of
 from reliai.evals import Experiment, Gate
 from reliai.evals.ml_test_score import scorecard_of, write_evidence
+from reliai.evals.replaying import replay
 from reliai.evals.scorers import exact
 from reliai.records import RecordStore
 from tests.evals.ml_test_score.projects import Project
@@ -104,3 +105,17 @@ def test_a_gate_is_linked_to_the_run_that_it_judged(version: Version) -> None:
     assert point.evidence.link.path == f".reliai/runs/refunds/{done.id}"
     shutil.rmtree(done.path)
     assert scorecard_of().points["IN4"].worth == 0
+
+
+def test_a_replay_of_productions_calls_earns_that_quality_has_not_got_worse(
+    version: Version,
+) -> None:
+    store = RecordStore("sqlite:///records.db", content="full")
+    reliai.configure(observers=[store])
+    guarded = reliai.reliable(name="answer")(answer)
+    for number in range(40):
+        guarded(f"question {number}")
+    comparison = replay(answer, store, [exact], name="answer")
+    write_evidence(None, None, Gate("exact", min=0.8).judge(comparison))
+    store.close()
+    assert earned() == {"IN4": 1, "MN7": 1}

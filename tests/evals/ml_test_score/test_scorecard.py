@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,6 @@ from reliai.evals.ml_test_score.earning import KINDS, shown_by
 from reliai.evals.ml_test_score.scorecard import Point, Scorecard
 from reliai.testing import virtual_clock
 from tests.evals.ml_test_score.projects import Project, gate
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DAY = 86_400.0
 
@@ -42,6 +40,11 @@ def test_there_are_28_tests_seven_in_each_of_four_sections() -> None:
 def test_most_of_them_can_be_seen_by_itself() -> None:
     automation = [each.automation for each in TESTS.values()]
     assert (automation.count("A"), automation.count("B"), automation.count("C")) == (23, 4, 1)
+
+
+def test_the_page_of_documentation_tells_of_each() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "ml_test_score.md").read_text()
+    assert [each.id for each in TESTS.values() if f"| {each.id} | {each.title} |" not in page] == []
 
 
 def _card(**worths: float) -> Scorecard:

@@ -216,7 +216,8 @@ _ALL: Final[tuple[MLTest, ...]] = (
         "MN7",
         "monitoring",
         "The quality of answers has not got worse",
-        "watch a score of evaluators or of users: signals.score(…)",
+        "watch a score of evaluators or of users: signals.score(…); or replay the latest calls of "
+        "production, and have a gate judge that",
     ),
 )
 

@@ -51,6 +51,12 @@ def _gate(result: Mapping[str, Any]) -> Iterator[Shown]:
         bad = [each["slice"] for each in slices if each["verdict"] != "PASS"]
         why = f"{len(slices) - len(bad)} of {len(slices)} slices pass"
         yield Shown("MO6", passed and not bad, why + (f"; not {', '.join(bad[:3])}" if bad else ""))
+    if (result.get("about") or {}).get("baseline") == PRODUCTION:
+        yield Shown("MN7", passed, f"{verdict} on the last {n:,} calls of production")
+
+
+PRODUCTION: Final = "what production answered"
+"""What a replay gate compares with."""
 
 
 def _experiment(result: Mapping[str, Any]) -> Iterator[Shown]:
