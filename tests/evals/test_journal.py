@@ -124,6 +124,28 @@ def test_a_cancelled_run_is_resumable(tmp_path: Path) -> None:
     assert len(Run.list(root=tmp_path / "runs")) == 1
 
 
+def test_calls_of_a_cancelled_run_let_go_of_what_they_hold(tmp_path: Path) -> None:
+    let_go: list[str] = []
+
+    async def answer(question: str) -> str:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            await asyncio.sleep(0)
+            let_go.append(question)
+        return question
+
+    async def cancelled() -> list[str]:
+        task = asyncio.create_task(experiment(tmp_path, answer, cases(3)).arun())
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return sorted(let_go)
+
+    assert asyncio.run(cancelled()) == ["q0", "q1", "q2"]
+
+
 def _cut_off(given: Any, trials: int) -> Run:
     def stop(done: int, total: int, trial: object) -> None:
         if done == trials:

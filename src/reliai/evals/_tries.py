@@ -161,6 +161,7 @@ class Tries:
             await waiter
         except asyncio.CancelledError:
             task.cancel()
+            await asyncio.wait({task}, timeout=_GRACE)  # it has a while to let go of what it holds
             raise
         finally:
             timer.cancel()
