@@ -366,6 +366,12 @@ def test_calls_a_second_are_counted_over_the_time_in_which_some_were_running(
     assert Gate.parse(text).judge(run_of([True] * 200)).verdict is verdict
 
 
+def test_the_rate_of_outputs_of_an_earlier_run_is_not_known() -> None:
+    made = [replace(each, cached=True) for each in trials([(True,) for _ in range(100)])]
+    result = Gate("throughput", min=0.5).judge(columns_of_trials(made, "run", {}, ("exact",)))
+    assert result.verdict is INCONCLUSIVE
+
+
 def test_tokens_and_costs_have_ceilings() -> None:
     run = run_of([True] * 100, cost=lambda case: 0.01 + case / 10_000)
     assert Gate.parse("tokens <= 15 AND cost_usd <= .02").judge(run).verdict is PASS

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from reliai.evals import Verdict
-from reliai.evals._deciding import Draft
 from reliai.evals._deciding_margins import verdict_on_margin
+from reliai.evals._drafts import Draft
 from reliai.evals._levels import Level, level_evidence
 from reliai.evals._paired import Pairs, evidence_of
 from reliai.evals.rules import Rule

@@ -8,16 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reliai.evals._absent import NoBaseline
     from reliai.evals.anchors import AnchorCheck, Anchors, served_models
-    from reliai.evals.baselines import NoBaseline, Pin, baseline, pin
+    from reliai.evals.baselines import Pin, baseline, pin
     from reliai.evals.comparison import RunComparison, compare
     from reliai.evals.early import EarlyStop
     from reliai.evals.experiment import Experiment
-    from reliai.evals.gate import Gate, GateResult, RuleResult
+    from reliai.evals.gate import Gate
     from reliai.evals.judge_errors import JudgeQuality, judge_quality
     from reliai.evals.quarantine import Quarantine
     from reliai.evals.replaying import areplay, production_calls, replay
     from reliai.evals.reports.reporting import Report, report
+    from reliai.evals.results import GateResult, RuleResult
     from reliai.evals.run import Run, merge
     from reliai.evals.scoring import Scorer, Unscored, scorer
     from reliai.evals.summary import Summary
@@ -65,13 +67,13 @@ _MODULES = {
     "EarlyStop": "early",
     "Experiment": "experiment",
     "Gate": "gate",
-    "GateResult": "gate",
+    "GateResult": "results",
     "JudgeQuality": "judge_errors",
-    "NoBaseline": "baselines",
+    "NoBaseline": "_absent",
     "Pin": "pins",
     "Quarantine": "quarantine",
     "Report": "reports.reporting",
-    "RuleResult": "gate",
+    "RuleResult": "results",
     "Run": "run",
     "RunComparison": "comparison",
     "Score": "trial",

@@ -71,7 +71,8 @@ class Columns:
         case: shape (tries,), the row of each try's case.
         failed: shape (tries,), whether it did not end well.
         late: shape (tries,), whether it ran out of time.
-        duration, cost, tokens_in, tokens_out, started: shape (tries,), NaN for unknown.
+        duration, cost, tokens_in, tokens_out: shape (tries,), NaN for unknown.
+        started: shape (tries,), NaN for unknown, and where the output is one of an earlier run.
         scores: by scorer.
         statuses: tries by status.
         skipped: tries that were left out, because the case was not run.
@@ -215,7 +216,7 @@ class _Reader:
                 _known(get("cost_usd")),
                 _known(get("input_tokens")),
                 _known(get("output_tokens")),
-                _known(get("started_at")),
+                _NAN if get("cached") else _known(get("started_at")),
             )
         )
         values = self.values

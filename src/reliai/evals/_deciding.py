@@ -1,15 +1,15 @@
-"""What one rule asks of one set of cases, and its verdict once p-values are adjusted."""
+"""What one rule asks of one set of cases."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from reliai.errors import ConfigurationError
+from reliai.evals import _deciding_levels, _deciding_margins
+from reliai.evals._drafts import Asked, Draft, percent
 from reliai.evals._readings import MEANS
-from reliai.evals.gate import RuleResult
 from reliai.evals.rules import quantile_in
 from reliai.evals.verdicts import Verdict
 
@@ -20,102 +20,30 @@ if TYPE_CHECKING:
     from reliai.evals.comparison import RunComparison
     from reliai.evals.rules import Rule
 
-__all__ = ["Asked", "Draft", "decided", "is_partial", "percent"]
+__all__ = ["asked_of"]
 
 _MEASURES: Final = MEANS | {"throughput"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """A rule on all cases, or on a slice, with its evidence.
+def asked_of(rule: Rule, comparison: RunComparison, part: str | None) -> Asked:
+    """Look at what there is.
 
-    Attributes:
-        rule: what is asked.
-        p_drop: of being worse than allowed, before any adjustment; None where there is none.
-        decide: the result, given the adjusted p-value.
+    Raises:
+        ConfigurationError: when the run has no such metric.
     """
-
-    rule: Rule
-    p_drop: float | None
-    decide: Callable[[float | None], RuleResult]
-
-    @classmethod
-    def of(cls, rule: Rule, comparison: RunComparison, part: str | None) -> Asked:
-        """Look at what there is.
-
-        Raises:
-            ConfigurationError: when the run has no such metric.
-        """
-        _known(rule, comparison.candidate)
-        draft = Draft(rule, part)
-        swapped = _swapped(draft, comparison.candidate)
-        if swapped is not None:
-            return swapped
-        if rule.compares:
-            found = _no_comparison(draft, comparison)
-            if found is not None:
-                return found
-        return _maker(rule)(draft, comparison)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """Makes results of one rule."""
-
-    rule: Rule
-    part: str | None
-
-    def result(self, verdict: Verdict, reason: str, **fields: Any) -> RuleResult:
-        """A result with what all of the rule have in common."""
-        rule = self.rule
-        return RuleResult(
-            rule=rule.text,
-            metric=rule.metric,
-            condition=rule.condition,
-            limit=rule.limit,
-            slice=self.part,
-            verdict=verdict,
-            reason=reason,
-            blocking=rule.blocking,
-            **fields,
-        )
-
-    def always(self, verdict: Verdict, reason: str, **fields: Any) -> Asked:
-        """What no p-value changes."""
-        made = self.result(verdict, reason, **fields)
-        return Asked(self.rule, None, lambda _: made)
-
-    def over_budget(self, missing: float, asked: int) -> str:
-        """Why more is missing than may be; "" where it is not, and for slices."""
-        share = missing / asked if asked else 0.0
-        if self.part is not None or share <= self.rule.max_missing + 1e-12:
-            return ""
-        return (
-            f"{missing:.4g} of {asked} cases have no score ({percent(share)}; the error budget is "
-            f"{percent(self.rule.max_missing)})"
-        )
-
-
-def decided(asked: Asked, p_adjusted: float | None) -> RuleResult:
-    """The result, once it is known what the p-value is worth."""
-    return asked.decide(p_adjusted)
-
-
-def is_partial(columns: Columns) -> bool:
-    """Whether cases were left out that nobody meant to leave out."""
-    manifest = columns.manifest
-    return manifest.get("state") == "partial" and manifest.get("stopped") != "decided"
-
-
-def percent(share: float) -> str:
-    """A share in percent, for people."""
-    return f"{100.0 * share:.3g} %"
+    _known(rule, comparison.candidate)
+    draft = Draft(rule, part)
+    swapped = _swapped(draft, comparison.candidate)
+    if swapped is not None:
+        return swapped
+    if rule.compares:
+        found = _no_comparison(draft, comparison)
+        if found is not None:
+            return found
+    return _maker(rule)(draft, comparison)
 
 
 def _maker(rule: Rule) -> Callable[[Draft, RunComparison], Asked]:
-    # Both build on `Asked`, so they are loaded when there is one to make.
-    from reliai.evals import _deciding_levels, _deciding_margins  # noqa: PLC0415
-
     quantile = quantile_in(rule.metric) is not None
     if rule.compares:
         return _deciding_margins.quantiles if quantile else _deciding_margins.means

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from reliai.errors import ConfigurationError
-from reliai.evals._deciding import Asked, is_partial, percent
+from reliai.evals._drafts import Asked, is_partial, percent
 from reliai.evals._labels import labels_of_cases, labels_of_tries
 from reliai.evals._levels import Level, level_evidence
 from reliai.evals._power import power_for_level, unit_of
@@ -21,10 +21,10 @@ from reliai.evals.verdicts import Verdict
 
 if TYPE_CHECKING:
     from reliai.evals._columns import Codes, Columns
-    from reliai.evals._deciding import Draft
+    from reliai.evals._drafts import Draft
     from reliai.evals._levels import LevelEvidence
     from reliai.evals.comparison import RunComparison
-    from reliai.evals.gate import RuleResult
+    from reliai.evals.results import RuleResult
     from reliai.evals.rules import Rule
 
 __all__ = ["cases", "mean", "quantile", "throughput"]

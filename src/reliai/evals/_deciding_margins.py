@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reliai._needs import needed
-from reliai.evals._deciding import Asked, is_partial
+from reliai.evals._drafts import Asked, is_partial
 from reliai.evals._labels import labels_of_tries
 from reliai.evals._paired import ENOUGH, Pairs, evidence_of
 from reliai.evals._power import Power, Within, power_for_margin, unit_of
@@ -20,11 +20,11 @@ from reliai.stats import sign_e_value
 
 if TYPE_CHECKING:
     from reliai.evals._columns import Columns
-    from reliai.evals._deciding import Draft
+    from reliai.evals._drafts import Draft
     from reliai.evals._paired import PairedEvidence
     from reliai.evals._quantiles import Quantile
     from reliai.evals.comparison import RunComparison
-    from reliai.evals.gate import RuleResult
+    from reliai.evals.results import RuleResult
     from reliai.evals.rules import Rule
 
 __all__ = ["means", "quantiles", "verdict_on_margin"]

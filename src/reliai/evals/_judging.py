@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from reliai.errors import ConfigurationError
-from reliai.evals._deciding import Asked, decided
+from reliai.evals._deciding import asked_of
 from reliai.evals._excluding import without
 from reliai.evals.comparison import RunComparison, compare
-from reliai.evals.gate import GateResult, RuleResult, verdict_of
+from reliai.evals.results import GateResult, RuleResult, verdict_of
 from reliai.evals.verdicts import Verdict
 from reliai.stats import adjust
 
 if TYPE_CHECKING:
+    from reliai.evals._drafts import Asked
     from reliai.evals.gate import Gate
     from reliai.evals.quarantine import Quarantine
     from reliai.evals.rules import Rule
@@ -64,9 +65,9 @@ def judged(gate: Gate, given: Any, quarantine: Quarantine | None) -> GateResult:
 
 
 def _asked(rule: Rule, comparison: RunComparison) -> tuple[Asked, list[Asked]]:
-    whole = Asked.of(rule, comparison, None)
+    whole = asked_of(rule, comparison, None)
     parts = [
-        Asked.of(rule, comparison, name) for tag in rule.slices for name in comparison.rows_of(tag)
+        asked_of(rule, comparison, name) for tag in rule.slices for name in comparison.rows_of(tag)
     ]
     return whole, parts
 
@@ -87,7 +88,7 @@ def _adjusted(asked: list[Asked]) -> list[RuleResult]:
     family = [each for each in asked if each.rule.blocking and each.p_drop is not None]
     p_values = iter(adjust([each.p_drop for each in family]).p_values)
     chosen = {id(each): next(p_values) for each in family}
-    return [decided(each, chosen.get(id(each), each.p_drop)) for each in asked]
+    return [each.decide(chosen.get(id(each), each.p_drop)) for each in asked]
 
 
 def _joined(rule: Rule, result: RuleResult, slices: tuple[RuleResult, ...]) -> RuleResult:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from reliai.errors import ConfigurationError
+from reliai.evals._absent import NoBaseline
 from reliai.evals._repository import GitError, repository_of
 from reliai.evals.pins import Pin, pin, pin_path
 
@@ -19,22 +19,6 @@ MissingPolicy: TypeAlias = Literal["fail", "warn", "run"]
 
 _POLICIES: Final = ("fail", "warn", "run")
 _MERGE_BASE: Final = "merge-base"
-
-
-@dataclass(frozen=True, slots=True)
-class NoBaseline:
-    """There is nothing to compare with; a gate says so, and never passes silently.
-
-    Attributes:
-        reason: why.
-        policy: "fail": rules that compare fail; "warn": they are INCONCLUSIVE.
-    """
-
-    reason: str
-    policy: Literal["fail", "warn"] = "fail"
-
-    def __bool__(self) -> bool:
-        return False
 
 
 def baseline(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from reliai.errors import ConfigurationError
+from reliai.evals._absent import NoBaseline
 from reliai.evals._columns import Columns, columns_of
 from reliai.evals._paired import Pairs, observed
 from reliai.evals._readings import AMOUNTS, Reading, reading_of
@@ -251,8 +252,6 @@ def compare(candidate: Any, baseline: Any = None) -> RunComparison:
         baseline: a run, a pin as `baseline()` reads it, or what that gives when there is none;
             None for none.
     """
-    from reliai.evals.baselines import NoBaseline  # noqa: PLC0415  it needs no numbers' packages
-
     ours = columns_of(candidate)
     if baseline is None or isinstance(baseline, NoBaseline):
         reason = "none was given" if baseline is None else baseline.reason

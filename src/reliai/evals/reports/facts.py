@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from reliai.evals._columns import Columns
     from reliai.evals.comparison import RunComparison
-    from reliai.evals.gate import GateResult, RuleResult
     from reliai.evals.reports.examples import Example
+    from reliai.evals.results import GateResult, RuleResult
     from reliai.stats import Comparison, ProductionEstimate
 
 __all__ = ["Changed", "Facts", "ScorerFacts", "SliceFacts", "facts_of"]

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 from reliai.evals.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from reliai.evals.gate import RuleResult
     from reliai.evals.reports.facts import Facts
+    from reliai.evals.results import RuleResult
 
 __all__ = ["junit_of"]
 

@@ -14,8 +14,8 @@ from reliai._needs import needed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reliai.evals.gate import RuleResult
     from reliai.evals.reports.facts import Facts
+    from reliai.evals.results import RuleResult
 
 __all__ = ["differences", "latencies"]
 

@@ -17,7 +17,7 @@ from reliai.evals.reports.plain import text_of
 if TYPE_CHECKING:
     from os import PathLike
 
-    from reliai.evals.gate import GateResult
+    from reliai.evals.results import GateResult
 
 __all__ = ["Report", "report"]
 

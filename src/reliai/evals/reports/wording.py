@@ -8,7 +8,7 @@ from reliai.evals.comparison import short
 from reliai.evals.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from reliai.evals.gate import GateResult, RuleResult
+    from reliai.evals.results import GateResult, RuleResult
 
 __all__ = ["SIGNS", "about", "headline", "interval", "number", "p_text", "rule_row"]
 

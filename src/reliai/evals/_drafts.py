@@ -1,0 +1,81 @@
+"""A rule on all cases, or on a slice, on its way to a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reliai.evals.results import RuleResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reliai.evals._columns import Columns
+    from reliai.evals.rules import Rule
+    from reliai.evals.verdicts import Verdict
+
+__all__ = ["Asked", "Draft", "is_partial", "percent"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A rule on all cases, or on a slice, with its evidence.
+
+    Attributes:
+        rule: what is asked.
+        p_drop: of being worse than allowed, before any adjustment; None where there is none.
+        decide: the result, given the adjusted p-value.
+    """
+
+    rule: Rule
+    p_drop: float | None
+    decide: Callable[[float | None], RuleResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Makes results of one rule."""
+
+    rule: Rule
+    part: str | None
+
+    def result(self, verdict: Verdict, reason: str, **fields: Any) -> RuleResult:
+        """A result with what all of the rule have in common."""
+        rule = self.rule
+        return RuleResult(
+            rule=rule.text,
+            metric=rule.metric,
+            condition=rule.condition,
+            limit=rule.limit,
+            slice=self.part,
+            verdict=verdict,
+            reason=reason,
+            blocking=rule.blocking,
+            **fields,
+        )
+
+    def always(self, verdict: Verdict, reason: str, **fields: Any) -> Asked:
+        """What no p-value changes."""
+        made = self.result(verdict, reason, **fields)
+        return Asked(self.rule, None, lambda _: made)
+
+    def over_budget(self, missing: float, asked: int) -> str:
+        """Why more is missing than may be; "" where it is not, and for slices."""
+        share = missing / asked if asked else 0.0
+        if self.part is not None or share <= self.rule.max_missing + 1e-12:
+            return ""
+        return (
+            f"{missing:.4g} of {asked} cases have no score ({percent(share)}; the error budget is "
+            f"{percent(self.rule.max_missing)})"
+        )
+
+
+def is_partial(columns: Columns) -> bool:
+    """Whether cases were left out that nobody meant to leave out."""
+    manifest = columns.manifest
+    return manifest.get("state") == "partial" and manifest.get("stopped") != "decided"
+
+
+def percent(share: float) -> str:
+    """A share in percent, for people."""
+    return f"{100.0 * share:.3g} %"
