@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reliai.datasets.case import Case
-from reliai.errors import ConfigurationError
+from reliai.errors import ConfigurationError, GateFailed
 from reliai.evals.anchors import Anchors, served_models
 from reliai.evals.scorers import judge
 from reliai.evals.scoring import Scorer, scorer
@@ -255,6 +255,17 @@ def test_no_more_judgements_run_at_one_time_than_may() -> None:
 
     Anchors.freeze(slow, ITEMS, concurrency=3)
     assert highest == 3
+
+
+def test_a_gate_may_require_that_the_judge_is_as_it_was() -> None:
+    anchors = frozen()
+    anchors.check(FIRST).require()
+    anchors.check(passing_from(0.11, "2")).require()
+    with pytest.raises(GateFailed, match="judge_drift: of 200 of 200 anchors 16 are judged worse"):
+        anchors.check(passing_from(0.18, "2")).require()
+    with pytest.raises(GateFailed, match="inconclusive"):
+        frozen(ITEMS[:60]).check(passing_from(0.11, "2")).require()
+    assert str(anchors.check(FIRST)).startswith("unchanged")
 
 
 def test_a_check_is_plain_data() -> None:

@@ -1,13 +1,20 @@
 """A digest changes with what a scorer does, and with nothing else."""
 
+import datetime as dt
+import decimal
+import functools
+import json
 import re
 import subprocess
 import sys
+import threading
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
+import reliai
 from reliai.evals._fingerprints import code_of, digest_of
 from reliai.evals.scorers import exact
 from reliai.evals.scoring import Scorer, scorer
@@ -48,7 +55,7 @@ def test_code_counts() -> None:
 
 def limited(limit: Any) -> Any:
     def inner(output: Any, case: Any) -> bool:
-        return len(output) > limit
+        return bool(len(output) > limit)
 
     return inner
 
@@ -63,7 +70,7 @@ def test_what_is_bound_counts() -> None:
 
 
 def helped(output: Any, case: Any) -> bool:
-    return limited(LIMIT)(output, case)
+    return bool(limited(LIMIT)(output, case))
 
 
 def test_functions_and_constants_that_it_names_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,12 +107,45 @@ def test_objects_count_by_what_they_hold() -> None:
         (b"a", b"a", b"b"),
         ([1, (2,)], [1, [2]], [1, (3,)]),
         (len, len, max),
+        (decimal.Decimal(1), decimal.Decimal(1), decimal.Decimal(2)),
+        (dt.date(2025, 1, 1), dt.date(2025, 1, 1), dt.date(2025, 1, 2)),
+        (np.arange(3), np.arange(3), np.arange(3.0)),
         (Longer, Longer, Scorer),
     ],
 )
 def test_values_count_by_content(one: Any, same: Any, another: Any) -> None:
     assert digest(one) == digest(same)
     assert digest(one) != digest(another)
+
+
+def wrapping(more: bool) -> Any:
+    if more:
+
+        @functools.wraps(plain)
+        def wrapper(output: Any, case: Any) -> bool:
+            return not other(output, case)
+
+    else:
+
+        @functools.wraps(plain)
+        def wrapper(output: Any, case: Any) -> bool:
+            return bool(other(output, case))
+
+    return wrapper
+
+
+def test_a_wrapper_is_told_by_its_own_code() -> None:
+    assert digest(wrapping(more=True)) != digest(wrapping(more=False))
+
+
+def test_a_guarded_function_is_told_by_what_is_guarded() -> None:
+    guarded = reliai.reliable(reliai.Retry(3))(plain)
+    assert digest(guarded) == digest(plain)
+
+
+def test_what_was_installed_is_told_by_its_name() -> None:
+    assert code_of([json.dumps]) == ["json.dumps"]
+    assert code_of([threading.Lock()]) == [{"type": "_thread.lock"}]
 
 
 def test_lambdas_are_told_apart() -> None:

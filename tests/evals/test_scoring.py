@@ -298,6 +298,28 @@ def test_two_scorers_of_one_name_are_refused() -> None:
         scorers_of([exact, exact(ignore_case=True)])
 
 
+def test_a_scorer_that_is_called_as_a_part_of_another_is_refused() -> None:
+    several = scorer(name="tone")(lambda output, case: {"warm": True})
+    part = scorer(name="tone.warm")(lambda output, case: False)
+    with pytest.raises(ConfigurationError, match="a part of 'tone'"):
+        scorers_of([part, several])
+
+
+class Comparing:
+    def __call__(self, output: Any, case: Case) -> bool:
+        return bool(output == case.expected)
+
+    def compare(self, output: Any, case: Case) -> bool:
+        return bool(output == case.expected)
+
+
+@pytest.mark.parametrize("given", [Comparing(), Comparing().compare], ids=["object", "method"])
+def test_an_object_that_compares_needs_a_reference_too(given: Any) -> None:
+    made = scorer(name="same")(given)
+    assert one(made, "yes").value == 1.0
+    assert one(made, "yes", WITHOUT).unscored == "missing_reference"
+
+
 @pytest.mark.parametrize("code", ["", "Not so", 3])
 def test_a_reason_is_a_code(code: Any) -> None:
     with pytest.raises(ConfigurationError, match="small letters"):

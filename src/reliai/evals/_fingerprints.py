@@ -18,8 +18,13 @@ import sys
 import textwrap
 import tokenize
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date, time, timedelta
+from enum import Enum
+from numbers import Number
+from pathlib import PurePath
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
+from uuid import UUID
 
 from reliai._core.binding import bound_of
 
@@ -92,8 +97,15 @@ class _Telling:
     def pattern(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
         return {"pattern": [str(thing.pattern), thing.flags]}
 
+    def value(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
+        return {"value": f"{_name(type(thing))} {thing}"}
+
     def object(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
         told: dict[str, Any] = {"type": _name(type(thing))}
+        content = getattr(thing, "tobytes", None)  # of arrays
+        if callable(content) and hasattr(thing, "dtype"):
+            told["bytes"] = hashlib.sha256(content()).hexdigest()
+            return {**told, "dtype": str(thing.dtype), "shape": list(thing.shape)}
         if not self.owns(type(thing)):
             return told
         call = getattr(type(thing), "__call__", None)  # noqa: B004  its code is wanted
@@ -176,7 +188,7 @@ def _names(code: Any) -> set[str]:
 
 def _source(function: FunctionType) -> str:
     try:
-        text = textwrap.dedent(inspect.getsource(function))[:_LONGEST]
+        text = textwrap.dedent(inspect.getsource(function.__code__))[:_LONGEST]
         return _plain(text, function.__name__)
     except (OSError, TypeError, SyntaxError, ValueError, tokenize.TokenError):
         return _compiled(function.__code__)
@@ -249,5 +261,6 @@ _TELLERS: Final[tuple[tuple[Any, Callable[..., Any]], ...]] = (
     ((list, tuple), _Telling.all),
     ((set, frozenset), _Telling.set),
     (bytes, _Telling.bytes),
+    ((Enum, Number, date, time, timedelta, PurePath, UUID, range), _Telling.value),
     (re.Pattern, _Telling.pattern),
 )

@@ -65,6 +65,7 @@ def is_async(function: Any) -> bool:
 
 def reads_expected(function: Any) -> bool:
     inner = function.func if isinstance(function, partial) else function
-    code = getattr(inspect.unwrap(inner), "__code__", None)
+    inner = inspect.unwrap(inner)
+    code = getattr(inner, "__code__", None) or getattr(type(inner).__call__, "__code__", None)
     names = () if code is None else code.co_names
     return "expected" in names and "MISSING" not in names

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from reliai import clock
 from reliai.datasets.case import Case
-from reliai.errors import ConfigurationError
+from reliai.errors import ConfigurationError, GateFailed
 from reliai.evals._fingerprints import digest_of
 from reliai.evals.scoring import Scorer, scored
 from reliai.stats import mcnemar_exact
@@ -92,6 +92,24 @@ class AnchorCheck:
         if self._anchors is None:
             raise ConfigurationError("refrozen(): the judge is unchanged, so there is nothing new")
         return self._anchors
+
+    def require(self) -> None:
+        """Go on only with a judge that judges as it did.
+
+        Raises:
+            GateFailed: when it drifted, or too few anchors could be judged to tell.
+        """
+        if self.verdict in {"judge_drift", "inconclusive"}:
+            raise GateFailed(str(self), result=self)
+
+    def __str__(self) -> str:
+        if self.verdict == "unchanged":
+            return "unchanged: the same judge, which was not asked"
+        note = f"; {self.note}" if self.note else ""
+        return (
+            f"{self.verdict}: of {self.n_scored} of {self.n_total} anchors {self.stricter} are "
+            f"judged worse and {self.laxer} better than before, p = {self.p_value:.2g}{note}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON data."""

@@ -242,6 +242,13 @@ def scorers_of(given: Iterable[Any]) -> tuple[Scorer, ...]:
         raise ConfigurationError(
             f"scorers: two have the name {twice[0]!r}; give one of them another with name="
         )
+    for name in names:
+        within = next((each for each in names if name.startswith(f"{each}.")), None)
+        if within is not None:
+            raise ConfigurationError(
+                f"scorers: {name!r} is what a part of {within!r} would be called; give one of "
+                "them another name with name="
+            )
     return made
 
 

@@ -1,12 +1,16 @@
 """A model as a judge: what it must be given, how its answer is read, and what its identity is."""
 
 import asyncio
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import openai
 import pydantic
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import reliai
 from reliai.datasets.case import Case
@@ -342,6 +346,49 @@ def test_a_guarded_judge_tells_its_model_and_what_it_cost() -> None:
     found = score(judge(guarded, "Is it right?", rubric=SCALE, votes=2), "answer")
     assert found.metadata is not None
     assert (found.metadata["judge_model"], found.metadata["judge_usd"]) == ("judge-1", 0.5)
+
+
+def test_all_models_that_a_judge_asks_count() -> None:
+    @reliai.reliable()
+    def first(prompt: str) -> str:
+        reliai.usage(model="judge-1", cost_usd=0.25)
+        return prompt
+
+    @reliai.reliable()
+    def second(prompt: str) -> str:
+        reliai.usage(model="judge-2", cost_usd=0.5)
+        return GOOD
+
+    found = score(judge(lambda prompt: second(first(prompt)), "Is it right?"), "answer")
+    assert found.unscored == "judge_parse_failure"  # 5 is no grade of this scale
+    assert found.metadata == {"judge_model": "judge-1+judge-2", "judge_usd": 0.75}
+
+
+def test_a_cost_that_is_not_known_is_not_told() -> None:
+    @reliai.reliable()
+    def guarded(prompt: str) -> str:
+        return GOOD
+
+    found = score(judge(guarded, "Is it right?", rubric=SCALE), "answer")
+    assert found.metadata == {"grade": 5}
+
+
+def test_the_price_of_a_bare_providers_answer_is_looked_up() -> None:
+    answer = completion(GOOD)
+    answer["model"] = "gpt-4o-mini-2024-07-18"
+    answer["usage"] = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+    found = score(graded(answer), "answer")
+    assert found.metadata is not None
+    assert found.metadata["judge_model"] == "gpt-4o-mini-2024-07-18"
+    assert found.metadata["judge_usd"] == pytest.approx(0.00021)
+
+
+@given(st.text(max_size=40) | st.from_regex(r'\{"grade": [^{}]{0,6}\}', fullmatch=True))
+def test_no_text_is_a_grade_but_one_object_with_a_grade_on_the_scale(text: str) -> None:
+    with suppress(NoVerdict):
+        grade = grade_in(object_in(text), 1, 5)
+        assert grade in range(1, 6)
+        assert json.loads(text.strip())["grade"] == grade
 
 
 def test_the_fallback_of_a_judge_is_another_judge() -> None:

@@ -13,7 +13,7 @@ from reliai._core.binding import bound_of
 from reliai.comparisons.values import plain
 from reliai.errors import ConfigurationError
 from reliai.evals.scoring import Unscored
-from reliai.providers import Response, looks_like_response, read_response
+from reliai.providers import Response, looks_like_response, price_of, read_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -174,20 +174,35 @@ def _of_response(response: Response) -> Reply:
     elif response.text is None:
         failure = Unscored("judge_parse_failure", "the judge's answer has no text")
     said = None if failure is not None else response.text
-    return Reply(said, failure, response.model, response.cost_usd)
+    return Reply(said, failure, response.model, _cost_of(response))
+
+
+def _cost_of(response: Response) -> float | None:
+    if response.cost_usd is not None:
+        return response.cost_usd
+    return price_of(
+        response.provider,
+        response.model,
+        response.input_tokens,
+        response.output_tokens,
+        response.cached_tokens,
+    )
 
 
 def _with_records(reply: Reply, records: Sequence[CallRecord]) -> Reply:
-    """With what the record of a guarded grader tells; an answer of a stand-in is none of it."""
-    record = records[0]
+    """With what the records of a guarded grader tell; an answer of a stand-in is none of it."""
     failure = reply.failure
-    if failure is None and record.status == "degraded":
+    if failure is None and any(each.status == "degraded" for each in records):
         failure = Unscored("judge_degraded", "a fallback of the judge answered in its place")
+    callers = {each.parent_id for each in records}
+    asked = [each for each in records if each.id not in callers or each.model_served is not None]
+    models = {each.model_served or each.model_requested for each in asked} - {None}
+    costs = [each.cost_usd for each in asked if each.cost_usd is not None]
     return Reply(
         None if failure is not None else reply.said,
         failure,
-        record.model_served or record.model_requested or reply.model,
-        record.cost_usd if record.cost_usd is not None else reply.cost_usd,
+        "+".join(sorted(str(each) for each in models)) or reply.model,
+        sum(costs) if len(costs) == len(asked) else reply.cost_usd,
     )
 
 
