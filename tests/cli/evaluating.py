@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from typer.testing import CliRunner
+from typer.main import get_command
 
 from reliai.cli.app import app
 from reliai.datasets import Case, Dataset
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 APP = """
@@ -38,18 +42,53 @@ number = 7
 """
 
 
+_COMMANDS = get_command(app)
+"""Made once: to make all commands takes longer than most of them."""
+
+
+class _Both(StringIO):
+    """Keeps what one stream gets, and hands it on to what both get."""
+
+    def __init__(self, both: StringIO) -> None:
+        super().__init__()
+        self._both = both
+
+    def write(self, text: str) -> int:
+        self._both.write(text)
+        return super().write(text)
+
+
+def _invoke(arguments: tuple[str, ...], text: str | None = None) -> tuple[int, str, str]:
+    """The exit code, what was printed in all, and what of it on the standard output."""
+    everything, code = StringIO(), 0
+    out = _Both(everything)
+    with redirect_stdout(out), redirect_stderr(_Both(everything)), _typed(text or ""):
+        try:
+            _COMMANDS.main(args=list(arguments), prog_name="reliai")
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return code, everything.getvalue(), out.getvalue()
+
+
+@contextmanager
+def _typed(text: str) -> Iterator[None]:
+    kept, sys.stdin = sys.stdin, StringIO(text)
+    try:
+        yield
+    finally:
+        sys.stdin = kept
+
+
 def run(*arguments: str, text: str | None = None) -> tuple[int, str]:
     """The exit code of a command, and what it printed."""
-    done = CliRunner().invoke(app, arguments, input=text)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.output
+    code, everything, _ = _invoke(arguments, text)
+    return code, everything
 
 
 def told(*arguments: str) -> tuple[int, Any]:
     """The exit code of a command, and what it printed as JSON."""
-    done = CliRunner().invoke(app, arguments)
-    return done.exit_code, json.loads(done.stdout)
+    code, _, out = _invoke(arguments)
+    return code, json.loads(out)
 
 
 def cases(count: int) -> list[Case]:

@@ -15,7 +15,7 @@ from reliai.errors import ConfigurationError, ReliaiWarning
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["Application", "Unreadable", "load"]
+__all__ = ["Application", "Unreadable", "imported", "load"]
 
 _ELSEWHERE = ("site-packages", "dist-packages")
 
@@ -45,6 +45,16 @@ def load(target: str) -> Application:
     Raises:
         Unreadable: there is no such thing, or importing it fails.
     """
+    module, attribute, said = imported(target)
+    return Application(_family(module), attribute, said)
+
+
+def imported(target: str) -> tuple[ModuleType, str | None, list[tuple[str, str]]]:
+    """The module alone, the attribute that is named, and what reliai warned of meanwhile.
+
+    Raises:
+        Unreadable: as above.
+    """
     name, _, attribute = target.partition(":")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ReliaiWarning)
@@ -63,7 +73,7 @@ def load(target: str) -> Application:
         for each in caught
         if issubclass(each.category, ReliaiWarning)
     ]
-    return Application(_family(module), attribute or None, said)
+    return module, attribute or None, said
 
 
 def _from_file(path: Path) -> ModuleType:

@@ -127,20 +127,20 @@ def loaded(target: str, what: str, fits: Callable[[Any], bool]) -> Any:
         what: it is called, for messages.
         fits: whether a value is one.
     """
-    from reliai.cli.doctor_target import Unreadable, load  # noqa: PLC0415  when it runs
+    from reliai.cli.doctor_target import Unreadable, imported  # noqa: PLC0415  when it runs
 
     try:
-        application = load(target)
+        module, attribute, _ = imported(target)
     except Unreadable as error:
         leave(str(error))
-    if application.attribute is None:
-        found = {name: one for name, one in vars(application.modules[0]).items() if fits(one)}
+    if attribute is None:
+        found = {name: one for name, one in vars(module).items() if fits(one)}
         if len({id(one) for one in found.values()}) != 1:
             names, one = ", ".join(sorted(found)) or "none", min(found, default="NAME")
             leave(f"{target} has {names}: name one {what}, as in {target}:{one}")
         return next(iter(found.values()))
-    value: Any = application.modules[0]
-    for part in application.attribute.split("."):
+    value: Any = module
+    for part in attribute.split("."):
         value = getattr(value, part, None)
     if not fits(value) and callable(value):
         value = value()
