@@ -217,21 +217,9 @@ class Tries:
 
     async def _scored(self, item: Item, tried: _Tried) -> Trial:
         with self._isolated.scope():
-            coroutine = scored(self._scorers, tried.output, item.case, status=tried.status)
-            if not self._waits or self._timeout is None:
-                return tried.trial(item, await coroutine)
-            try:
-                async with asyncio.timeout(self._timeout):
-                    return tried.trial(item, await coroutine)
-            except TimeoutError:
-                return tried.trial(item, await self._without_late(item, tried))
-
-    async def _without_late(self, item: Item, tried: _Tried) -> dict[str, Score]:
-        """The scores of those that do not wait; of the others, that they were too late."""
-        now = [each for each in self._scorers if not (each.asynchronous or each.blocking)]
-        said = await scored(now, tried.output, item.case, status=tried.status)
-        late = Score(value=None, unscored="scorer_timeout")
-        return {**{each.name: late for each in self._scorers if each not in now}, **said}
+            given = self._scorers, tried.output, item.case
+            scores = await scored(*given, status=tried.status, seconds=self._timeout)
+        return tried.trial(item, scores)
 
 
 class _Late:

@@ -96,6 +96,7 @@ def _all(
     """The scores of all trials but the first ones, which are there."""
     waits = any(each.asynchronous or each.blocking for each in new)
     size = _AT_A_TIME if waits else 1
+    seconds = (run.manifest.get("settings") or {}).get("timeout")
     batch: list[tuple[Trial, Case]] = []
     with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner()) if waits else None
@@ -106,9 +107,9 @@ def _all(
                 continue
             batch.append((trial, case))
             if len(batch) >= size:
-                yield from _batch(batch, new, kept, runner)
+                yield from _batch(batch, new, kept, runner, seconds)
                 batch = []
-        yield from _batch(batch, new, kept, runner)
+        yield from _batch(batch, new, kept, runner, seconds)
 
 
 def _batch(
@@ -116,8 +117,12 @@ def _batch(
     new: tuple[Scorer, ...],
     kept: tuple[str, ...],
     runner: asyncio.Runner | None,
+    seconds: float | None,
 ) -> Iterator[dict[str, Score]]:
-    judged = [scored(new, trial.output, case, status=trial.status) for trial, case in batch]
+    judged = [
+        scored(new, trial.output, case, status=trial.status, seconds=seconds)
+        for trial, case in batch
+    ]
     said = [_driven(each) for each in judged] if runner is None else runner.run(_gathered(judged))
     for (trial, _), scores in zip(batch, said, strict=True):
         yield {**{name: trial.scores[name] for name in _of(trial, kept)}, **scores}
