@@ -28,7 +28,6 @@ from reliai.policies._circuit_home import (
     replaced,
 )
 from reliai.policies._keys import check_key_fits, key_of
-from reliai.policies._sharing import apart
 from reliai.state import shared_state
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ class CircuitBreaker(Policy):
 
     def isolated(self, evaluation: Evaluation) -> CircuitBreaker:
         made = copy.copy(self)
-        made._shared, made._bound = apart(), WeakSet()  # noqa: SLF001  the copy is ours
+        made._shared, made._bound = shared_state("memory"), WeakSet()  # noqa: SLF001  the copy is ours
         made._registries = evaluation.kept("circuits", registry, Registries)  # noqa: SLF001
         if self.name is not None:
             home = CircuitHome(self.name, self.settings, made._shared, made._registries)  # noqa: SLF001
