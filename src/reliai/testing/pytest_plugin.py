@@ -152,7 +152,7 @@ class _Evals:
                 EvalsPlugin,
             )
 
-            self._plugin = EvalsPlugin(self._config, self._id())
+            self._plugin = EvalsPlugin(self._config, self._id(), _surround)
             self._config.pluginmanager.register(self._plugin, "reliai-evals")
         return self._plugin
 

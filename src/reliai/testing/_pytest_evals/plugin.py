@@ -10,7 +10,6 @@ import pytest
 
 from reliai._core.evaluation import Evaluation
 from reliai.errors import ReliaiError
-from reliai.testing import pytest_plugin
 from reliai.testing._pytest_evals.asking import Asked, Trying, asked_of, tries_of
 from reliai.testing._pytest_evals.gathering import Gathering
 from reliai.testing._pytest_evals.going import Going, Scoring
@@ -19,7 +18,7 @@ from reliai.testing._pytest_evals.payload import Payload, packed
 from reliai.testing._pytest_evals.summing_up import write_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from reliai.datasets import Case
     from reliai.evals.trial import Trial
@@ -39,10 +38,14 @@ class EvalsPlugin:
     Args:
         config: pytest's.
         run: the id of the run; one for all processes of the session.
+        surround: has an async test entered by something too, of a request and what to enter.
     """
 
-    def __init__(self, config: pytest.Config, run: str) -> None:
+    def __init__(
+        self, config: pytest.Config, run: str, surround: Callable[[Any, Any], None]
+    ) -> None:
         self._config = config
+        self._surround = surround
         self._leads = not hasattr(config, "workerinput")
         self._planned: dict[str, Planned] = {}
         self._told: set[str] = set()
@@ -86,7 +89,7 @@ class EvalsPlugin:
         if going is None:
             pytest.fail("the fixture is for tests marked reliai", pytrace=False)
         with going.active():
-            pytest_plugin._surround(request, going.active)  # noqa: SLF001  one plugin, two modules
+            self._surround(request, going.active)
             yield going.trying
 
     @pytest.fixture
