@@ -259,14 +259,14 @@ def test_just_those_below_the_limits_are_kept(
 
 
 def test_weights_give_back_how_many_calls_there_were() -> None:
-    """500 captures of 300 calls, 30 of them errors, at most 50 cases: 1/chance sums to 300."""
+    """200 captures of 300 calls, 30 of them errors, at most 50 cases: 1/chance sums to 300."""
     sums = {0: 0.0, 1: 0.0}
-    for seed in range(500):
+    for seed in range(200):
         share: Share[Thing] = Share([1.0, 0.5], 50)
         for number in range(300):
             matches = [0, 1] if number % 10 == 0 else [1]
             share.offer(Thing(f"call {number}", matches, str(seed)))
         for thing in share:
             sums[thing.matches[0]] += 1 / share.chance(thing)
-    assert sums[0] / 500 == 30
-    assert sums[1] / 500 == pytest.approx(270, rel=0.03)  # a standard error is 0.9 %
+    assert sums[0] / 200 == 30
+    assert sums[1] / 200 == pytest.approx(270, rel=0.04)  # a standard error is 1.4 %

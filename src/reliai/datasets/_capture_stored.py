@@ -5,23 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reliai.datasets._capture_calls import EndedCall, Said
+from reliai.datasets._capture_counts import Tally
+from reliai.datasets.failures import DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from reliai.datasets._capture_content import Held
-    from reliai.datasets._capture_counts import Tally
+    from reliai.datasets._capture_content import Held, Scrubber
     from reliai.datasets._capture_selection import Selection
     from reliai.datasets.case import Case
     from reliai.datasets.rules import Judge
     from reliai.records.store import RecordStore
     from reliai.records.stored import StoredCall
 
+    Make: TypeAlias = Callable[[Tally, list[Judge | None] | None], Selection]
     Scrubbed: TypeAlias = Callable[[Any, Any], Held | None]
-    Clean: TypeAlias = Callable[[Any, Held], Any]
 
-__all__ = ["ByDay", "calls_of", "said_of", "stored_call"]
+__all__ = ["Reader", "stored_call"]
 
 _DAY: Final = 86_400.0
 _AT_ONCE: Final = 1000
@@ -58,31 +59,63 @@ def calls_of(
         seq = looked
 
 
-class ByDay:
-    """Selections of the days that calls ended on, which share what their judges remember.
+class Reader:
+    """Has a store's calls looked at by the rules of a capture, those of each day apart.
 
     Args:
-        make: makes a selection with judges of its own, or with those that are given.
+        capture: for what is said in the log.
+        make: makes a selection, with judges of its own, or with those that are given.
+        scrubber: makes of content what may be kept.
+        ignores: whether a call is none of the capture's.
     """
 
-    def __init__(self, make: Callable[[list[Judge | None] | None], Selection]) -> None:
+    def __init__(
+        self, capture: object, make: Make, scrubber: Scrubber, ignores: Callable[[Any], bool]
+    ) -> None:
+        self._capture = capture
         self._make = make
+        self._scrubber = scrubber
+        self._ignores = ignores
+        self._tally = Tally()
         self._days: dict[int, Selection] = {}
 
-    def looked_at(
-        self, calls: Iterable[StoredCall], tally: Tally, scrubbed: Scrubbed, clean: Clean
-    ) -> list[Case]:
-        """The cases of calls, which come in their order."""
-        for call in calls:
-            ended = stored_call(call, tally, scrubbed)
-            self.of(ended).look(ended, ended.at, said_of(call), clean)
-        return [case for day in sorted(self._days) for case in self._days[day].hand_over()]
+    def read(
+        self,
+        store: RecordStore,
+        since: float | datetime | None,
+        which: Mapping[str, Any],
+        *,
+        by_day: bool,
+    ) -> tuple[list[Case], Tally]:
+        """The cases, and what became of the calls.
 
-    def of(self, call: EndedCall) -> Selection:
-        """The selection of the day on which a call ended."""
-        day = int(call.at // _DAY)
+        Raises:
+            DatasetError: when calls were taken and the store has the content of none.
+        """
+        for call in calls_of(store, since, which):
+            if not self._ignores(call):
+                ended = stored_call(call, self._tally, self._scrubbed)
+                day = int(ended.at // _DAY) if by_day else 0
+                self._selection_of(day).look(ended, ended.at, said_of(call), self._cleaned)
+        cases = [case for day in sorted(self._days) for case in self._days[day].hand_over()]
+        if self._tally.without_content and not cases:
+            raise DatasetError(
+                f"{store!r} has the whole content of none of the calls that the rules took: "
+                'RecordStore(…, content="redacted") keeps it of the calls to come'
+            )
+        return cases, self._tally
+
+    def _selection_of(self, day: int) -> Selection:
+        """The selection of a day; all days share what their judges remember."""
         selection = self._days.get(day)
         if selection is None:
-            others = next(iter(self._days.values()), None)
-            selection = self._days[day] = self._make(None if others is None else others.judges)
+            other = next(iter(self._days.values()), None)
+            selection = self._make(self._tally, None if other is None else other.judges)
+            self._days[day] = selection
         return selection
+
+    def _scrubbed(self, inputs: Any, output: Any) -> Held | None:
+        return self._tally.scrubbed(self._capture, self._scrubber, inputs, output)
+
+    def _cleaned(self, value: Any, held: Held) -> Any:
+        return self._tally.cleaned(self._capture, self._scrubber, value, held)

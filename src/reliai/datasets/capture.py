@@ -22,8 +22,7 @@ from reliai.datasets._capture_counts import Captured, Tally
 from reliai.datasets._capture_exit import close_at_exit
 from reliai.datasets._capture_selection import Selection
 from reliai.datasets._capture_spool import Keeper, Spool, checked_folder
-from reliai.datasets._capture_stored import ByDay, calls_of, stored_call
-from reliai.datasets.failures import DatasetError
+from reliai.datasets._capture_stored import Reader, stored_call
 from reliai.datasets.rules import checked_rules
 
 if TYPE_CHECKING:
@@ -348,22 +347,19 @@ class Capture:
         Raises:
             DatasetError: when calls were taken and the store has the content of none.
         """
-        tally = Tally()
-        days = ByDay(lambda judges: self._new_selection(tally, judges))
+        return self._read(store, since, which)
 
-        def scrubbed(inputs: Any, output: Any) -> Held | None:
-            return tally.scrubbed(self, self._scrubber, inputs, output)
-
-        def clean(value: Any, held: Held) -> Any:
-            return tally.cleaned(self, self._scrubber, value, held)
-
-        calls = (each for each in calls_of(store, since, which) if not self._ignores(each))
-        cases = days.looked_at(calls, tally, scrubbed, clean)
-        if tally.without_content and not cases:
-            raise DatasetError(
-                f"{store!r} has the whole content of none of the calls that the rules took: "
-                'RecordStore(…, content="redacted") keeps it of the calls to come'
-            )
+    def _read(
+        self,
+        store: RecordStore,
+        since: float | datetime | None,
+        which: dict[str, Any],
+        *,
+        by_day: bool = True,
+    ) -> Captured:
+        """The same; or with `max_per_day` cases of all days together."""
+        reader = Reader(self, self._new_selection, self._scrubber, self._ignores)
+        cases, tally = reader.read(store, since, which, by_day=by_day)
         self.dataset.add(cases)
         return tally.captured(None)
 

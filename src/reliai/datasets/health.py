@@ -111,7 +111,6 @@ class Suggestion:
         value: of the tag.
         wanted: how many cases are missing.
         calls: how many calls there are to take them from.
-        rate: the share of them to take, so that there are enough.
         since: when the first of them started; Unix seconds.
         call_ids: some of them, the latest first.
     """
@@ -120,7 +119,6 @@ class Suggestion:
     value: str
     wanted: int
     calls: int
-    rate: float
     since: float
     call_ids: tuple[str, ...]
 
@@ -355,8 +353,6 @@ def _suggestions(
             each.value,
             wanted,
             each.calls,
-            # Drawn one by one: half as many again, so that there are hardly ever too few.
-            min(1.0, 1.5 * wanted / each.calls),
             min(started for _, started in found),
             tuple(call for call, _ in found[:20]),
         )

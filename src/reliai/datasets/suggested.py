@@ -24,7 +24,7 @@ def add_suggested(health: Health, dataset: Dataset, store: RecordStore, **settin
         health: what `Dataset.health` gave.
         dataset: to add them to.
         store: the same one; it must keep content.
-        **settings: as of `Capture`.
+        **settings: as of `Capture`, such as `scrub`, `only` or `seed`.
 
     Returns:
         How many calls were taken.
@@ -34,7 +34,7 @@ def add_suggested(health: Health, dataset: Dataset, store: RecordStore, **settin
     """
     added = 0
     for each in health.suggestions:
-        capture = Capture(dataset, [uniform(each.rate)], **settings)
-        where = {f"tag:{each.slice}": each.value}
-        added += capture.read(store, since=each.since, where=where).handed_over
+        capture = Capture(dataset, [uniform(1.0)], max_per_day=each.wanted, **settings)
+        which = {"where": {f"tag:{each.slice}": each.value}}
+        added += capture._read(store, each.since, which, by_day=False).handed_over  # noqa: SLF001
     return added
