@@ -39,17 +39,25 @@ def test_a_run_is_told_in_full_and_stored() -> None:
     assert str(made.path) in said
 
 
-def test_the_only_experiment_of_a_file_needs_no_name(folder: Path) -> None:
-    text = (folder / "app.py").read_text().replace("def experiment():", "def make():")
-    (folder / "app.py").write_text(f"{text}\nmine = make()\nmade_by = mine\n")
+@pytest.mark.parametrize("more", ["", "\nmine = experiment()\nthe_same = mine\n"])
+def test_the_only_experiment_of_a_file_needs_no_name(folder: Path, more: str) -> None:
+    (folder / "app.py").write_text((folder / "app.py").read_text() + more)
     assert run("eval", "run", "app.py")[0] == 0
+
+
+def test_what_could_be_meant_is_named(folder: Path) -> None:
+    text = (folder / "app.py").read_text().replace("def experiment():", "def make():")
+    (folder / "app.py").write_text(text)
+    code, said = run("eval", "run", "app.py")
+    assert code == 2
+    assert "say which is an Experiment, as in app.py:make; there are make" in said
 
 
 @pytest.mark.parametrize(
     ("target", "said"),
     [
         ("nowhere.py", "no file nowhere.py"),
-        ("app.py", "name one an Experiment"),
+        ("app.py:length", "a function of nothing"),
         ("app.py:number", "is a int; it must be an Experiment"),
         ("app.py:nothing", "has no attribute 'nothing'"),
     ],

@@ -31,7 +31,7 @@ Message = Annotated[
     typer.Option("-m", "--message", help="Commit at once, with this message."),
 ]
 Columns = Annotated[
-    list[str] | None, typer.Option(help="A column that is an input; may be given several times.")
+    list[str] | None, typer.Option(help="Columns that are inputs, as in prompt,language.")
 ]
 Column = Annotated[str | None, typer.Option(help="The column that it stands in.")]
 
@@ -161,7 +161,7 @@ def import_(
     expected: Column = None,
     name: Annotated[str | None, typer.Option("--id", help="The column that names cases.")] = None,
     group: Column = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A column that is a tag.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Columns that are tags.")] = None,
     message: Message = None,
 ) -> None:
     """Add the cases of a file. A line that is no case is told by its number; nothing is guessed."""
@@ -173,11 +173,21 @@ def import_(
         leave("--inputs, --expected, --id, --group, --tag: are for .csv, .json and .jsonl")
     if file.suffix in {".jsonl", ".json", ".ndjson"} or named:
         cases = load_cases(
-            file, inputs=inputs, expected=expected, id=name, group=group, tags=tag or ()
+            file,
+            inputs=_names(inputs) or None,
+            expected=expected,
+            id=name,
+            group=group,
+            tags=_names(tag),
         )
     else:
         cases = read_cases(file)
     _stage(dataset, cases, message)
+
+
+def _names(given: list[str] | None) -> list[str]:
+    """Names that are given one by one, or with commas between."""
+    return [name.strip() for text in given or () for name in text.split(",") if name.strip()]
 
 
 @explained

@@ -48,7 +48,7 @@ def experiment_at(target: str, *, cache: bool | None = None) -> Experiment:
     from reliai.evals import Experiment  # noqa: PLC0415  when it runs
 
     made: Experiment = common.loaded(
-        target, "an Experiment", lambda value: isinstance(value, Experiment)
+        target, "an Experiment", lambda value: isinstance(value, Experiment), "experiment"
     )
     if cache is not None:
         made.cache = cache

@@ -66,7 +66,7 @@ def rescore(
     as_json: AsJson = False,
 ) -> None:
     """Score stored outputs anew, without a call to the target; the old scores are kept beside."""
-    given = common.loaded(scorers, "a list of scorers", _are_scorers)
+    given = common.loaded(scorers, "a list of scorers", _are_scorers, "scorers")
     before = run_at(stored)
     after = before.rescore(getattr(given, "scorers", given))
     if as_json:

@@ -6,6 +6,8 @@ import functools
 import json
 import sys
 from contextlib import contextmanager
+from inspect import signature
+from types import FunctionType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
 
 import typer
@@ -15,6 +17,7 @@ from reliai.errors import ReliaiError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from types import ModuleType
 
     from rich.console import Console
 
@@ -119,13 +122,14 @@ def progress(title: str) -> Iterator[Callable[..., None] | None]:
         yield tell
 
 
-def loaded(target: str, what: str, fits: Callable[[Any], bool]) -> Any:
+def loaded(target: str, what: str, fits: Callable[[Any], bool], usual: str) -> Any:
     """The object of an application: "FILE.py:NAME" or "module:NAME"; NAME may be a function of it.
 
     Args:
-        target: which.
+        target: which; without a name the only one that the module has, or its `usual` one.
         what: it is called, for messages.
         fits: whether a value is one.
+        usual: the name of one, or of a function that makes one, where none is given.
     """
     from reliai.cli.doctor_target import Unreadable, imported  # noqa: PLC0415  when it runs
 
@@ -133,22 +137,54 @@ def loaded(target: str, what: str, fits: Callable[[Any], bool]) -> Any:
         module, attribute, _ = imported(target)
     except Unreadable as error:
         leave(str(error))
-    if attribute is None:
-        found = {name: one for name, one in vars(module).items() if fits(one)}
-        if len({id(one) for one in found.values()}) != 1:
-            names, one = ", ".join(sorted(found)) or "none", min(found, default="NAME")
-            leave(f"{target} has {names}: name one {what}, as in {target}:{one}")
-        return next(iter(found.values()))
     value: Any = module
-    for part in attribute.split("."):
+    for part in (attribute or _only(module, target, what, fits, usual)).split("."):
         value = getattr(value, part, None)
     if not fits(value) and callable(value):
-        value = value()
+        value = _made(value, target, what)
     if not fits(value):
-        leave(
-            f"{target} is a {type(value).__name__}; it must be {what}, or a function that gives it"
-        )
+        kind = type(value).__name__
+        leave(f"{target} is a {kind}; it must be {what}, or a function that gives it")
     return value
+
+
+def _only(
+    module: ModuleType, target: str, what: str, fits: Callable[[Any], bool], usual: str
+) -> str:
+    """The name that is meant where none is given."""
+    found = {id(one): name for name, one in vars(module).items() if fits(one)}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if usual in vars(module):
+        return usual
+    own = (name for name, one in vars(module).items() if _is_own(one, module))
+    names = sorted(found.values()) or sorted(own)
+    if not names:
+        leave(f"{target} has neither {what} nor a function that could give it")
+    several = ", ".join(names)
+    leave(f"{target}: say which is {what}, as in {target}:{names[0]}; there are {several}")
+
+
+def _is_own(value: Any, module: ModuleType) -> bool:
+    """Whether a value is a function of the module that may be asked for what it gives."""
+    public = isinstance(value, FunctionType) and not value.__name__.startswith("_")
+    return public and value.__module__ == module.__name__ and _why_not(value) is None
+
+
+def _why_not(make: Callable[..., Any]) -> str | None:
+    """Why a function cannot be called with nothing; None where it can."""
+    try:
+        signature(make).bind()
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def _made(make: Callable[[], Any], target: str, what: str) -> Any:
+    why_not = _why_not(make)
+    if why_not is not None:
+        leave(f"{target}: must be {what}, or a function of nothing that gives it: {why_not}")
+    return make()
 
 
 def named_by(key: str, case: Any) -> bool:

@@ -55,7 +55,8 @@ def _write_short(terminal: pytest.TerminalReporter, result: Result) -> None:
     least = result.gathered.header.get("min_pass")
     for case, passed in list(result.short.items())[:_SHOWN]:
         said = result.gathered.said.get(case, "")
-        terminal.write_line(f"  {case}: passed {passed}, and must {least} times", red=True)
+        name = case if not case.startswith("sha256:") else case[7:19]
+        terminal.write_line(f"  {name}: passed {passed}, and must {least} times", red=True)
         if said:
             terminal.write_line(f"    {said}")
     if len(result.short) > _SHOWN:
