@@ -15,7 +15,7 @@ import pytest
 import reliai
 from reliai import clock
 from reliai.datasets import Case
-from reliai.errors import ConfigurationError
+from reliai.errors import ConfigurationError, ReliaiWarning
 from reliai.evals import Score, scorers
 from reliai.testing import records, virtual_clock
 from tests.evals.experiments import Target, cases, exact, experiment, length
@@ -329,9 +329,30 @@ def test_more_money_lets_a_run_go_on(tmp_path: Path) -> None:
     assert (target.calls, run.state) == (15, "complete")
 
 
-def test_a_limit_of_money_on_calls_without_a_price_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"max_usd=1.0: the price of 20 calls is unknown"):
-        experiment(tmp_path, Target().sync, cases(30), max_usd=1.0).run()
+def test_a_limit_of_money_on_calls_without_a_price_says_that_it_stops_nothing(
+    tmp_path: Path,
+) -> None:
+    given = experiment(tmp_path, Target().sync, cases(30), max_usd=1.0)
+    with pytest.warns(
+        ReliaiWarning, match=r"max_usd=1\.0: the price of 30 calls is unknown"
+    ) as told:
+        run = given.run()
+    assert told[0].filename == __file__
+    assert (run.state, run.manifest["spent_usd"]) == ("complete", None)
+
+
+def test_a_call_of_unknown_price_counts_like_those_whose_price_is_known(tmp_path: Path) -> None:
+    def sometimes(question: str, before: int) -> str:
+        if int(question[1:]) % 2:
+            reliai.usage(model="m", cost_usd=1.0)
+        return question
+
+    target = Target(sometimes)
+    given = experiment(tmp_path, target.sync, cases(100), max_usd=20.0, concurrency=1)
+    with pytest.warns(ReliaiWarning, match="is unknown, each counted like the others"):
+        run = given.run()
+    assert run.manifest["stopped"] == "max_usd"
+    assert target.calls == 20
 
 
 def test_more_errors_than_allowed_make_a_run_incomplete_and_keep_all_of_it(tmp_path: Path) -> None:
@@ -347,13 +368,25 @@ def test_more_errors_than_allowed_make_a_run_incomplete_and_keep_all_of_it(tmp_p
     assert allowed.exit_code == 0
 
 
+def test_a_target_that_mostly_fails_is_asked_for_every_case(tmp_path: Path) -> None:
+    def answer(question: str, before: int) -> str:
+        if not question.endswith("7"):
+            raise ValueError(question)
+        return question
+
+    summary = experiment(tmp_path, Target(answer).sync, cases(100)).run().summary()
+    score = summary.scores["exact"]
+    assert (score.n_scored, score.n_total, score.mean.estimate) == (10, 100, 1.0)
+    assert (score.low, score.high, summary.exit_code) == (0.1, 1.0, 4)
+
+
 def test_a_target_that_is_down_is_not_asked_for_every_case(tmp_path: Path) -> None:
     def fail(question: str, before: int) -> str:
         raise ValueError(question)
 
     target = Target(fail)
     run = experiment(tmp_path, target.sync, cases(500), concurrency=2).run()
-    assert target.calls < 30
+    assert 50 <= target.calls <= 52
     assert (run.state, run.manifest["stopped"], run.exit_code) == ("partial", "max_error_rate", 4)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Self
 
+from reliai._core.complaints import warn
 from reliai.evals import _journal
 from reliai.evals._cache import OutputCache
 from reliai.evals._concurrency import limit_of
@@ -184,6 +185,9 @@ class Folder:
             concurrency={"lowest": limit.lowest, "highest": limit.highest, "last": limit.value},
             cached=0 if self.cache is None else self.cache.hits,
         )
+        complaint = self.tally.complaint()
+        if complaint is not None and error is None:
+            warn(complaint)
 
     def end(self, error: BaseException | None = None) -> None:
         """The work has come to its end.

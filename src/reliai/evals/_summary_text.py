@@ -13,7 +13,7 @@ __all__ = ["text_of"]
 
 _STOPPED = {
     "max_usd": "stopped: max_usd is spent",
-    "max_error_rate": "stopped: more than half of the tries failed",
+    "max_error_rate": "stopped: all tries failed",
     "interrupted": "interrupted",
     "stuck": "stopped: 32 calls that were given up still run",
     "decided": "stopped early: it is known which one is better",

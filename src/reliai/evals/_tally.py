@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from reliai.errors import ConfigurationError
-
 if TYPE_CHECKING:
     from reliai.evals._settings import Settings
     from reliai.evals.early import Watch
@@ -13,11 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Tally"]
 
-_FEWEST: Final = 20
-"""Tries before a run is given up because of its errors."""
-
-_HOPELESS: Final = 0.5
-"""Share of failed tries above which nobody wants to pay for the others."""
+_HOPELESS: Final = 50
+"""Tries that all failed, after which nobody wants to wait and pay for the others."""
 
 
 class Tally:
@@ -76,12 +71,25 @@ class Tally:
             return False
         if self._max_usd is None:
             return True
-        each = self.spent_usd / self._priced if self._priced else 0.0
-        if self.spent_usd + each * (running + 1) <= self._max_usd or not self._priced:
-            return self._priced > 0 or running == 0  # the first one tells what one costs
+        if not self._priced:
+            return self.unpriced > 0 or running == 0  # the first one tells what one costs
+        each = self.spent_usd / self._priced
+        if self.spent_usd + each * (self.unpriced + running + 1) <= self._max_usd:
+            return True
         if not running:
             self.stopped = "max_usd"
         return False
+
+    def complaint(self) -> str | None:
+        """What to tell of money that nobody could count; None for nothing."""
+        if self._max_usd is None or not self.unpriced:
+            return None
+        counted = "each counted like the others" if self._priced else "so max_usd stops nothing"
+        return (
+            f"max_usd={self._max_usd!r}: the price of {self.unpriced} calls is unknown, {counted}; "
+            "have the target return the provider's answer, or call reliai.read(response) or "
+            "reliai.usage(cost_usd=…) in it"
+        )
 
     @property
     def over_error_rate(self) -> bool:
@@ -117,12 +125,6 @@ class Tally:
             self.spent_usd += trial.cost_usd
         elif trial.status == "ok":
             self.unpriced += 1
-            if self._max_usd is not None and not self._priced and self.unpriced >= _FEWEST:
-                raise ConfigurationError(
-                    f"max_usd={self._max_usd!r}: the price of {self.unpriced} calls is unknown, "
-                    "so nothing would stop; have the target return the provider's answer, call "
-                    "reliai.read() or reliai.usage(cost_usd=…) in it, or leave max_usd away"
-                )
 
     def _count(self, trial: Trial, *, bad: bool, last: bool) -> None:
         tries, failed = self._open.pop(trial.case, (0, 0))
@@ -137,13 +139,8 @@ class Tally:
         self.lost += failed / tries
 
     def _judge(self) -> None:
-        tried = self.trials
-        if (
-            tried >= _FEWEST
-            and self.failed > max(_HOPELESS, self._max_error_rate) * tried
-            and self.stopped is None
-        ):
-            self.stopped = "max_error_rate"
+        if self.failed == self.trials >= _HOPELESS and self._max_error_rate < 1.0:
+            self.stopped = self.stopped or "max_error_rate"
 
 
 def _price_of(score: Score) -> float:

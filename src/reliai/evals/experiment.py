@@ -56,7 +56,7 @@ class Experiment:
         max_usd: US dollars for the calls of one run; a cached output costs nothing. When they are
             spent the run stops, unfinished.
         max_error_rate: share of cases without a good answer above which the run is incomplete
-            (exit code 4). A run of which more than half fails is stopped after 20 tries.
+            (exit code 4). A run of which the first 50 tries all fail is stopped.
         policies: "evaluation": the target's own policies, with nothing shared or cached;
             "deployed": as they serve users; "bare": none.
         executor: "local", or "ray": on a Ray cluster.
