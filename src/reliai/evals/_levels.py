@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from reliai._needs import needed
+from reliai.evals._paired import uneven
 from reliai.stats import mean_interval, production_estimate
 
 if TYPE_CHECKING:
@@ -169,7 +170,8 @@ def _p_of_constant(mean: float, level: Level, limit: float) -> float:
     if mean >= limit - _NOISE:
         return 1.0
     units = len(level.mean) if level.groups is None else len(set(level.groups))
-    return float((1.0 - (limit - mean) / (level.high - mean)) ** units)
+    share = (limit - mean) / (level.high - mean) / uneven(level.groups)
+    return float((1.0 - share) ** units)
 
 
 def _p_of(
@@ -193,7 +195,7 @@ def _constant(values: Floats) -> bool:
 def _unseen(level: Level, n: int, confidence: float) -> float:
     """The largest share of units that may be otherwise, when none of those seen was."""
     units = n if level.groups is None else len(set(level.groups))
-    return 1.0 - float((1.0 - confidence) ** (1.0 / units))
+    return min(1.0, (1.0 - float((1.0 - confidence) ** (1.0 / units))) * uneven(level.groups))
 
 
 def _most(count: int, n: int, confidence: float) -> float:

@@ -5,6 +5,7 @@ All of it is about numbers of which more is better; what is the other way round 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from reliai.evals._columns import Flags, Floats
 
-__all__ = ["ENOUGH", "PairedEvidence", "Pairs", "evidence_of", "observed"]
+__all__ = ["ENOUGH", "PairedEvidence", "Pairs", "evidence_of", "observed", "uneven"]
 
 ENOUGH: Final = 5
 """Units that differ, from which on a drop can be significant, and Student's t be relied on."""
@@ -158,8 +159,8 @@ def _bound(ours: Floats, theirs: Floats, pairs: Pairs, confidence: float) -> flo
     Where few units differ, a spread estimated from them is not to be relied on, and one of none
     proves nothing. What holds then is that at most so many of all units can be worse (Clopper and
     Pearson's bound of their share), each by the largest difference there is: for identical runs
-    `1 - (1 - confidence)^(1 / n)`. Where all differ by the same, those that were not seen may still
-    differ otherwise.
+    `1 - (1 - confidence)^(1 / n)`. Groups may be as large as the largest of them. Where all
+    differ by the same, those that were not seen may still differ otherwise.
     """
     if not len(ours):
         return None
@@ -167,12 +168,12 @@ def _bound(ours: Floats, theirs: Floats, pairs: Pairs, confidence: float) -> flo
     differing = int(np.count_nonzero(off))
     if differing < ENOUGH and differing < len(off):
         worse = int((off < 0).sum())
-        return -pairs.span * _most(worse, len(off), confidence)
+        return -pairs.span * min(1.0, _most(worse, len(off), confidence) * uneven(pairs.groups))
     result = paired_difference(
         ours, theirs, cluster=pairs.groups, confidence=confidence, span=pairs.span
     )
     if result.lower_bound is None and result.estimate is not None and len(off) > 1:
-        unseen = _most(0, len(off), confidence)
+        unseen = min(1.0, _most(0, len(off), confidence) * uneven(pairs.groups))
         return float(result.estimate * (1.0 - unseen) - pairs.span * unseen)
     return result.lower_bound
 
@@ -210,6 +211,14 @@ def _units(ours: Floats, theirs: Floats, groups: tuple[object, ...] | None) -> F
         off = off[known]
     off[np.abs(off) <= _NOISE] = 0.0
     return off
+
+
+def uneven(groups: tuple[object, ...] | None) -> float:
+    """How many times as large as the mean the largest group is; 1 without groups."""
+    if not groups:
+        return 1.0
+    sizes = Counter(groups)
+    return max(sizes.values()) * len(sizes) / len(groups)
 
 
 def _most(count: int, n: int, confidence: float) -> float:

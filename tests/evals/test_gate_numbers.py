@@ -1,0 +1,237 @@
+"""The numbers that gates judge by, against those of the textbooks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from reliai.evals import Gate, Verdict, compare
+from reliai.evals._labels import labels_of_tries
+from reliai.evals._levels import Level, level_evidence
+from reliai.evals._paired import Pairs, evidence_of
+from reliai.evals._power import Within, power_for_margin
+from reliai.evals._quantiles import Quantile, at_most, quantile_of
+from reliai.evals._throughput import rates
+from reliai.stats import mcnemar_exact, mean_interval, sample_size
+from tests.evals.made_runs import passes, run_of, run_of_tries
+
+scipy_stats: Any = import_module("scipy.stats")
+
+if TYPE_CHECKING:
+    from reliai.evals._columns import Columns
+
+
+def pairs(ours: list[float], theirs: list[float], groups: list[int] | None = None) -> Pairs:
+    nothing = np.zeros(len(ours))
+    labels = None if groups is None else tuple(groups)
+    return Pairs(np.asarray(ours), np.asarray(theirs), nothing, nothing, labels)
+
+
+def level(values: list[float], groups: list[int] | None = None) -> Level:
+    labels = None if groups is None else tuple(groups)
+    return Level(np.asarray(values), np.zeros(len(values)), labels, 0.0, 1.0)
+
+
+# --- pairs ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "bound"), [(20, -0.1391), (59, -0.0495), (100, -0.0295), (200, -0.0149), (1000, -0.0030)]
+)
+def test_identical_pairs_have_a_bound_from_their_number(n: int, bound: float) -> None:
+    assert evidence_of(pairs([1.0] * n, [1.0] * n), 0.95).bound == pytest.approx(bound, abs=5e-5)
+
+
+def test_few_losses_have_the_bound_of_clopper_and_pearson() -> None:
+    found = evidence_of(pairs([0.0] * 2 + [1.0] * 98, [1.0] * 100), 0.95)
+    share = scipy_stats.binomtest(2, 100, alternative="less").proportion_ci(0.95, "exact").high
+    assert found.bound == pytest.approx(-share)
+
+
+def test_a_loss_in_a_large_group_counts_by_its_size() -> None:
+    """One of 50 groups lost: it holds half of the cases."""
+    ours, groups = [0.0] * 49 + [1.0] * 49, [0] * 49 + list(range(1, 50))
+    found = evidence_of(pairs(ours, [1.0] * 98, groups), 0.95)
+    assert found.observed.estimate == -0.5
+    assert found.bound == -1.0
+    even = evidence_of(
+        pairs([0.0] * 2 + [1.0] * 98, [1.0] * 100, [i // 2 for i in range(100)]), 0.95
+    )
+    assert even.bound == pytest.approx(-0.0914, abs=1e-3)  # of 1 in 50
+
+
+def test_a_drop_has_the_one_sided_p_value_of_mcnemar() -> None:
+    ours, theirs = [0.0] * 9 + [1.0] * 91, [1.0] * 9 + [0.0] + [1.0] * 90
+    found = evidence_of(pairs(ours, theirs), 0.95)
+    assert found.p_drop == mcnemar_exact(1, 9, alternative="less")
+    assert found.observed.p_value == pytest.approx(0.0214843750)
+
+
+def test_few_groups_that_differ_have_the_exact_p_value_of_flipping_signs() -> None:
+    ours = [0.0] * 5 + [1.0] * 35
+    found = evidence_of(pairs(ours, [1.0] * 40, [i // 1 for i in range(39)] + [0]), 0.95)
+    assert found.p_drop == pytest.approx(1 / 32)
+
+
+def test_a_difference_that_never_varies_is_not_certain() -> None:
+    found = evidence_of(pairs([0.6] * 50, [0.5] * 50), 0.95)
+    assert found.bound is not None
+    assert 0.0 < found.bound < 0.1
+
+
+# --- levels ---------------------------------------------------------------------------------
+
+
+def test_bounds_of_passes_are_exact() -> None:
+    found = level_evidence(level([1.0] * 59), 0.95, 0.95)
+    assert found.low == pytest.approx(0.05 ** (1 / 59))
+    ten = level_evidence(level([1.0] * 8 + [0.0] * 2), 0.85, 0.95)
+    assert (ten.low, ten.high) == pytest.approx((0.49310, 0.96323), abs=1e-5)
+    assert ten.p_below == pytest.approx(0.4557, abs=1e-4)
+
+
+def test_bounds_of_numbers_are_students() -> None:
+    values = [1.0, 1, 0, 1, 0, 1, 1, 0, 1, 0.5]
+    found = level_evidence(level(values), 0.5, 0.95)
+    assert found.low == mean_interval(values, confidence=0.9).low
+    assert found.p_below == pytest.approx(
+        1 - scipy_stats.ttest_1samp(values, 0.5, alternative="greater").pvalue
+    )
+
+
+def test_scores_in_groups_have_robust_bounds() -> None:
+    values = [1.0, 1, 0, 0, 0, 0, 1, 1, 1, 1, 0]
+    found = level_evidence(level(values, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]), 0.5, 0.95)
+    assert found.low == pytest.approx(0.5454545455 - 2.3533634 * 0.2270346863)
+    assert found.units == 4
+
+
+def test_a_level_beyond_the_range_is_certain() -> None:
+    assert level_evidence(level([0.5, 0.6]), 1.1, 0.95).p_below == 0.0
+    assert level_evidence(level([0.5, 0.6]), 0.0, 0.95).p_below == 1.0
+
+
+def test_a_constant_score_is_judged_by_how_many_have_it() -> None:
+    many = level_evidence(level([0.5] * 200), 0.6, 0.95)
+    assert many.p_below == pytest.approx((1 - 0.1 / 0.5) ** 200)
+    assert many.high == pytest.approx(0.5 + 0.5 * (1 - 0.05 ** (1 / 200)))
+
+
+# --- percentiles ------------------------------------------------------------------------------
+
+
+def percentile(run: Columns, q: float = 0.95) -> Quantile:
+    return quantile_of(run, q, labels_of_tries(run), 0.95)
+
+
+def test_a_percentile_lies_between_order_statistics() -> None:
+    run = run_of([True] * 100, duration=lambda case: case + 1.0)
+    found = percentile(run)
+    assert (found.estimate, found.low, found.high) == (95.0, 91.0, 99.0)
+
+
+@pytest.mark.parametrize(("q", "n"), [(0.5, 5), (0.95, 59), (0.99, 299)])
+def test_a_bound_takes_as_many_tries_as_the_percentile_asks_for(q: float, n: int) -> None:
+    def run(count: int) -> Columns:
+        return run_of([True] * count, duration=lambda case: case + 1.0)
+
+    assert percentile(run(n), q).high == float(n)
+    assert percentile(run(n - 1), q).high is None
+
+
+def test_tries_that_are_alike_count_as_fewer() -> None:
+    alike = run_of_tries([[True] * 5] * 100, duration=lambda case: case + 1.0)
+    found = percentile(alike)
+    assert found.effective_n == pytest.approx(100, rel=0.03)
+    assert (found.low, found.high) == pytest.approx((91, 99), abs=1)
+
+
+def test_the_bounds_of_a_percentile_hold_as_often_as_they_should() -> None:
+    random, missed_low, missed_high = np.random.default_rng(5), 0, 0
+    true = float(np.exp(1.6448536 * 0.5))
+    run = run_of([True] * 150)
+    for _ in range(400):
+        found = percentile(replace(run, duration=random.lognormal(0.0, 0.5, 150)))
+        missed_low += found.low is not None and found.low > true
+        missed_high += found.high is not None and found.high < true
+    assert missed_low / 400 <= 0.07
+    assert missed_high / 400 <= 0.07
+
+
+def test_a_difference_of_percentiles_has_bounds_from_both() -> None:
+    one, other = Quantile(4.4, 4.1, 4.8, 100, 0, 100), Quantile(3.9, 3.7, 4.2, 100, 0, 100)
+    difference, low, high = at_most(one, other, 1.0)
+    assert difference == pytest.approx(0.5)
+    assert low == pytest.approx(0.5 - np.hypot(0.3, 0.3))
+    assert high == pytest.approx(0.5 + np.hypot(0.4, 0.2))
+
+
+# --- throughput -------------------------------------------------------------------------------
+
+
+def test_time_in_which_nothing_ran_does_not_count() -> None:
+    run = run_of([True] * 100)
+    late = run.started.copy()
+    late[50:] += 86_400.0
+    resumed = replace(run, started=late)
+    assert rates(run).mean() == pytest.approx(1.0)
+    assert rates(resumed).mean() == pytest.approx(1.0, rel=0.05)
+
+
+def test_calls_at_a_time_count_each() -> None:
+    run = run_of([True] * 100)
+    starts = np.asarray([1e9 + case // 10 for case in range(100)])
+    assert rates(replace(run, started=starts)).mean() == pytest.approx(10.0)
+
+
+def test_a_handful_of_calls_has_no_rate() -> None:
+    assert len(rates(run_of([True] * 9))) == 0
+    assert len(rates(run_of(passes(0, 0, 50)))) == 0
+
+
+# --- power ------------------------------------------------------------------------------------
+
+
+def test_what_it_takes_is_the_number_of_the_formula() -> None:
+    random = np.random.default_rng(1)
+    ours, theirs = random.random(198).tolist(), random.random(198).tolist()
+    evidence = evidence_of(pairs(ours, theirs), 0.95)
+    variance = float(np.var(np.asarray(ours) - np.asarray(theirs), ddof=1))
+    found = power_for_margin(evidence, 0.03, span=1.0, confidence=0.95, power=0.8, within=None)
+    assert found.cases == sample_size(0.03, between_variance=variance, alpha=0.1)
+    assert found.repeats is None
+
+
+def test_so_many_repeats_make_the_variance_small_enough() -> None:
+    random = np.random.default_rng(1)
+    ours = random.random(400).round().tolist()
+    theirs = random.random(400).round().tolist()
+    evidence = evidence_of(pairs(ours, theirs), 0.95)
+    assert evidence.variance is not None
+    within = Within((evidence.variance * 0.45, evidence.variance * 0.45), (1.0, 1.0))
+    found = power_for_margin(evidence, 0.03, span=1.0, confidence=0.95, power=0.8, within=within)
+    assert found.repeats is not None
+    left = evidence.variance * 0.1 + evidence.variance * 0.9 / found.repeats
+    assert sample_size(0.03, between_variance=left, alpha=0.1) <= 400
+    fewer = evidence.variance * 0.1 + evidence.variance * 0.9 / (found.repeats - 1)
+    assert sample_size(0.03, between_variance=fewer, alpha=0.1) > 400
+
+
+def test_groups_make_it_take_more_cases() -> None:
+    ours, theirs = [True] * 300, [index % 20 < 18 for index in range(300)]
+    gate = Gate("exact", non_inferior=0.02)
+
+    def needed(groups: int) -> int:
+        def group(case: int) -> str:
+            return f"g{case % 20 * 15 // groups}"
+
+        (rule,) = gate.judge(compare(run_of(theirs, group=group), run_of(ours, group=group))).rules
+        assert rule.verdict is not Verdict.PASS
+        return rule.cases_needed or 0
+
+    alone = gate.judge(compare(run_of(theirs), run_of(ours))).rules[0].cases_needed or 0
+    assert needed(15) > alone
