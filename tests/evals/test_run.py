@@ -320,6 +320,7 @@ def test_a_run_ends_as_soon_as_it_is_known_who_is_better(tmp_path: Path) -> None
     assert (evidence["wins"], evidence["losses"]) == (0, 8)  # 2 ** n / (n + 1) >= 20 from n = 8 on
     assert target.calls == 8
     assert "it is known which one is better" in str(run.summary())
+    assert "8 of 200 cases, 8 tries" in str(run.summary())
 
 
 def test_a_run_that_is_like_its_baseline_goes_on_to_the_end(tmp_path: Path) -> None:

@@ -38,7 +38,9 @@ def _title(summary: Summary) -> str:
 
 
 def _tries(summary: Summary) -> str:
-    said = f"{_count(summary.cases, 'case')}, {summary.tries} tries"
+    left = summary.of_cases is not None and summary.of_cases > summary.cases
+    of = f"{summary.cases} of {summary.of_cases} cases" if left else _count(summary.cases, "case")
+    said = f"{of}, {_count(summary.tries, 'try', 'tries')}"
     if summary.extra:
         said += f" ({summary.extra} more where they disagreed)"
     bad = {name: n for name, n in summary.statuses.items() if name not in {"ok", "skipped"}}

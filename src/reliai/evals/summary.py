@@ -74,6 +74,7 @@ class Summary:
     Attributes:
         experiment, run, state, stopped: which run, and how it ended.
         cases: with at least one try.
+        of_cases: of the dataset; None where only some were asked for.
         tries: all of them, with those of `extra`.
         extra: beyond the planned ones.
         cached: that came from an earlier run.
@@ -93,6 +94,7 @@ class Summary:
     state: str
     stopped: str | None
     cases: int
+    of_cases: int | None
     tries: int
     extra: int
     cached: int
@@ -128,8 +130,14 @@ def summary_of(run: Run) -> Summary:
         state=run.state,
         stopped=run.manifest.get("stopped"),
         exit_code=run.exit_code,
+        of_cases=_of(run.manifest),
         **reader.told(),
     )
+
+
+def _of(manifest: Mapping[str, Any]) -> int | None:
+    some = manifest.get("selection") or manifest.get("shard")
+    return None if some else manifest.get("cases")
 
 
 class _Reader:
