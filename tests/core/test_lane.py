@@ -146,3 +146,13 @@ def test_what_a_worker_hangs_over_is_pending_while_others_are_shown_in_its_place
     goes_on.set()
     assert ours.flush(60)
     assert (lane.counts.exported, lane.pending) == (2, 0)
+
+
+def test_who_flushes_while_an_observer_goes_is_answered() -> None:
+    ours, observer = Hub(), Idle()
+    lane = ours.lane(observer)
+    lane.put(observer, "on_end", (1,))
+    lane.end()
+    done = lane.run(observer, int)
+    assert done is not None
+    assert done.wait(60)

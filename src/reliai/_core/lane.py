@@ -208,6 +208,7 @@ class Lane:
                 self._turn()
                 continue
             if entry is None:
+                self.drain()  # who asked meanwhile would wait for ever
                 return
             self._handle(entry)
             asked = type(entry) is _Task
