@@ -11,10 +11,10 @@ import pytest
 
 from reliai.datasets.case import Case
 from reliai.errors import ConfigurationError, GateFailed
-from reliai.evals.anchors import Anchors, served_models
+from reliai.evals.anchors import Anchors, anchor_items, served_models
 from reliai.evals.scorers import judge
 from reliai.evals.scoring import Scorer, scorer
-from reliai.evals.trial import Score
+from reliai.evals.trial import Score, Trial
 
 ITEMS = [(Case(inputs={"n": n}), n / 200) for n in range(200)]
 
@@ -233,6 +233,28 @@ def test_in_an_event_loop_they_are_awaited() -> None:
         return (await anchors.acheck(passing_from(0.18, "2"))).verdict
 
     assert asyncio.run(run()) == "judge_drift"
+
+
+def test_anchors_are_drawn_from_a_run_whatever_its_order() -> None:
+    cases = [case for case, _ in ITEMS]
+    trials = [
+        Trial(
+            case=case.key,
+            digest=case.digest,
+            repeat=repeat,
+            status="error" if n % 10 == 0 else "ok",
+            output=[n, repeat],
+        )
+        for n, case in enumerate(cases)
+        for repeat in (1, 2)
+    ]
+    drawn = anchor_items(trials, cases, count=100)
+    assert drawn == anchor_items(trials, list(reversed(cases)), count=100)
+    assert drawn != anchor_items(trials, cases, count=100, seed=1)
+    assert len({case.key for case, _ in drawn}) == 100
+    assert all(output[1] == 1 and output[0] % 10 for _, output in drawn)
+    assert len(anchor_items(trials, cases)) == 180
+    assert anchor_items(trials, cases[:5], count=3)[0][0] in cases[:5]
 
 
 def test_progress_is_told() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reliai.evals._absent import NoBaseline
-    from reliai.evals.anchors import AnchorCheck, Anchors, served_models
+    from reliai.evals.anchors import AnchorCheck, Anchors, anchor_items, served_models
     from reliai.evals.baselines import Pin, baseline, pin
     from reliai.evals.comparison import RunComparison, compare
     from reliai.evals.early import EarlyStop
@@ -47,6 +47,7 @@ __all__ = [
     "Trial",
     "Unscored",
     "Verdict",
+    "anchor_items",
     "areplay",
     "baseline",
     "compare",
@@ -82,6 +83,7 @@ _MODULES = {
     "Trial": "trial",
     "Unscored": "scoring",
     "Verdict": "verdicts",
+    "anchor_items": "anchors",
     "areplay": "replaying",
     "baseline": "baselines",
     "compare": "comparison",

@@ -102,9 +102,8 @@ class _Telling:
 
     def object(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
         told: dict[str, Any] = {"type": _name(type(thing))}
-        content = getattr(thing, "tobytes", None)  # of arrays
-        if callable(content) and hasattr(thing, "dtype"):
-            told["bytes"] = hashlib.sha256(content()).hexdigest()
+        if hasattr(thing, "tobytes") and hasattr(thing, "dtype"):  # an array, by its content
+            told["bytes"] = hashlib.sha256(thing.tobytes()).hexdigest()
             return {**told, "dtype": str(thing.dtype), "shape": list(thing.shape)}
         if not self.owns(type(thing)):
             return told

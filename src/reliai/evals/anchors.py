@@ -22,9 +22,16 @@ from reliai.stats import mcnemar_exact
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 
-    from reliai.evals.trial import Score
+    from reliai.evals.trial import Score, Trial
 
-__all__ = ["Anchor", "AnchorCheck", "AnchorVerdict", "Anchors", "served_models"]
+__all__ = [
+    "Anchor",
+    "AnchorCheck",
+    "AnchorVerdict",
+    "Anchors",
+    "anchor_items",
+    "served_models",
+]
 
 T = TypeVar("T")
 
@@ -460,3 +467,23 @@ def served_models(trials: Iterable[Any], name: str) -> set[str]:
     """
     scores: Iterable[Mapping[str, Score]] = (each.scores for each in trials)
     return _models(each[name] for each in scores if name in each)
+
+
+def anchor_items(
+    trials: Iterable[Trial], cases: Iterable[Case], *, count: int = 200, seed: int = 0
+) -> list[tuple[Case, Any]]:
+    """Outputs of a run to be frozen as anchors: a sample that does not hang on their order.
+
+    Args:
+        trials: of a run.
+        cases: of its dataset.
+        count: how many at most, one of each case.
+        seed: another one draws others.
+    """
+    known = {case.key: case for case in cases}
+    outputs: dict[str, Any] = {}
+    for trial in trials:
+        if trial.status == "ok" and trial.case in known:
+            outputs.setdefault(trial.case, trial.output)
+    drawn = sorted(outputs, key=lambda key: digest_of([seed, key]))[:count]
+    return [(known[key], outputs[key]) for key in drawn]

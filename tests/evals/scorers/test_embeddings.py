@@ -3,6 +3,7 @@
 import asyncio
 import math
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -145,6 +146,27 @@ def test_a_case_that_gives_up_takes_the_vector_from_no_other() -> None:
         return await second
 
     assert asyncio.run(run())["embedding"].value == 1.0
+
+
+def test_loops_of_several_threads_share_what_is_known_and_keep_no_loop() -> None:
+    embed = AsyncEmbedder()
+    scorer = embedding(embed)
+    with ThreadPoolExecutor(4) as threads:
+        runs = [
+            threads.submit(many, scorer, [("a" * n, "b") for n in range(1, 30)]) for _ in "abcd"
+        ]
+        found = [each.result() for each in runs]
+    assert all(score.value == 0.0 for scores in found for score in scores)
+    before = len(embed.asked)
+    many(scorer, [("a", "b")])
+    assert len(embed.asked) == before
+    function: Any = scorer.function
+    [vectors] = [
+        cell.cell_contents
+        for cell in function.__closure__ or ()
+        if isinstance(cell.cell_contents, Vectors)
+    ]
+    assert vectors._flights == {}
 
 
 @pytest.mark.parametrize(

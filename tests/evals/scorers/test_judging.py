@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Any
 
 import openai
-import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 import reliai
 from reliai.datasets.case import Case
 from reliai.errors import ConfigurationError
-from reliai.evals.scorers import judge
+from reliai.evals.scorers import Grade, Winner, judge, pairwise
 from reliai.evals.scorers._replies import NoVerdict, grade_in, object_in
 from reliai.evals.scoring import Scorer, check_graders, scorer_of
 from reliai.testing import Status, fault_server
@@ -116,11 +115,6 @@ def test_one_object_is_read_in_a_fence_or_without(said: Any) -> None:
 def test_a_reason_for_no_verdict_quotes_nothing_of_it() -> None:
     found = score(graded('{"grade": "ana@example.org"}'), "answer")
     assert found.explanation == 'its "grade" is no whole number'
-
-
-class Grade(pydantic.BaseModel):
-    reasoning: str
-    grade: int
 
 
 def test_a_grader_may_give_a_model_of_pydantic() -> None:
@@ -446,6 +440,34 @@ def test_a_judge_asks_a_real_server_with_a_real_client() -> None:
     assert found[0].metadata is not None
     assert found[0].metadata["judge_model"] == "judge-2"
     assert "What is 2+2?" in asked
+
+
+def test_a_grader_may_have_its_provider_keep_to_a_schema() -> None:
+    with fault_server([completion("no JSON"), completion(GOOD)]) as server:
+        client = openai.OpenAI(base_url=server.url, api_key="none", max_retries=0)
+
+        @reliai.reliable(reliai.Validate(output=Grade, reask=1))
+        def guarded(messages: list[Any]) -> Any:
+            wanted: Any = reliai.format_for(Grade, "openai")
+            return client.chat.completions.create(model="judge-2", messages=messages, **wanted)
+
+        instrument = judge(
+            lambda prompt: guarded([{"role": "user", "content": prompt}]),
+            "Is it right?",
+            rubric=SCALE,
+        )
+        found = score(instrument, "4")
+        client.close()
+        sent = server.requests[0].json
+    assert (found.value, found.explanation) == (1.0, "It is right.")
+    assert sent is not None
+    assert sent["response_format"]["json_schema"]["name"] == "Grade"
+
+
+def test_a_vote_may_be_a_model_too() -> None:
+    voter = says(Winner(reasoning="x", winner="first"), Winner(reasoning="x", winner="second"))
+    found = score(pairwise(voter, "the better one"), "a", "b")
+    assert (found.value, found.label) == (1.0, "win")
 
 
 def test_no_answer_at_all_is_no_object() -> None:

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from reliai.evals.scorers.overlap import bleu, chrf, rouge
     from reliai.evals.scorers.pairs import pairwise
     from reliai.evals.scorers.privacy import leaks
+    from reliai.evals.scorers.replies import Grade, Winner
     from reliai.evals.scorers.structures import json_schema, structure
     from reliai.evals.scorers.texts import edit_distance, similarity
 
 __all__ = [
+    "Grade",
+    "Winner",
     "bleu",
     "chrf",
     "classification",
@@ -42,6 +45,8 @@ __all__ = [
 
 # A module never has the name of what it offers: once loaded, it would stand in its way.
 _MODULES = {
+    "Grade": "replies",
+    "Winner": "replies",
     "bleu": "overlap",
     "chrf": "overlap",
     "classification": "labels",

@@ -10,7 +10,6 @@ import asyncio
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -49,7 +48,7 @@ class Vectors:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, NDArray[Any]] = OrderedDict()
-        self._flights: WeakKeyDictionary[asyncio.AbstractEventLoop, _Flight] = WeakKeyDictionary()
+        self._flights: dict[asyncio.AbstractEventLoop, _Flight] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
@@ -71,7 +70,7 @@ class Vectors:
         if all(each is not None for each in found):
             return [each for each in found if each is not None]
         loop = asyncio.get_running_loop()
-        with self._lock:
+        with self._lock:  # no other task of this loop runs until all texts have been asked for
             flight = self._flights.get(loop)
             if flight is None:
                 flight = self._flights[loop] = _Flight(self)
@@ -83,6 +82,13 @@ class Vectors:
             if future is not None:  # shared by all who ask for this text: nobody cancels it
                 found[place] = await asyncio.shield(future)
         return [each for each in found if each is not None]
+
+    def landed(self, flight: _Flight) -> None:
+        """Forget a flight, and its loop with it."""
+        with self._lock:
+            for loop, known in list(self._flights.items()):
+                if known is flight:
+                    del self._flights[loop]
 
     def _recall(self, text: str) -> NDArray[Any] | None:
         with self._lock:
@@ -140,6 +146,7 @@ class _Flight:
                 texts = list(self._asked)[: self._vectors.batch]
                 await self._batch(texts)
         finally:
+            self._vectors.landed(self)
             for future in self._asked.values():
                 future.cancel()
             self._asked.clear()

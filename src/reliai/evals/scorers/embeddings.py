@@ -28,7 +28,7 @@ def embedding(
     version: str | int | None = None,
     minimum: float | None = None,
     batch: int = 64,
-    keep: int = 10_000,
+    keep: int = 4096,
     at: str | None = None,
     name: str = "embedding",
 ) -> Scorer:
