@@ -183,6 +183,15 @@ def test_calls_before_the_time_asked_for_do_not_count(tmp_path: Path, live: Live
     assert health.warnings[0].startswith("no calls to compare with")
 
 
+def test_evaluations_are_no_traffic(tmp_path: Path, live: Live) -> None:
+    live.calls(20, locale="de")
+    reliai.configure(environment="eval")
+    live.calls(30, locale="fr")
+    _, version = dataset(tmp_path, [case(n, "de", at=now()) for n in range(20)])
+    health = version_health(version, live, limit=25)
+    assert (health.calls, health.suggestions) == (20, ())
+
+
 def test_a_tag_with_a_value_for_everybody_is_no_slice(tmp_path: Path, live: Live) -> None:
     for number in range(60):
         live.calls(1, user=f"u{number}")

@@ -96,8 +96,10 @@ def cases_of(cases: Iterable[Case]) -> Traffic:
 
 def live_of(store: RecordStore, since: float | datetime, name: str | None, limit: int) -> Traffic:
     """The latest calls of a store; evaluations are no traffic."""
+    from reliai.records._tables import calls  # noqa: PLC0415  loads SQLAlchemy, as the store has
+
     made = Traffic()
-    for call in store.calls(name=name, since=since, limit=limit):
-        if call.environment != "eval":
-            made.add(dict(call.tags), call.values, call=(call.id, call.started_at))
+    of_users = calls.c.environment.is_distinct_from("eval")
+    for call in store.calls(name=name, since=since, limit=limit, where=of_users):
+        made.add(dict(call.tags), call.values, call=(call.id, call.started_at))
     return made
