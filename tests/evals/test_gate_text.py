@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reliai import ConfigurationError
 from reliai.evals import Gate
@@ -37,6 +42,24 @@ from reliai.evals import Gate
 def test_a_text_is_read_and_written(text: str, gate: Gate) -> None:
     assert Gate.parse(text) == gate
     assert Gate.parse(str(gate)) == gate
+
+
+@given(name=st.text(min_size=1, max_size=20).filter(lambda text: text.strip().strip("= ") != ""))
+def test_any_slice_can_be_written_and_read(name: str) -> None:
+    gate = Gate("exact", min=0.5, slices=[name, "locale"]) & Gate("exact", max=0.9)
+    assert Gate.parse(str(gate)) == gate
+
+
+def test_a_gate_is_written_down_without_the_packages_that_judge_it() -> None:
+    program = (
+        "import sys; from reliai.evals import Gate, Quarantine, Verdict, baseline, pin; "
+        "Gate.parse('exact >= .5 by locale'); "
+        "print([m for m in ('numpy', 'scipy', 'matplotlib', 'jinja2') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_settings_are_for_all_conditions() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final
+from urllib.parse import unquote
 
 from reliai.errors import ConfigurationError
 
@@ -65,7 +66,7 @@ def _clause(part: str, text: str) -> dict[str, Any]:
         )
     how = re.sub(r"\s+", "", matched["how"]).replace("-", "_")
     limit = float(matched["limit"]) / (100.0 if matched["percent"] else 1.0)
-    slices = re.split(r"\s*,\s*", matched["slices"]) if matched["slices"] else []
+    slices = [unquote(each) for each in re.split(r"\s*,\s*", matched["slices"] or "") if each]
     clause: dict[str, Any] = {"metric": matched["metric"], _CONDITIONS[how]: limit}
     if slices:
         clause["slices"] = slices

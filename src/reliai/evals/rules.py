@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from urllib.parse import quote
 
 from reliai.errors import ConfigurationError
 
@@ -84,7 +85,7 @@ class Rule:
             "max": f"{self.metric} <= {limit}",
             "case_min": f"{self.metric} each >= {limit}",
         }[self.condition]
-        said += f" by {', '.join(self.slices)}" if self.slices else ""
+        said += f" by {', '.join(map(_quoted, self.slices))}" if self.slices else ""
         others = [
             f"{name}={_text(getattr(self, name))}"
             for name, usual in _USUAL.items()
@@ -111,6 +112,14 @@ _USUAL: Final[dict[str, Any]] = {
     "blocking": True,
 }
 """What a rule's text leaves out."""
+
+
+_SPECIAL: Final = re.compile(r"[\s,&%]")
+
+
+def _quoted(name: str) -> str:
+    """A slice in which nothing ends the condition: "city=New%20York"."""
+    return _SPECIAL.sub(lambda found: quote(found[0]), name)
 
 
 def _text(value: Any) -> str:
@@ -140,7 +149,7 @@ def slices_of(given: str | Iterable[str]) -> tuple[str, ...]:
     """
     listed = (given,) if isinstance(given, str) else tuple(given)
     for each in listed:
-        if not isinstance(each, str) or not each.strip("= "):
+        if not isinstance(each, str) or not each.strip().strip("= "):
             raise ConfigurationError(
                 f'Gate(slices={given!r}): {each!r} is no tag; give names of tags, as "locale", or '
                 'one of its values, as "locale=de"'
