@@ -342,6 +342,32 @@ def test_the_end_of_a_day_commits(tmp_path: Path) -> None:
         assert latest.message.startswith("captured until ")
 
 
+def test_a_day_that_cannot_be_committed_costs_no_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from reliai.datasets import dataset as module
+
+    def full(*_: Any) -> Any:
+        raise OSError("no space")
+
+    with virtual_clock() as time:
+        bench = Bench(tmp_path, EVERYTHING)
+        bench.call("monday")
+        bench.settle()
+        time.advance(86_400)
+        with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "reliai"):
+            patch.setattr(module, "committed", full)
+            bench.call("tuesday")
+            bench.settle()
+        assert "raised in commit" in caplog.text
+        time.advance(86_400)
+        bench.call("wednesday")
+        bench.settle()
+        latest = bench.dataset.latest
+        assert latest is not None
+        assert {case.inputs["prompt"] for case in latest} == {"monday", "tuesday"}
+
+
 def test_each_day_has_its_own_budget(tmp_path: Path) -> None:
     with virtual_clock() as time:
         bench = Bench(tmp_path, EVERYTHING, max_per_day=2)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reliai import clock
 from reliai._core.content import content_of
-from reliai._core.delivery import complain
+from reliai._core.delivery import complain, deliver
 from reliai._core.forking import renew_after_fork
 from reliai._core.hub import hub
 from reliai._core.stream import settle_abandoned
@@ -247,7 +247,7 @@ class Capture:
             cases = self._keeper.hand_over(cases, clock.active().time())
             obsolete = self._selection.take_obsolete()
         if obsolete:
-            self._retire(obsolete)
+            deliver(self, self._retire, obsolete)  # the cases go over, whatever becomes of these
         return cases
 
     def _retire(self, obsolete: list[tuple[str, str]]) -> None:
@@ -298,7 +298,7 @@ class Capture:
             with self._lock:
                 self._keeper.begin()
         else:
-            self._commit()
+            deliver(self, self._commit)  # what cannot be committed now is staged, for the next one
             with self._lock:
                 self._selection.begin_day()
 
