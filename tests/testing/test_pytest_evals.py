@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import subprocess
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -494,6 +495,34 @@ def test_a_case_that_passes_too_seldom_fails_the_session(suite: pytest.Pytester)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*case-1: passed 1 of 3, and must 2 times", "*AssertionError*"])
     result.stdout.no_fnmatch_line("*case-2: passed*")
+
+
+def test_a_case_in_quarantine_where_the_change_began_does_not_block(
+    suite: pytest.Pytester,
+) -> None:
+    listed = suite.path / ".reliai" / "quarantine.json"
+    listed.parent.mkdir()
+    listed.write_text('{"case-1": {"reason": "wavers"}}')
+    by_change = flaky(suite, "case-1-r1", "case-1-r3")
+    assert by_change.ret == 1
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    for command in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "x")):
+        subprocess.run(["git", *identity, *command], check=True)  # noqa: S607
+    result = flaky(suite, "case-1-r1", "case-1-r3")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*case-1: passed 1 of 3, and is in quarantine"])
+
+
+def test_the_order_of_the_items_changes_nothing(suite: pytest.Pytester) -> None:
+    flaky(suite, "case-1-r1", "case-2-r3")
+    for seed in ("1", "2"):
+        order = ("-p", "no:reliai", f"--randomly-seed={seed}")
+        suite.runpytest_inprocess(*order, plugins=[pytest_plugin])
+    numbers = [
+        sorted((each.case, each.repeat, each.scores["passed"].value) for each in one.trials())
+        for one in stored(suite)
+    ]
+    assert numbers[0] == numbers[1] == numbers[2]
 
 
 def test_last_failed_runs_the_tries_of_that_case_again(suite: pytest.Pytester) -> None:

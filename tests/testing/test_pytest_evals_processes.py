@@ -11,8 +11,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reliai.evals.run import Run
+from reliai.evals.trial import Score, Trial
 from reliai.testing._pytest_evals.payload import LIMIT, VERSION, Payload, packed, unpacked
 
 if TYPE_CHECKING:
@@ -162,7 +165,36 @@ def test_a_payload_of_another_version_is_refused() -> None:
         unpacked(other)
 
 
-@pytest.mark.parametrize("given", [None, b"x", "[]", "x" * (LIMIT + 1), "{}"])
-def test_what_is_no_payload_is_refused(given: object) -> None:
+_TEXTS = st.text(st.characters(), max_size=20)  # with halves of surrogate pairs, as models emit
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(output=_JSON, explanation=_TEXTS, length=st.sampled_from([0, 10, LIMIT]))
+def test_what_travels_fits_and_comes_back(output: Any, explanation: str, length: int) -> None:
+    score = Score(value=1.0, explanation=explanation * (length // 10 + 1))
+    trial = Trial(
+        case="c",
+        digest="d",
+        repeat=1,
+        status="ok",
+        output=[output, "x" * length],
+        scores={"s": score},
+    )
+    text = packed(Payload("e", trial, passed=True, of=1, header=None))
+    assert text.isascii()
+    assert len(text) <= LIMIT
+    back = unpacked(text).trial
+    assert back is not None
+    assert (back.case, back.repeat, back.status) == ("c", 1, "ok")
+    if length < LIMIT:
+        assert back == trial
+
+
+@pytest.mark.parametrize("text", [None, b"x", "[]", "x" * (LIMIT + 1), "{}"])
+def test_what_is_no_payload_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"payload|JSON|Expecting"):
-        unpacked(given)
+        unpacked(text)

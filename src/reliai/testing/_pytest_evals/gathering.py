@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from reliai.testing._pytest_evals.judging import Result, judged
+from reliai.testing._pytest_evals.judging import Places, Result, judged
 from reliai.testing._pytest_evals.payload import unpacked
 from reliai.testing._pytest_evals.writing import Writing
 
@@ -154,10 +154,12 @@ class Gathering:
     def finish(self, session: pytest.Session) -> None:
         """Close the runs, judge them, and have the session end accordingly."""
         stopped = int(session.exitstatus) in _INTERRUPTED
-        root, asked = self._config.rootpath, self._config.getoption("--reliai-report", default=None)
+        option = self._config.getoption
+        root, asked = self._config.rootpath, option("--reliai-report", default=None)
         reports = None if asked is None else root / asked
+        places = Places(root, reports, bool(option("--reliai-evidence", default=False)))
         for gathered in self._all.values():
-            self.results.append(judged(gathered, root, reports, stopped=stopped))
+            self.results.append(judged(gathered, places, stopped=stopped))
         if stopped:
             return
         for result in self.results:

@@ -12,32 +12,29 @@ from reliai.evals.quarantine import Quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from reliai.evals.run import Run
+    from reliai.testing._pytest_evals.judging import Places
 
 __all__ = ["verdict_of"]
 
 
-def verdict_of(
-    run: Run, header: Mapping[str, Any], root: Path, reports: Path | None
-) -> tuple[int, list[str]]:
+def verdict_of(run: Run, header: Mapping[str, Any], places: Places) -> tuple[int, list[str]]:
     """The exit code of a gate, and what it says, a line each.
 
     Args:
         run: what is judged.
         header: what the items told of their experiment.
-        root: pytest's; baselines and the quarantine are below it.
-        reports: a folder that gets the reports; None for none.
+        places: where baselines and the quarantine are, and what is written goes.
 
     Raises:
         ConfigurationError: when the gate asks for what the run does not have.
     """
-    gate = Gate.parse(str(header["gate"]))
+    root, gate = places.root, Gate.parse(str(header["gate"]))
     experiment = str(run.manifest["experiment"])
     given: Any = run
-    if header.get("baseline") is not None:
-        which = str(header["baseline"])
+    if header.get("baseline") is not None or any(rule.compares for rule in gate):
+        which = str(header.get("baseline") or "merge-base")
         if (root / RUNS / folder_name(experiment) / which).is_dir():
             which = str(RUNS / folder_name(experiment) / which)
         missing: Any = header["no_baseline"]
@@ -45,9 +42,14 @@ def verdict_of(
         given = compare(run, found)
     result = gate.judge(given, quarantine=Quarantine.read(folder=root))
     lines = str(result).splitlines()
-    if reports is not None:
+    if places.reports is not None:
         from reliai.evals.reports import report  # noqa: PLC0415  it loads what draws
 
-        report(result, given).write(reports / folder_name(experiment))
-        lines.append(f"reports in {reports / folder_name(experiment)}")
+        folder = places.reports / folder_name(experiment)
+        report(result, given).write(folder)
+        lines.append(f"reports in {folder}")
+    if places.evidence:
+        from reliai.evals.ml_test_score import write_evidence  # noqa: PLC0415  when asked for
+
+        write_evidence(None, None, result)
     return result.exit_code, lines

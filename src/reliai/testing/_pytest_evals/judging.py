@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reliai._needs import needed
 from reliai.errors import ReliaiError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reliai.evals.run import Run
     from reliai.testing._pytest_evals.gathering import Gathered
 
-__all__ = ["Result", "judged"]
+__all__ = ["Places", "Result", "judged"]
 
 FAILED, INCONCLUSIVE, NOTHING = 1, 3, 5
 
@@ -40,13 +40,26 @@ class Result:
     to_run_again: list[Any] = field(default_factory=list[Any])
 
 
-def judged(gathered: Gathered, root: Path, reports: Path | None = None, *, stopped: bool) -> Result:
+class Places(NamedTuple):
+    """Where a session reads and writes.
+
+    Attributes:
+        root: pytest's; baselines and the quarantine are below it.
+        reports: a folder that gets the reports of gates; None for none.
+        evidence: whether verdicts are kept for `reliai score`.
+    """
+
+    root: Path
+    reports: Path | None = None
+    evidence: bool = False
+
+
+def judged(gathered: Gathered, places: Places, *, stopped: bool) -> Result:
     """Close a run and judge it.
 
     Args:
         gathered: what came of its items.
-        root: pytest's.
-        reports: a folder that gets the reports of gates; None for none.
+        places: of the session.
         stopped: whether the session was broken off; then nothing is judged.
     """
     run, path = None, None
@@ -62,12 +75,12 @@ def judged(gathered: Gathered, root: Path, reports: Path | None = None, *, stopp
         result.exit_code = NOTHING
         result.lines.append("nothing was evaluated: no case, or all were skipped")
     else:
-        _judge_cases(result)
-        _judge_gate(result, run, root, reports)
+        _judge_cases(result, places.root)
+        _judge_gate(result, run, places)
     return result
 
 
-def _judge_cases(result: Result) -> None:
+def _judge_cases(result: Result, root: Path) -> None:
     """Each case by itself, where all its tries were run or the rest could not help."""
     gathered = result.gathered
     least = gathered.header.get("min_pass")
@@ -77,12 +90,28 @@ def _judge_cases(result: Result) -> None:
         passes = gathered.passes[case]
         if passes + gathered.planned[case] - tries < least:
             result.short[case] = f"{passes} of {tries}"
-            result.to_run_again += gathered.missed.get(case, [])
     if result.short:
+        _leave_out_quarantined(result, root)
+    for case in result.short:
         result.exit_code = FAILED
+        result.to_run_again += gathered.missed.get(case, [])
 
 
-def _judge_gate(result: Result, run: Run | None, root: Path, reports: Path | None) -> None:
+def _leave_out_quarantined(result: Result, root: Path) -> None:
+    """Cases that the base revision lists as flaky do not block."""
+    from reliai.evals.quarantine import Quarantine  # noqa: PLC0415  seldom
+
+    try:
+        listed = Quarantine.read(folder=root)
+    except (ReliaiError, OSError) as error:
+        result.lines.append(f"the quarantine cannot be read: {error}")
+        return
+    for case in [each for each in result.short if listed.holds(each)]:
+        result.lines.append(f"{case}: passed {result.short.pop(case)}, and is in quarantine")
+    result.lines += listed.notes
+
+
+def _judge_gate(result: Result, run: Run | None, places: Places) -> None:
     gathered = result.gathered
     if gathered.header.get("gate") is None:
         if not gathered.whole and gathered.header.get("min_pass") is not None:
@@ -95,7 +124,7 @@ def _judge_gate(result: Result, run: Run | None, root: Path, reports: Path | Non
         code = INCONCLUSIVE
         result.lines.append("the gate is not judged, for there is no run")
     else:
-        code = _gate_code(result, run, root, reports)
+        code = _gate_code(result, run, places)
     if code == INCONCLUSIVE and gathered.header.get("inconclusive") == "warn":
         code = 0
     if code != 0:
@@ -103,11 +132,11 @@ def _judge_gate(result: Result, run: Run | None, root: Path, reports: Path | Non
         result.exit_code = result.exit_code or code
 
 
-def _gate_code(result: Result, run: Run, root: Path, reports: Path | None) -> int:
+def _gate_code(result: Result, run: Run, places: Places) -> int:
     """Judge the gate; what cannot be judged is no pass."""
     try:
         gating = needed("reliai.testing._pytest_evals.gating", "evals", "a gate")
-        code, lines = gating.verdict_of(run, result.gathered.header, root, reports)
+        code, lines = gating.verdict_of(run, result.gathered.header, places)
     except (ReliaiError, OSError) as error:
         code, lines = INCONCLUSIVE, [f"the gate is not judged: {error}"]
     result.lines += lines

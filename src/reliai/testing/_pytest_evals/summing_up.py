@@ -47,6 +47,8 @@ def _write(terminal: pytest.TerminalReporter, result: Result) -> None:
     _write_short(terminal, result)
     for line in result.lines:
         terminal.write_line(f"  {line}")
+    if result.exit_code:
+        terminal.write_line(f"  this ends the session with exit code {result.exit_code}", red=True)
     if result.path is not None:
         terminal.write_line(f"  run {result.path}")
 
