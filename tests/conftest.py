@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import threading
 from time import monotonic
@@ -28,6 +29,10 @@ hypothesis_settings.load_profile("house")
 
 for _name in [name for name in os.environ if name.startswith("RELIAI_")]:
     del os.environ[_name]  # a developer's own settings change no test
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Of a run in the background, programs that tests interrupt would inherit that they ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _HERE = ("127.", "::1", "localhost")
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 boto3: Any = importlib.import_module("boto3")  # neither of the two carries types
 botocore: Any = importlib.import_module("botocore.config")
+session: Any = importlib.import_module("botocore.session").Session()
+USUAL_MODE = session.get_config_variable("retry_mode")
+"""boto's, which is not the same in each of its versions."""
 
 client: Any = openai.OpenAI(api_key="x", base_url="http://nowhere")
 settings = types.SimpleNamespace(model=anthropic.Anthropic(api_key="x", max_retries=5, timeout=9))
@@ -240,7 +243,7 @@ def test_an_inner_count_of_a_stranger_is_not_believed() -> None:
         ({"mode": "legacy"}, 4),
         ({"max_attempts": 0}, 0),
         ({"total_max_attempts": 6}, 5),
-        (None, 2),
+        (None, 4 if USUAL_MODE == "legacy" else 2),
     ],
     ids=str,
 )
