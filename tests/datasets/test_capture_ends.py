@@ -220,3 +220,10 @@ def test_a_spool_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(reliai.ConfigurationError, match="spool="):
         Bench(tmp_path, [uniform(1.0)], spool=tmp_path / "file")
+
+
+def test_a_spool_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    bench = Bench(tmp_path, [uniform(1.0)], spool=tmp_path / "file" / "folder")
+    bench.call("one")
+    assert bench.prompts() == {"one"}

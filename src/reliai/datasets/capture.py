@@ -157,10 +157,11 @@ class Capture:
         self._keep()
 
     def _keep(self) -> None:
-        """Put what is held on disk, every so often."""
+        """Put what is held on disk, every so often; a full disk stops nothing."""
+        now = clock.active().time()
         with self._lock:
-            self._keeper.keep(
-                clock.active().time(), self._selection.cases, lambda: self.dataset.staged
+            deliver(
+                self, self._keeper.keep, now, self._selection.cases, lambda: self.dataset.staged
             )
 
     def _held(self, record: CallRecord) -> Held | None:
