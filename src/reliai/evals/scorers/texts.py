@@ -55,14 +55,14 @@ def edit_distance(
     """
     if unit not in get_args(Unit):
         raise ConfigurationError(f'edit_distance(unit={unit!r}): use "characters" or "words"')
-    measure = needed("rapidfuzz.distance.Levenshtein", "similarity").normalized_similarity
+    # A module travels to other processes by its name; its functions do not.
+    levenshtein = needed("rapidfuzz.distance.Levenshtein", "similarity")
 
     def likeness(one: str, other: str) -> float:
         if ignore_case:
             one, other = one.casefold(), other.casefold()
-        if unit == "words":
-            return float(measure(one.split(), other.split()))
-        return float(measure(one, other))
+        pair = (one.split(), other.split()) if unit == "words" else (one, other)
+        return float(levenshtein.normalized_similarity(*pair))
 
     settings = {"unit": unit, "minimum": minimum, "ignore_case": ignore_case, "at": at}
     return _nearest("edit_distance", likeness, settings, name)
@@ -93,13 +93,13 @@ def similarity(
     """
     if way not in _WAYS:
         raise ConfigurationError(f"similarity(way={way!r}): use one of {', '.join(_WAYS)}")
-    measure = getattr(needed("rapidfuzz.fuzz", "similarity"), _WAYS[way])
+    fuzz, measure = needed("rapidfuzz.fuzz", "similarity"), _WAYS[way]
 
     def likeness(one: str, other: str) -> float:
         one, other = _plain(one), _plain(other)
         if not one or not other:
             return float(one == other)
-        return float(measure(one, other)) / 100.0
+        return float(getattr(fuzz, measure)(one, other)) / 100.0
 
     settings = {"way": way, "minimum": minimum, "at": at}
     return _nearest("similarity", likeness, settings, name)
