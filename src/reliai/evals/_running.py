@@ -226,5 +226,5 @@ class Folder:
         beside = self.writer.path / f".{CASES}"
         with beside.open("w", encoding="utf-8", errors="surrogatepass") as file:
             for case in self.selection.of(dataset):
-                file.write(json.dumps(case.to_dict(), ensure_ascii=False) + "\n")
+                file.write(_journal.encoded(case.to_dict()) + "\n")
         beside.replace(self.writer.path / CASES)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Item", "Session"]
 
+_QUICK = 0.001
+"""Seconds; a target that takes less is not waiting for anything, and gains nothing by company."""
+
 
 class Item:
     """One try to make.
@@ -201,7 +204,7 @@ class Session:
         self._writer.write(trial, last=last)
         if self._cache is not None:
             self._cache.put(trial)
-        if trial.status == "ok" and not trial.cached:
+        if trial.status == "ok" and not trial.cached and trial.duration > _QUICK:
             self.limit.served()
         self.tally.take(trial, last=last)
         if self._progress is not None:
