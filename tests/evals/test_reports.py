@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reliai.evals import Gate, compare
+from reliai.evals._columns import columns_of_trials
 from reliai.evals.reports import Report, report
 from reliai.evals.reports.markdown import code
 from tests.evals.made_runs import discordant, passes, run_of, run_of_tries, trials
@@ -154,6 +155,20 @@ def test_a_comment_is_never_longer_than_it_may_be(hostile: Report) -> None:
 def test_a_comment_can_be_found_again_by_its_first_line() -> None:
     text = made(Gate("exact", min=0.1), run_of([True] * 20), title="my gate").markdown()
     assert text.splitlines()[0] == "<!-- reliai gate my-gate -->"
+
+
+def test_a_case_without_an_id_is_called_by_the_beginning_of_its_digest() -> None:
+    digest = "sha256:" + "0123456789abcdef" * 4
+    tried = [
+        replace(each, case=digest if each.case == "case-0" else each.case)
+        for each in trials([(True, False), *((True, True) for _ in range(30))])
+    ]
+    run = columns_of_trials(tried, "run", {}, ("exact",))
+    shown = made(Gate("exact", case_min=0.9), run)
+    for text in (shown.markdown(), shown.text()):
+        assert "0123456789ab" in text
+        assert "0123456789abc" not in text
+    assert digest in shown.json()
 
 
 def test_loud_notes_are_in_the_comment() -> None:

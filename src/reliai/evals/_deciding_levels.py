@@ -11,6 +11,7 @@ from reliai.errors import ConfigurationError
 from reliai.evals._drafts import Asked, is_partial, percent
 from reliai.evals._labels import labels_of_cases, labels_of_tries
 from reliai.evals._levels import Level, level_evidence
+from reliai.evals._names import short_case
 from reliai.evals._power import power_for_level, unit_of
 from reliai.evals._quantiles import quantile_of
 from reliai.evals._readings import Reading, reading_of, share_above
@@ -108,7 +109,7 @@ def cases(draft: Draft, comparison: RunComparison) -> Asked:
     }
     said = f"{len(below)} of {len(rows)} cases do not reach {rule.limit:g}"
     if len(below) > rule.failing_cases:
-        named = ", ".join(keys[:5]) + (", …" if len(keys) > 5 else "")
+        named = ", ".join(map(short_case, keys[:5])) + (", …" if len(keys) > 5 else "")
         return draft.always(Verdict.FAIL, f"{said}: {named}", **fields)
     over = draft.over_budget(missing, len(rows))
     if over:

@@ -13,6 +13,7 @@ import numpy as np
 from reliai.errors import ConfigurationError
 from reliai.evals._absent import NoBaseline
 from reliai.evals._columns import Columns, columns_of
+from reliai.evals._names import short
 from reliai.evals._paired import Pairs, observed
 from reliai.evals._readings import AMOUNTS, Reading, reading_of
 from reliai.stats import adjust, production_estimate
@@ -444,9 +445,3 @@ def one_slice(rows: Mapping[str, Codes], name: str) -> Codes:
         return rows[name]
     one = next(iter(rows))
     raise ConfigurationError(f"slice={name!r}: is a tag; name one of its values, as {one!r}")
-
-
-def short(digest: str) -> str:
-    """The beginning of a digest, for people."""
-    head, colon, rest = digest.partition(":")
-    return f"{head}:{rest[:8]}…" if colon and len(rest) > 8 else digest[:16]

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from reliai._needs import needed
+from reliai.evals._names import short_case
 from reliai.evals.reports.plots import differences, latencies
 from reliai.evals.reports.wording import (
     COLUMNS,
@@ -48,6 +49,7 @@ def html_of(facts: Facts) -> str:
         interval=interval,
         p_text=p_text,
         printable=_printable,
+        short_case=short_case,
         slices=sorted(facts.slices, key=lambda each: each.p_reported or 1.0),
         plots=[(rule, plot) for rule, plot in compared if plot],
         latencies=markup(drawn) if drawn else "",

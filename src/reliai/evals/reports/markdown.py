@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from reliai.evals._names import short_case
 from reliai.evals.reports.wording import (
     COLUMNS,
     SIGNS,
@@ -173,7 +174,9 @@ def _changed(facts: Facts) -> Iterator[str]:
 def _flaky(facts: Facts) -> list[str]:
     lines: list[str] = []
     for name, cases in (facts.flaky or {}).items():
-        shown = [f"{code(key)} ({p}/{n})" for key, (p, n) in list(cases.items())[:_SHOWN]]
+        shown = [
+            f"{code(short_case(key))} ({p}/{n})" for key, (p, n) in list(cases.items())[:_SHOWN]
+        ]
         rest = f", and {len(cases) - _SHOWN} more" if len(cases) > _SHOWN else ""
         lines.append(f"- {code(name)}: {', '.join(shown)}{rest}")
     if facts.result.quarantined:
@@ -184,7 +187,7 @@ def _flaky(facts: Facts) -> list[str]:
 def _some(keys: Iterable[str]) -> str:
     listed = list(keys)
     rest = f", and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    return ", ".join(map(code, listed[:_SHOWN])) + rest
+    return ", ".join(code(short_case(each)) for each in listed[:_SHOWN]) + rest
 
 
 def _details(title: str, lines: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from reliai.evals._names import short_case
 from reliai.evals.reports.wording import about, headline, interval, number, p_text
 from reliai.evals.verdicts import Verdict
 
@@ -45,7 +46,7 @@ def _lines(facts: Facts) -> Iterator[str]:
     yield from (f"note: {note}" for note in result.notes)
     yield from _scores(facts)
     for name, cases in (facts.flaky or {}).items():
-        some = ", ".join(f"{key} ({p}/{n})" for key, (p, n) in list(cases.items())[:10])
+        some = ", ".join(f"{short_case(key)} ({p}/{n})" for key, (p, n) in list(cases.items())[:10])
         yield f"flaky by {name}: {len(cases)} cases: {some}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from reliai.evals.comparison import short
+from reliai.evals._names import short
 from reliai.evals.verdicts import Verdict
 
 if TYPE_CHECKING:
