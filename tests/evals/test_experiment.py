@@ -545,6 +545,21 @@ def test_a_target_that_would_end_the_program_ends_its_try_alone(tmp_path: Path, 
     assert sorted(trial.status for trial in run.trials()) == ["error", "ok", "ok"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_loop_that_is_busy_with_scorers_is_in_no_ones_time(tmp_path: Path, kind: str) -> None:
+    async def judge(output: Any, case: Case) -> bool:
+        return True
+
+    def slow(output: Any, case: Case) -> bool:
+        clock.active().sleep(5.0)  # on the loop, while the calls of others come to their end
+        return True
+
+    with virtual_clock():
+        given = experiment(tmp_path, Target().of(kind), cases(8), [judge, slow], concurrency=4)
+        trials = list(given.run().trials())
+    assert {trial.duration for trial in trials} == {0.0}
+
+
 # --- outputs ---------------------------------------------------------------------------------
 
 

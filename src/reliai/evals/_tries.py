@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import copy_context
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reliai import clock
 from reliai._core.ambient import deadline
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from reliai.evals._session import Item, Session
     from reliai.evals._settings import Settings
     from reliai.evals.scoring import Scorer
+
+    _Made: TypeAlias = tuple[Outcome, float]
 
 __all__ = ["Tries", "timed_out"]
 
@@ -82,8 +84,7 @@ class Tries:
             item.started_at = started
             if self._timeout is not None:
                 item.deadline = started + self._timeout
-            outcome = copy_context().run(self._call, item.case.inputs)
-            duration = self._clock.monotonic() - started
+            outcome, duration = copy_context().run(self._call, item.case.inputs)
             item.deadline = None
             wait = self._next(outcome, again, started, duration)
             if wait is None:
@@ -98,11 +99,12 @@ class Tries:
         again = Persistence(self._retries, self._isolated.effects, self._random)
         while True:
             began, started = self._clock.time(), self._clock.monotonic()
-            outcome = await self._attempt(item.case.inputs)
-            duration = self._clock.monotonic() - started
-            if outcome is None:
+            made = await self._attempt(item.case.inputs)
+            if made is None:
                 self._session.refused(started)
+                duration = self._clock.monotonic() - started
                 return await self._scored(item, timed_out(began, duration, again.retries))
+            outcome, duration = made
             wait = self._next(outcome, again, started, duration)
             if wait is None:
                 return await self._scored(item, _tried(outcome, began, duration, again.retries))
@@ -126,27 +128,37 @@ class Tries:
             return None  # it has kept to the deadline, and to come to its end took all of the time
         return again.wait(outcome)
 
-    def _call(self, inputs: Mapping[str, Any]) -> Outcome:
-        """One call in this thread; what ends a program ends only the try."""
+    def _call(self, inputs: Mapping[str, Any]) -> _Made:
+        """One call in this thread, and its seconds; what ends a program ends only the try."""
+        started = self._clock.monotonic()
         try:
             if self._timeout is None or not self._guarded:
-                return self._isolated.call(inputs)
-            with deadline(self._timeout):  # policies and clients of the target keep to it
-                return self._isolated.call(inputs)
+                outcome = self._isolated.call(inputs)
+            else:
+                with deadline(self._timeout):  # policies and clients of the target keep to it
+                    outcome = self._isolated.call(inputs)
         except _ENDS as error:
-            return _ended_by(error)
+            outcome = _ended_by(error)
+        return outcome, self._clock.monotonic() - started
 
-    async def _acall(self, inputs: Mapping[str, Any]) -> Outcome:
+    async def _acall(self, inputs: Mapping[str, Any]) -> _Made:
+        started = self._clock.monotonic()
         try:
             if self._timeout is None or not self._guarded:
-                return await self._isolated.acall(inputs)
-            with deadline(self._timeout):
-                return await self._isolated.acall(inputs)
+                outcome = await self._isolated.acall(inputs)
+            else:
+                with deadline(self._timeout):
+                    outcome = await self._isolated.acall(inputs)
         except SystemExit as error:
-            return _ended_by(error)
+            outcome = _ended_by(error)
+        return outcome, self._clock.monotonic() - started
 
-    async def _attempt(self, inputs: Mapping[str, Any]) -> Outcome | None:
-        """One call; None when it ran out of time."""
+    async def _attempt(self, inputs: Mapping[str, Any]) -> _Made | None:
+        """One call, and its seconds; None when it ran out of time.
+
+        The seconds are taken beside the call, not here: the loop may be busy with scorers when it
+        comes to its end.
+        """
         if not self._isolated.asynchronous:
             return await self._in_thread(inputs)
         loop = asyncio.get_running_loop()
@@ -172,12 +184,12 @@ class Tries:
             return None
         return None if late.came and task.cancelled() else await _ended(task)
 
-    def _forget(self, task: asyncio.Task[Outcome]) -> None:
+    def _forget(self, task: asyncio.Task[_Made]) -> None:
         self._left.discard(task)
         if not task.cancelled():
             task.exception()
 
-    async def _in_thread(self, inputs: Mapping[str, Any]) -> Outcome | None:
+    async def _in_thread(self, inputs: Mapping[str, Any]) -> _Made | None:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
 
@@ -201,9 +213,9 @@ class Tries:
                 timer.cancel()
         if worker.leave():
             return None
-        outcome, error = worker.take()
+        made, error = worker.take()
         release(worker)
-        return Outcome(error=error) if outcome is None else outcome
+        return made if error is None else (Outcome(error=error), 0.0)
 
     def _scored_now(self, item: Item, tried: _Tried) -> Trial:
         with self._isolated.scope():
@@ -231,7 +243,7 @@ class _Late:
         self,
         time: clock.Clock,
         loop: asyncio.AbstractEventLoop,
-        task: asyncio.Task[Outcome],
+        task: asyncio.Task[_Made],
         waiter: asyncio.Future[None],
     ) -> None:
         self.came = False
@@ -346,7 +358,7 @@ def _release(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
-async def _ended(task: asyncio.Task[Outcome]) -> Outcome:
+async def _ended(task: asyncio.Task[_Made]) -> _Made:
     """What a call came to; a target that cancels itself has failed, and not the run."""
     try:
         return await task
@@ -354,7 +366,7 @@ async def _ended(task: asyncio.Task[Outcome]) -> Outcome:
         current = asyncio.current_task()
         if current is not None and current.cancelling():
             raise
-        return Outcome(error=RuntimeError("the target cancelled itself"))
+        return Outcome(error=RuntimeError("the target cancelled itself")), 0.0
 
 
 def _ended_by(error: BaseException) -> Outcome:
