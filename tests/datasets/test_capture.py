@@ -200,6 +200,14 @@ def test_a_scrubber_that_raises_drops_the_case_and_is_counted(
     assert "secret" not in caplog.text
 
 
+@pytest.mark.parametrize("several", [False, True], ids=["one", "several"])
+def test_a_check_that_finds_gives_tokens(tmp_path: Path, several: bool) -> None:
+    pii = reliai.Pii("redact", patterns={"employee": r"EMP-\d{6}"})
+    bench = Bench(tmp_path, EVERYTHING, scrub=[pii, reliai.Secrets("redact")] if several else pii)
+    bench.call("EMP-123456 is ana@example.com")
+    assert bench.prompts() == {"[EMPLOYEE_1] is [EMAIL_1]"}
+
+
 def test_content_is_kept_as_it_is_when_that_is_asked_for(tmp_path: Path) -> None:
     bench = Bench(tmp_path, EVERYTHING, scrub=None)
     bench.call("I am ana@example.com")

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from reliai.datasets.tokens import Tokens
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from reliai.checks.pii import Pii
+    from reliai.checks.secrets import Secrets
+
+    Scrub: TypeAlias = (
+        Tokens | Pii | Sequence[Pii | Secrets] | Callable[[str], str] | Literal["tokens"] | None
+    )
 
 __all__ = ["dataset", "expected", "names", "scrub", "seconds", "store", "whole"]
 
@@ -47,11 +54,15 @@ def scrub(given: Any) -> Tokens | Callable[[str], str] | None:
         return given
     if given == "tokens":
         return Tokens()
+    if isinstance(given, list | tuple):
+        return Tokens(*given)
+    if not isinstance(given, type | str) and callable(getattr(given, "find", None)):
+        return Tokens(given)  # a check such as Pii("redact"): it gives verdicts, not texts
     if callable(given) and not isinstance(given, type) and not inspect.iscoroutinefunction(given):
         return cast("Callable[[str], str]", given)
     message = (
-        f'Capture(scrub={given!r}): give "tokens", Tokens(…), a plain function of a text that '
-        "gives a text, or None to keep content as it is"
+        f'Capture(scrub={given!r}): give "tokens", Tokens(…), checks such as Pii("redact"), a '
+        "plain function of a text that gives a text, or None to keep content as it is"
     )
     raise ConfigurationError(message)
 

@@ -26,7 +26,7 @@ from reliai.datasets._capture_stored import Reader, stored_call
 from reliai.datasets.rules import checked_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from datetime import datetime
     from os import PathLike
     from typing import Literal
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from reliai.datasets.case import Case
     from reliai.datasets.dataset import Dataset
     from reliai.datasets.rules import Judge, Rule
-    from reliai.datasets.tokens import Tokens
     from reliai.records.store import RecordStore
     from reliai.records.stored import StoredCall
 
@@ -64,8 +63,8 @@ class Capture:
             slow and new calls, and the control; see `Rule.rank`.
         only: names of the guarded functions whose calls are looked at; None for all.
         scrub: replaces personal data and secrets before anything is kept: `Tokens(…)`, by default
-            with all rules of `Secrets` and `Pii`, or a function of a text that gives the text to
-            keep. What it raises drops the call and is counted. None keeps everything as it is.
+            with all rules of `Secrets` and `Pii`, such checks, or a function of a text that gives
+            the text to keep. What it raises drops the call and is counted. None keeps all as it is.
         expected: "correction": what is expected is what somebody corrected, else nothing;
             "output": else the output, of calls that went well and that nobody complained of.
         wait: seconds for which calls that no rule took wait for what is said of them later.
@@ -74,7 +73,7 @@ class Capture:
         max_bytes: bytes of inputs and output of one call, as JSON, at most; a larger call is no
             case.
         store: a `RecordStore` that is asked for calls of which something is said when they wait no
-            more; it must keep content.
+            more, or were another process's; it must keep content.
         spool: a folder on this machine, where what is held is written every half minute: a process
             that begins later takes over what one that was killed has left. None for no such.
         seed: other calls are drawn with another.
@@ -97,7 +96,7 @@ class Capture:
         *,
         max_per_day: int = 200,
         only: str | Iterable[str] | None = None,
-        scrub: Tokens | Callable[[str], str] | Literal["tokens"] | None = "tokens",
+        scrub: check.Scrub = "tokens",
         expected: Literal["correction", "output"] = "correction",
         wait: float = 14_400.0,
         waiting: int = 10_000,
