@@ -380,7 +380,9 @@ def test_tokens_and_costs_have_ceilings() -> None:
 
 def test_a_cost_that_nobody_knows_is_missing_and_not_zero() -> None:
     run = run_of([True] * 100, cost=lambda case: None if case % 2 else 0.01)
-    assert Gate("cost_usd", max=1.0).judge(run).verdict is INCOMPLETE
+    result = Gate("cost_usd", max=1.0).judge(run)
+    assert result.verdict is INCOMPLETE
+    assert "50 of 100 cases have no known cost_usd" in result.rules[0].reason
 
 
 def test_a_floor_may_be_one_of_production_traffic() -> None:

@@ -120,6 +120,16 @@ def test_a_replay_leaves_no_call_of_production_behind(
     assert kinds <= {None, "eval"}
 
 
+def test_calls_of_evaluations_do_not_count_among_the_last(
+    serving: Callable[..., RecordStore], tmp_path: Path
+) -> None:
+    store = serving()
+    serve(6)
+    replay(support, store, [loud], name="support", runs=tmp_path / "runs", cache=False)
+    assert len(store.calls(name="support")) == 12
+    assert len(production_calls(store, name="support", last=6).cases) == 6
+
+
 def test_the_last_calls_are_replayed_in_the_order_in_which_they_were_made(
     serving: Callable[..., RecordStore],
 ) -> None:

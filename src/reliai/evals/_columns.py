@@ -52,12 +52,14 @@ class ScoreColumn:
         asked: shape (tries,), False where the scorer has nothing to say of the case.
         reasons: how often each code is the reason for no score.
         flips: how often a judge of pairs chose otherwise when their order was swapped.
+        models: that answered for a judge, as far as that was told.
     """
 
     value: Floats
     asked: Flags
     reasons: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     flips: int = 0
+    models: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,13 @@ class Columns:
     def digest_of_scorer(self) -> Mapping[str, str]:
         """The digests of the scorers that the run had, by name."""
         return dict(self.manifest.get("scorers") or {})
+
+    @property
+    def judges(self) -> Mapping[str, tuple[str, ...]]:
+        """The models that answered for each judge, by the name of its score."""
+        told = self.manifest.get("judges") or {}  # of a pin, which keeps no more of a score
+        found = {name: tuple(sorted(each.models)) for name, each in self.scores.items()}
+        return {name: models or tuple(told.get(name, ())) for name, models in found.items()}
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -189,6 +198,7 @@ class _Reader:
         self.reasons: dict[str, Counter[str]] = {}
         self.statuses: Counter[str] = Counter()
         self.flips: Counter[str] = Counter()
+        self.models: dict[str, set[str]] = {}
         self.extras: dict[str, list[tuple[int, float]]] = {}
 
     def take(self, line: Mapping[str, Any]) -> None:
@@ -230,8 +240,11 @@ class _Reader:
 
     def _unusual(self, at: int, name: str, score: Mapping[str, Any]) -> None:
         """A score with more to it than a value and its kind."""
-        if (score.get("metadata") or {}).get("flipped"):
+        metadata = score.get("metadata") or _NO_TAGS
+        if metadata.get("flipped"):
             self.flips[name] += 1
+        if "judge_model" in metadata:
+            self.models.setdefault(name, set()).update(str(metadata["judge_model"]).split("+"))
         column = self.values.setdefault(name, [])
         value, reason = score["value"], score.get("unscored")
         if value is not None and reason is None:
@@ -255,7 +268,8 @@ class _Reader:
             where, numbers = zip(*given, strict=True)
             value[list(where)] = numbers
         asked[self.unasked.get(name, [])] = False
-        return ScoreColumn(value, asked, dict(self.reasons.get(name, {})), self.flips[name])
+        reasons, models = dict(self.reasons.get(name, {})), frozenset(self.models.get(name, ()))
+        return ScoreColumn(value, asked, reasons, self.flips[name], models)
 
 
 def _known(value: float | None) -> float:

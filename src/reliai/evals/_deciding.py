@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reliai.errors import ConfigurationError
 from reliai.evals import _deciding_levels, _deciding_margins
 from reliai.evals._drafts import Asked, Draft, percent
-from reliai.evals._readings import MEANS
-from reliai.evals.rules import quantile_in
+from reliai.evals.rules import is_measure, quantile_in
 from reliai.evals.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from reliai.evals.rules import Rule
 
 __all__ = ["asked_of"]
-
-_MEASURES: Final = MEANS | {"throughput"}
 
 
 def asked_of(rule: Rule, comparison: RunComparison, part: str | None) -> Asked:
@@ -58,7 +55,7 @@ def _known(rule: Rule, columns: Columns) -> None:
     metric = rule.metric
     if metric not in columns.scores:
         return  # a measure, or what `reading_of` says is none
-    if metric in _MEASURES or quantile_in(metric) is not None:
+    if is_measure(metric):
         raise ConfigurationError(
             f"Gate({metric!r}): is a measure and a scorer of this run; give the scorer another name"
         )

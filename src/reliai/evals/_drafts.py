@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reliai.evals.results import RuleResult
+from reliai.evals.rules import is_measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,14 +60,19 @@ class Draft:
         made = self.result(verdict, reason, **fields)
         return Asked(self.rule, None, lambda _: made)
 
+    def _what(self) -> str:
+        """What is missing: a score, or a measurement."""
+        rule = self.rule
+        return f"known {rule.metric}" if is_measure(rule.metric) else "score"
+
     def over_budget(self, missing: float, asked: int) -> str:
         """Why more is missing than may be; "" where it is not, and for slices."""
         share = missing / asked if asked else 0.0
         if self.part is not None or share <= self.rule.max_missing + 1e-12:
             return ""
         return (
-            f"{missing:.4g} of {asked} cases have no score ({percent(share)}; the error budget is "
-            f"{percent(self.rule.max_missing)})"
+            f"{missing:.4g} of {asked} cases have no {self._what()} ({percent(share)}; the error "
+            f"budget is {percent(self.rule.max_missing)})"
         )
 
 

@@ -56,7 +56,7 @@ def columns_without(columns: Columns, keys: frozenset[str]) -> Columns:
         tokens_out=columns.tokens_out[tries],
         started=columns.started[tries],
         scores={
-            name: ScoreColumn(each.value[tries], each.asked[tries], each.reasons, each.flips)
+            name: replace(each, value=each.value[tries], asked=each.asked[tries])
             for name, each in columns.scores.items()
         },
         statuses=dict(+statuses),

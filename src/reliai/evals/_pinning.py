@@ -23,7 +23,8 @@ def manifest_of(run: Any, kept: tuple[str, ...]) -> dict[str, Any]:
     columns = columns_of(run)
     manifest = {name: columns.manifest[name] for name in kept if name in columns.manifest}
     manifest.setdefault("id", columns.label)
-    return manifest
+    judges = {name: list(models) for name, models in columns.judges.items() if models}
+    return {**manifest, "judges": judges} if judges else manifest
 
 
 def cases_of(run: Any) -> tuple[dict[str, Any], ...]:

@@ -318,6 +318,13 @@ def _incomparable(ours: Columns, theirs: Columns) -> dict[str, str]:
                 f"the scorer is not the same on both sides ({short(here)} here, {short(there)} in "
                 "the baseline): re-score one of the runs"
             )
+    for name, models in ours.judges.items():
+        before = theirs.judges.get(name, ())
+        if name not in found and models and before and models != before:
+            found[name] = (
+                f"{' and '.join(models)} judged here, and {' and '.join(before)} in the baseline: "
+                "re-score one of the runs, or see by anchors whether they judge alike"
+            )
     return found
 
 

@@ -83,8 +83,8 @@ def production_calls(
 ) -> ProductionCalls:
     """The last calls of a guarded function, with what they were given and what came out.
 
-    Calls of evaluations, cancelled ones and those whose content was not kept, or was cut to size,
-    are left out and counted.
+    Calls of evaluations are none of production. Cancelled ones, and those whose content was not
+    kept or was cut to size, are left out and counted.
 
     Args:
         store: that keeps content.
@@ -103,7 +103,7 @@ def production_calls(
     cases: list[Case] = []
     answered: list[Trial] = []
     redacted = 0
-    for call in reversed(store.calls(name=name, since=since, where=where, limit=last)):
+    for call in reversed(_last(store, last, name=name, since=since, where=where)):
         why = _unfit(call)
         if why:
             skipped[why] += 1
@@ -239,10 +239,17 @@ def _nothing() -> None:
     """Stands for the target, which is not called."""
 
 
+def _last(store: RecordStore, last: int, **which: Any) -> list[StoredCall]:
+    """The last calls that served users: those of evaluations may be many."""
+    from reliai.records._queries import conditions  # noqa: PLC0415  loads what databases need
+    from reliai.records._tables import calls  # noqa: PLC0415  the same
+
+    served = calls.c.environment.is_distinct_from("eval")
+    return store._newest([*conditions(**which), served], last)  # noqa: SLF001  nobody else asks so
+
+
 def _unfit(call: StoredCall) -> str:
     """Why a call cannot be replayed; "" where it can."""
-    if call.environment == "eval":
-        return "of an evaluation"
     if call.status not in _STATUSES:
         return "cancelled"
     if not isinstance(call.inputs, dict):

@@ -13,7 +13,16 @@ from reliai.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Better", "By", "Condition", "Rule", "better_of", "quantile_in", "slices_of"]
+__all__ = [
+    "Better",
+    "By",
+    "Condition",
+    "Rule",
+    "better_of",
+    "is_measure",
+    "quantile_in",
+    "slices_of",
+]
 
 Condition: TypeAlias = Literal["non_inferior", "max_ratio", "min", "max", "case_min"]
 By: TypeAlias = Literal["bounds", "estimate"]
@@ -133,6 +142,11 @@ def _text(value: Any) -> str:
 def better_of(metric: str) -> Better:
     """Whether more of a metric is better, unless told otherwise."""
     return "lower" if _LOWER.fullmatch(metric) else "higher"
+
+
+def is_measure(metric: str) -> bool:
+    """Whether it is the name of a measure, and none of a scorer."""
+    return metric == "throughput" or _LOWER.fullmatch(metric) is not None
 
 
 def quantile_in(metric: str) -> float | None:
