@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reliai.cli.evals_common import progress
 from reliai.evals import Run
 from tests.cli.evaluating import project, run, told
 
@@ -193,3 +196,21 @@ def test_a_report_tells_of_a_run_in_files(folder: Path) -> None:
     assert "12 cases" in said
     assert (folder / "out" / "run.md").read_text().startswith("<!-- reliai")
     assert told("eval", "report", made, "--json", "-")[0] == 0
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", screen)
+        with progress("answer") as tell:
+            assert tell is not None
+            tell(3, 12, object())
+    assert "answer" in screen.getvalue()
+    assert "3/12" in screen.getvalue()
+    with progress("answer") as nobody:
+        assert nobody is None

@@ -9,7 +9,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+import reliai
 from reliai.evals import Run
+from reliai.records import RecordStore
 from tests.cli.evaluating import project, run, told
 
 if TYPE_CHECKING:
@@ -111,6 +113,50 @@ def test_a_latency_gate_is_a_verdict_of_its_own() -> None:
     code, found = verdict(gate="exact >= .8 AND latency_p95 <= .000000001")
     assert code == 1
     assert [rule["verdict"] for rule in found["rules"]] == ["PASS", "FAIL"]
+
+
+def test_an_application_that_raises_is_no_verdict(folder: Path) -> None:
+    with (folder / "app.py").open("a") as file:
+        file.write("\ndef broken():\n    return {}['settings']\n")
+    code, said = run("gate", "app.py:broken", "--gate", "exact >= .8")
+    assert code == 2
+    assert "KeyError: 'settings'" in said
+
+
+# --- production -------------------------------------------------------------------------------
+
+
+def remember(folder: Path, count: int = 40) -> str:
+    """A store of what production was asked, and answered."""
+    url = f"sqlite:///{folder}/calls.db"
+    store = RecordStore(url, content="full")
+
+    @reliai.reliable(name="answer", observers=[store])
+    def answer(prompt: str) -> str:
+        return prompt.upper()
+
+    for number in range(count):
+        answer(prompt=f"q{number}")
+    reliai.flush(30)
+    store.close()
+    return url
+
+
+def test_the_last_calls_of_production_are_put_to_the_candidate(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ("--no-cache", "--replay", "answer", "--store", remember(folder))
+    code, found = verdict(*store, gate="exact >= .8")
+    assert (code, found["n"]) == (0, 40)
+    monkeypatch.setenv("WORSE", "20")
+    code, found = verdict(*store, gate="exact >= .8 AND length non_inferior .05")
+    assert code == 1
+    code, said = run("gate", EXPERIMENT, "--gate", "exact >= .8", "--pin", *store)
+    assert code == 2
+    assert "--pin: --replay compares with what production answered" in said
+    assert run("gate", "a-run", "--gate", "exact >= .8", *store)[0] == 2
+    other = ("--replay", "other", *store[3:])
+    assert run("gate", EXPERIMENT, "--gate", "exact >= .8", *other)[0] == 2
 
 
 # --- reports ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,7 +97,7 @@ def written(
         if path is not None:
             write_text(path, make())
     if github:
-        print(made.annotations())
+        print(made.annotations(), file=sys.stderr if str(facts) == "-" else sys.stdout)
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
             with Path(summary).open("a", encoding="utf-8") as file:

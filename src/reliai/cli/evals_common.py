@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
+import traceback
 from contextlib import contextmanager
 from inspect import signature
 from types import FunctionType
@@ -66,6 +67,11 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             leave(f"{where}{error.strerror or error}")
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception:  # noqa: BLE001  Python's own exit code is that of a gate that failed
+            traceback.print_exc()
+            raise typer.Exit(USAGE) from None
 
     return told
 

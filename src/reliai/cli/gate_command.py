@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reliai.cli import calls_commands
 from reliai.cli import eval_reports as reports
 from reliai.cli.eval_opening import (
     Baseline,
@@ -18,9 +19,11 @@ from reliai.cli.eval_opening import (
     run_experiment,
 )
 from reliai.cli.evals_common import explained, leave
+from reliai.cli.gate_replay import replayed
 
 if TYPE_CHECKING:
     from reliai.evals.baselines import Pin
+    from reliai.evals.comparison import RunComparison
     from reliai.evals.gate import Gate, GateResult
     from reliai.evals.run import Run
 
@@ -80,6 +83,17 @@ def gate(
         bool | None,
         typer.Option(help="Take outputs of earlier runs. [default: yes, but not in CI]"),
     ] = None,
+    replay: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FUNCTION",
+            help="In place of a dataset, the last calls of this guarded function in --store, "
+            "beside what was answered.",
+        ),
+    ] = None,
+    store: calls_commands.Store = None,
+    last: Annotated[int, typer.Option(min=1, help="How many calls --replay looks at.")] = 200,
+    since: Annotated[str | None, typer.Option(help="Of them: the last 6h or 7d.")] = None,
     html: reports.Html = None,
     markdown: reports.Markdown = None,
     junit: reports.Junit = None,
@@ -95,11 +109,17 @@ def gate(
 
     _check(no_baseline=(no_baseline, _POLICIES), inconclusive=(inconclusive, _WAYS))
     asked = Gate.parse(" AND ".join(conditions))
-    candidate = _candidate(targets, cache=cache, resume=resume)
-    other = _baseline(
-        asked, candidate, baseline, target=targets[0], missing=no_baseline, branch=branch
-    )
-    result, comparison = _judged(asked, candidate, other, branch)
+    if replay is None:
+        candidate = _candidate(targets, cache=cache, resume=resume)
+        other = _baseline(
+            asked, candidate, baseline, target=targets[0], missing=no_baseline, branch=branch
+        )
+        comparison = candidate.compare(other)
+    else:
+        _check_replay(targets, baseline=baseline, pin=pin)
+        comparison = replayed(targets[0], replay, store=store, last=last, since=since, cache=cache)
+        candidate = comparison.runs[0]
+    result = _judged(asked, comparison, branch)
     text = reports.written(
         result, comparison, html=html, markdown=markdown, junit=junit, facts=facts, github=github
     )
@@ -162,28 +182,37 @@ def _as_it_was(target: str, commit: str | None) -> Pin:
     return run_at_commit(target, commit)
 
 
-def _judged(asked: Gate, candidate: Run, other: Any, branch: str | None) -> tuple[GateResult, Any]:
+def _check_replay(targets: list[str], *, baseline: str | None, pin: bool) -> None:
+    if len(targets) != 1 or not _is_experiment(targets[0]):
+        leave(f"--replay: give one experiment, FILE.py:NAME, and not {' '.join(targets)}")
+    if baseline is not None or pin:
+        given = "--pin" if pin else f"--baseline {baseline}"
+        leave(f"{given}: --replay compares with what production answered; leave it away")
+
+
+def _judged(asked: Gate, comparison: RunComparison, branch: str | None) -> GateResult:
     from reliai.evals.quarantine import Quarantine  # noqa: PLC0415  when it runs
 
-    comparison = candidate.compare(other)
-    return asked.judge(comparison, quarantine=Quarantine.read(target=branch)), comparison
+    return asked.judge(comparison, quarantine=Quarantine.read(target=branch))
 
 
 def _code(result: GateResult, candidate: Run) -> int:
     """The exit code: a run that is no whole one passes no gate."""
     if result.exit_code != 0:
         return result.exit_code
-    told = candidate.manifest
-    if told.get("shard") or told.get("selection"):
-        return INCONCLUSIVE
-    return candidate.exit_code
+    return INCONCLUSIVE if _is_part(candidate) else candidate.exit_code
+
+
+def _is_part(candidate: Run) -> bool:
+    return bool(candidate.manifest.get("shard") or candidate.manifest.get("selection"))
 
 
 def _say(candidate: Run, result: GateResult, code: int) -> None:
-    if code != result.exit_code:
-        told = candidate.manifest
-        part = "a part of the cases" if told.get("shard") or told.get("selection") else "unfinished"
-        print(f"no pass: the run is {part}; run it whole, or merge its shards", file=sys.stderr)
+    if _is_part(candidate):
+        said = "the run is a part of the cases: run it whole, or merge its shards"
+        print(f"no pass: {said}" if result.exit_code == 0 else said, file=sys.stderr)
+    elif code != result.exit_code:
+        print("no pass: the run is unfinished; run it again, and it goes on", file=sys.stderr)
     print(f"run {candidate.path}", file=sys.stderr)
 
 
