@@ -20,6 +20,7 @@ _WORTH: Final = {0.0: "0", 0.5: "½", 1.0: "1"}
 _STYLE: Final = {0.0: "red", 0.5: "yellow", 1.0: "green"}
 _MOST: Final = 7
 _HINTS: Final = 3
+_SHORT: Final = 24
 
 
 def print_score(card: Scorecard, console: Console | None = None) -> None:
@@ -62,7 +63,8 @@ def _said(point: Point, now: float) -> str:
     evidence = point.evidence
     assert evidence is not None  # noqa: S101  asked of those that have some
     link = evidence.link
-    run = f"{link.kind} {link.name}" + (f" ({link.id[-12:]})" if link.id != link.name else "")
+    shown = link.id[-12:] if len(link.id) > _SHORT else link.id
+    run = f"{link.kind} {link.name}" + (f" ({shown})" if shown != link.name else "")
     return f"{run}, {_ago(now - evidence.at)}: {point.why}"
 
 

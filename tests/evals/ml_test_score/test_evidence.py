@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reliai import ConfigurationError
+from reliai.evals._fingerprints import digest_of
 from reliai.evals.ml_test_score import evidence_folder, write_evidence
 from reliai.evals.ml_test_score.evidence import read_evidence
 from reliai.testing import virtual_clock
@@ -107,6 +108,16 @@ def test_what_is_no_evidence_says_why(content: str, why: str, tmp_path: Path) ->
     file = tmp_path / "gate-a.json"
     file.write_text(content)
     with pytest.raises(ConfigurationError, match=why):
+        read_evidence(file)
+
+
+@pytest.mark.parametrize("at", [float("nan"), "yesterday", True])
+def test_a_moment_that_is_none_is_no_evidence(at: Any, project: Project) -> None:
+    file = project.gate()
+    data = {**json.loads(file.read_text()), "at": at}
+    data.pop("digest")
+    file.write_text(json.dumps({**data, "digest": digest_of(data)}))
+    with pytest.raises(ConfigurationError, match="lacks something"):
         read_evidence(file)
 
 

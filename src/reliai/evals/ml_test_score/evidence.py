@@ -11,6 +11,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -168,6 +169,12 @@ def _plain_name(text: str) -> str:
     return f"{plain_text[:60].strip('.-') or 'run'}-{digest_of(text)[7:13]}"
 
 
+def _moment(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError("no moment")
+    return float(value)
+
+
 def read_evidence(file: Path) -> Evidence:
     """What a file of evidence says.
 
@@ -193,7 +200,7 @@ def read_evidence(file: Path) -> Evidence:
             automated=data["automated"] is True,
             link=Link(**data["run"]),
             result=dict(data["result"]),
-            at=float(data["at"]),
+            at=_moment(data["at"]),
             commit=data["git"]["commit"],
             dirty=data["git"]["dirty"],
             file=file,
