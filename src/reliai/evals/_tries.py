@@ -11,26 +11,25 @@ from reliai import clock
 from reliai._core.ambient import deadline
 from reliai._core.binding import bound_of
 from reliai._core.outcome import Outcome
-from reliai._core.record_parts import ErrorInfo
 from reliai._core.workers import acquire, release
 from reliai.errors import ErrorKind
-from reliai.evals._outputs import NotJson, json_form
 from reliai.evals._persistence import Persistence, is_pacing
+from reliai.evals._tried import kept_of, timed_out, tried_of
 from reliai.evals.scoring import scored
-from reliai.evals.trial import Score, Status, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reliai._core.record import CallRecord
     from reliai.evals._isolation import Isolated
     from reliai.evals._session import Item, Session
     from reliai.evals._settings import Settings
+    from reliai.evals._tried import Tried
     from reliai.evals.scoring import Scorer
+    from reliai.evals.trial import Trial
 
     _Made: TypeAlias = tuple[Outcome, float]
 
-__all__ = ["Tries", "timed_out"]
+__all__ = ["Tries"]
 
 _GRACE: Final = 1.0
 """Seconds that a cancelled call has to come to its end."""
@@ -77,7 +76,7 @@ class Tries:
     def make(self, item: Item) -> Trial:
         """A try of a synchronous target, in this thread; its time is watched from outside."""
         if item.kept is not None:
-            return self._scored_now(item, _kept(item))
+            return self._scored_now(item, kept_of(item))
         again = Persistence(self._retries, self._isolated.effects, self._random)
         while True:
             began, started = self._clock.time(), self._clock.monotonic()
@@ -88,14 +87,14 @@ class Tries:
             item.deadline = None
             wait = self._next(outcome, again, started, duration)
             if wait is None:
-                return self._scored_now(item, _tried(outcome, began, duration, again.retries))
+                return self._scored_now(item, tried_of(outcome, began, duration, again.retries))
             self._clock.sleep(wait)
 
     async def amake(self, item: Item) -> Trial:
         """A try of a target of any kind, on an event loop."""
         if item.kept is not None:
             await asyncio.sleep(0)  # others have their turn, and a cancellation too
-            return await self._scored(item, _kept(item))
+            return await self._scored(item, kept_of(item))
         again = Persistence(self._retries, self._isolated.effects, self._random)
         while True:
             began, started = self._clock.time(), self._clock.monotonic()
@@ -107,7 +106,7 @@ class Tries:
             outcome, duration = made
             wait = self._next(outcome, again, started, duration)
             if wait is None:
-                return await self._scored(item, _tried(outcome, began, duration, again.retries))
+                return await self._scored(item, tried_of(outcome, began, duration, again.retries))
             await self._clock.async_sleep(wait)
 
     def given_up(self, item: Item, now: float) -> Trial:
@@ -217,7 +216,7 @@ class Tries:
         release(worker)
         return made if error is None else (Outcome(error=error), 0.0)
 
-    def _scored_now(self, item: Item, tried: _Tried) -> Trial:
+    def _scored_now(self, item: Item, tried: Tried) -> Trial:
         with self._isolated.scope():
             coroutine = scored(self._scorers, tried.output, item.case, status=tried.status)
             try:
@@ -227,7 +226,7 @@ class Tries:
         coroutine.close()
         raise AssertionError("a scorer waits that said it does not")
 
-    async def _scored(self, item: Item, tried: _Tried) -> Trial:
+    async def _scored(self, item: Item, tried: Tried) -> Trial:
         with self._isolated.scope():
             given = self._scorers, tried.output, item.case
             scores = await scored(*given, status=tried.status, seconds=self._timeout)
@@ -258,99 +257,6 @@ class _Late:
     def end(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-
-
-class _Tried:
-    """A try before it is scored."""
-
-    __slots__ = ("began", "cached", "duration", "error", "output", "record", "retries", "status")
-
-    def __init__(
-        self, status: Status, output: Any, began: float, duration: float, retries: int
-    ) -> None:
-        self.status: Status = status
-        self.output = output
-        self.began = began
-        self.duration = duration
-        self.retries = retries
-        self.error: ErrorInfo | None = None
-        self.record: CallRecord | Mapping[str, Any] | None = None
-        self.cached = False
-
-    def trial(self, item: Item, scores: Mapping[str, Score]) -> Trial:
-        case = item.case
-        cost, tokens_in, tokens_out, call_id = _measured(self.record)
-        return Trial(
-            case=case.key,
-            digest=case.digest,
-            repeat=item.repeat,
-            status=self.status,
-            output=self.output,
-            error=self.error,
-            started_at=self.began,
-            duration=self.duration,
-            cost_usd=cost,
-            input_tokens=tokens_in,
-            output_tokens=tokens_out,
-            call_id=call_id,
-            retries=self.retries,
-            cached=self.cached,
-            extra=item.extra,
-            tags=case.tags,
-            group=case.group,
-            inclusion_probability=case.inclusion_probability,
-            scores=scores,
-        )
-
-
-def timed_out(began: float, duration: float, retries: int) -> _Tried:
-    """A try that was given up."""
-    made = _Tried("timeout", None, began, duration, retries)
-    seconds = f"{duration:.3g}"
-    made.error = ErrorInfo("timeout", "reliai.CallTimeout", f"no answer within {seconds} s")
-    return made
-
-
-def _tried(outcome: Outcome, began: float, duration: float, retries: int) -> _Tried:
-    if outcome.error is None:
-        status: Status = "degraded" if outcome.degraded else "ok"
-        made = _Tried(status, None, began, duration, retries)
-        try:
-            made.output = json_form(outcome.value)
-        except Exception as error:  # noqa: BLE001  a foreign model_dump may raise anything
-            shown = error if isinstance(error, NotJson) else NotJson(f"no JSON form: {error}")
-            made.status = "error"
-            made.error = ErrorInfo.of(shown, ErrorKind.INVALID_OUTPUT)
-    else:
-        failure: Any = outcome.failure
-        made = _Tried(_STATUS.get(failure.kind, "error"), None, began, duration, retries)
-        made.error = ErrorInfo.of(outcome.error, failure.kind)
-    made.record = outcome.record
-    return made
-
-
-_STATUS: Final[dict[ErrorKind, Status]] = {
-    ErrorKind.TIMEOUT: "timeout",
-    ErrorKind.REJECTED: "rejected",
-}
-
-
-def _kept(item: Item) -> _Tried:
-    kept = item.kept
-    began = clock.active().time()
-    made = _Tried("ok", kept.get("output"), began, kept["duration"], kept.get("retries", 0))
-    made.record = kept
-    made.cached = True
-    return made
-
-
-def _measured(record: Any) -> tuple[float | None, int | None, int | None, str | None]:
-    if record is None:
-        return None, None, None, None
-    if isinstance(record, dict):
-        get = record.get
-        return get("cost_usd"), get("input_tokens"), get("output_tokens"), get("call_id")
-    return record.cost_usd, record.input_tokens, record.output_tokens, record.id
 
 
 def _release(waiter: asyncio.Future[None]) -> None:
