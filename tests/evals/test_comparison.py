@@ -7,6 +7,8 @@ import pytest
 from reliai import ConfigurationError
 from reliai.evals import compare
 from reliai.evals._columns import columns_of_trials
+from reliai.evals._excluding import columns_without
+from reliai.evals._summaries import stabilities
 from reliai.stats import paired_difference
 from tests.evals.made_runs import discordant, passes, run_of, run_of_tries, trials
 
@@ -82,6 +84,17 @@ def test_tries_made_because_the_first_disagreed_are_in_no_mean() -> None:
     ours = run_of_tries([[True, False, False, False, False]] * 12, planned=2)
     found = compare(ours, run_of([True] * 12)).difference("exact")
     assert found.estimate == pytest.approx(-0.5)
+
+
+def test_without_a_case_the_others_keep_what_is_known_of_them() -> None:
+    run = run_of_tries([[True] * 3, [True] * 3, [True, True, False]], planned=2)
+    left = columns_without(run, frozenset({"case-0"}))
+    assert left.keys == ("case-1", "case-2")
+    found = stabilities(left, "exact")
+    assert {key: each.verdict for key, each in found.items()} == {
+        "case-1": "stable_pass",
+        "case-2": "flaky",
+    }
 
 
 def test_a_case_whose_content_was_edited_is_another_case() -> None:

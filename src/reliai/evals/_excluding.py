@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reliai.evals._columns import ScoreColumn
 from reliai.evals.comparison import compare
 
 if TYPE_CHECKING:
@@ -60,6 +59,10 @@ def columns_without(columns: Columns, keys: frozenset[str]) -> Columns:
             for name, each in columns.scores.items()
         },
         statuses=dict(+statuses),
+        extras={
+            name: (row[rows_of[kept[rows_of]]], values[kept[rows_of]])
+            for name, (rows_of, values) in columns.extras.items()
+        },
     )
 
 
