@@ -150,3 +150,12 @@ def test_a_dataset_of_a_later_format_is_refused(folder: Path) -> None:
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
     with pytest.raises(DatasetError, match="this one reads format 1"):
         _ = Dataset.open(folder).latest
+
+
+@pytest.mark.parametrize("at", [4, 9, 30, 200, 900, -1])
+def test_a_damaged_index_is_not_followed(folder: Path, at: int) -> None:
+    """It could show a case that was replaced, or leave one out, without a word."""
+    index = _base(folder).with_suffix(".idx")
+    _flip(index, at % len(index.read_bytes()))
+    with pytest.raises(DatasetDamaged, match=r"\.idx: the index is not as it was written"):
+        list(Dataset.open(folder).at("v2"))

@@ -31,6 +31,8 @@ _MOST_ROWS: Final = 10_000
 _MOST_BYTES: Final = 16 * 2**20
 """Rows and bytes of one part: well below what hosts of git refuse, and one request of a store."""
 
+_NOT_THE_INDEX: Final = "the index is not as it was written"
+
 _MANY_ROWS: Final = 16
 """Rows of one part that cost more one by one than all of the part."""
 
@@ -44,7 +46,8 @@ class Part:
 
     Attributes:
         part: hex SHA-256 of its bytes: its file's name.
-        index: hex SHA-256 of its index.
+        head: hex SHA-256 of the head of its index.
+        tail: hex SHA-256 of the rest of it.
         layer: parts of higher layers are newer.
         rows: lines in it.
         named: of them, those with an id.
@@ -55,7 +58,8 @@ class Part:
     """
 
     part: str
-    index: str
+    head: str
+    tail: str
     layer: int
     rows: int
     named: int
@@ -86,7 +90,7 @@ class Part:
             ValueError: when it is none; a name that is no hash could lead out of the folder.
         """
         part = cls(**data)
-        if not (_HASH.fullmatch(part.part) and _HASH.fullmatch(part.index)):
+        if not _HASH.fullmatch(part.part):
             raise ValueError("a part is named by its hash")
         return part
 
@@ -141,11 +145,11 @@ class Parts:
         try:
             if head is None:
                 head = self.storage.read(part.index_path, 0, size)
+            if sha256(head).hexdigest() != part.head:
+                raise DatasetDamaged(_NOT_THE_INDEX, path=part.index_path)
             return Index(head, part.rows, part.named, partial(self._tail, part))
         except FileNotFoundError as error:
             raise DatasetDamaged("the index is gone", path=part.index_path) from error
-        except ValueError as error:
-            raise DatasetDamaged(str(error), path=part.index_path) from error
 
     def _tail(self, part: Part) -> bytes:
         size = head_size(part.rows, part.named)
@@ -153,8 +157,12 @@ class Parts:
             tail = self.storage.read(part.index_path, size)
         except FileNotFoundError as error:
             raise DatasetDamaged("the index is gone", path=part.index_path) from error
-        if len(tail) != tail_size(part.rows):
-            raise DatasetDamaged("the index is cut off", path=part.index_path)
+        return self._sound(part, tail)
+
+    def _sound(self, part: Part, tail: bytes) -> bytes:
+        """The tail of an index, if it is as it was written."""
+        if sha256(tail).hexdigest() != part.tail:
+            raise DatasetDamaged(_NOT_THE_INDEX, path=part.index_path)
         return tail
 
     def data(self, part: Part) -> bytes:
@@ -180,7 +188,7 @@ class Parts:
             size = head_size(part.rows, part.named)
             if part.part not in self._indexes:
                 self._keep(part, self._opened(part, whole[:size]))
-            self.index(part).fill(whole[size:])
+            self.index(part).fill(self._sound(part, whole[size:]))
         return found[: len(wanted)]
 
     def line(self, part: Part, row: int) -> bytes:
@@ -262,12 +270,15 @@ class Parts:
 
     def _write(self, rows: list[Row], layer: int, written: set[str]) -> Part:
         data, index = b"".join(row.line for row in rows), index_of(rows)
+        named = sum(row.named for row in rows)
+        size = head_size(len(rows), named)
         part = Part(
             part=sha256(data).hexdigest(),
-            index=sha256(index).hexdigest(),
+            head=sha256(index[:size]).hexdigest(),
+            tail=sha256(index[size:]).hexdigest(),
             layer=layer,
             rows=len(rows),
-            named=sum(row.named for row in rows),
+            named=named,
             removed=sum(row.leaf == REMOVED for row in rows),
             bytes=len(data),
             low=rows[0].hash.hex(),
