@@ -1,13 +1,15 @@
 """Scorers in whole experiments: what is stored, what is compared, and what a gate makes of it."""
 
 import gc
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import reliai
 from reliai.datasets.case import Case
-from reliai.evals import Experiment, Gate, Run, Verdict, metrics
+from reliai.evals import Experiment, Gate, Pin, Run, Verdict, metrics, pin
 from reliai.evals.scorers import (
     classification,
     contains,
@@ -57,6 +59,31 @@ def test_scores_of_two_versions_of_a_judge_are_not_compared(tmp_path: Path) -> N
     assert "the scorer is not the same on both sides" in str(result)
     same = run("judge-2").compare(run("judge-2"))
     assert Gate("judge", non_inferior=0.2).judge(same).verdict is Verdict.PASS
+
+
+def test_scores_of_two_models_behind_one_judge_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @reliai.reliable()
+    def grader(prompt: str) -> str:
+        reliai.usage(model=os.environ["SERVED"], cost_usd=0.001)
+        return '{"grade": 1}'
+
+    def run() -> Run:
+        return run_of(tmp_path, lambda n: "x", cases_of(20), [judge(grader, "Is it right?")])
+
+    gate = Gate("judge", non_inferior=0.2)
+    monkeypatch.setenv("SERVED", "judge-august")
+    august, again = run(), run()
+    monkeypatch.setenv("SERVED", "judge-september")
+    september = run()
+    assert gate.judge(again.compare(august)).verdict is Verdict.PASS
+    pinned = pin(august).write(tmp_path / "pin.json").read_text()
+    for baseline in (august, Pin.read(pinned)):
+        result = gate.judge(september.compare(baseline))
+        assert result.verdict is not Verdict.PASS
+        assert "judge-september judged here, and judge-august in the baseline" in str(result)
+    assert gate.judge(again.compare(Pin.read(pinned))).verdict is Verdict.PASS
 
 
 def test_a_judge_that_fails_on_the_hard_half_does_not_make_it_look_good(tmp_path: Path) -> None:
