@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reliai.testing._faults import Injected as Injected
     from reliai.testing._faults import faults as faults
     from reliai.testing._injection import InjectedFault as InjectedFault
+    from reliai.testing._pytest_evals.going import Scoring as Scoring
     from reliai.testing._records import records as records
     from reliai.testing._script import Cut as Cut
     from reliai.testing._script import Filtered as Filtered
@@ -60,6 +61,7 @@ __all__ = [
     "RecordedError",
     "Refusal",
     "Refuse",
+    "Scoring",
     "ScriptExhausted",
     "ScriptedCall",
     "ScriptedModel",
@@ -95,6 +97,7 @@ _HOME = {
     "RecordedError": "_cassette.stand_ins",
     "Refusal": "_script",
     "Refuse": "_script",
+    "Scoring": "_pytest_evals.going",
     "ScriptExhausted": "_scripted",
     "ScriptedCall": "_scripted",
     "ScriptedModel": "_scripted",
