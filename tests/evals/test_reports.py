@@ -233,6 +233,14 @@ def test_a_rule_that_does_not_block_is_skipped_in_junit() -> None:
     assert 'skipped="1"' in text
 
 
+def test_a_slice_that_is_too_small_to_tell_is_skipped_in_junit_unless_it_must_pass() -> None:
+    run = run_of([True] * 100, tags=lambda case: {"locale": "de" if case < 12 else "en"})
+    loose = made(Gate("exact", min=0.9, slices="locale"), run).junit()
+    strict = made(Gate("exact", min=0.9, slices="locale", slices_must="pass"), run).junit()
+    assert 'tests="3" failures="0" errors="0" skipped="1"' in loose
+    assert 'tests="3" failures="2" errors="0" skipped="0"' in strict
+
+
 def test_no_case_at_all_is_an_error_in_junit() -> None:
     text = made(Gate("exact", min=0.9), run_of([])).junit()
     assert "no case was evaluated" in text

@@ -76,9 +76,14 @@ def _kind(rule: RuleResult, whole: RuleResult | None) -> str | None:
         return None
     if not rule.blocking:
         return "skipped"
-    if whole is not None and rule.verdict is not Verdict.FAIL and whole.verdict is Verdict.PASS:
+    if whole is not None and rule.verdict is not Verdict.FAIL and not _must_pass(whole):
         return "skipped"
     return "error" if rule.verdict is Verdict.INCOMPLETE else "failure"
+
+
+def _must_pass(rule: RuleResult) -> bool:
+    """Whether each of its slices must."""
+    return "slices_must=pass" in rule.rule
 
 
 def _clean(text: str) -> str:
