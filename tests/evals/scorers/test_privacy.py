@@ -63,6 +63,12 @@ def test_addresses_may_be_allowed() -> None:
     assert value(leaks(allow=["@example.org"]), "ana@example.org") == 1.0
 
 
+def test_what_cannot_be_looked_into_does_not_pass() -> None:
+    found = score(leaks, lambda: "ana@example.org")
+    assert (found.value, found.unscored) == (0.0, None)
+    assert "cannot be looked into" in (found.explanation or "")
+
+
 @pytest.mark.parametrize("kinds", [[], ["no such kind"]])
 def test_kinds_are_checked(kinds: list[str]) -> None:
     with pytest.raises(ConfigurationError):
