@@ -89,7 +89,7 @@ def weights(chosen: Selection, *, late: int) -> dict[str, float]:
 def test_each_kind_of_call_is_weighted_back_to_what_there_was(late: int) -> None:
     rules = [on_error(), on_feedback("thumbs", 0), uniform(0.5)]
     sums = {"error": 0.0, "complaint": 0.0, "rest": 0.0}
-    rounds, most = 100, 120
+    rounds, most = 60, 120
     for seed in range(rounds):
         made = weights(selection(rules, most, seed), late=late)
         assert len(made) <= most
@@ -98,14 +98,14 @@ def test_each_kind_of_call_is_weighted_back_to_what_there_was(late: int) -> None
             sums[kind] += weight / rounds
     assert sums["error"] == pytest.approx(20)
     assert sums["complaint"] == pytest.approx(20)
-    assert sums["rest"] == pytest.approx(160, rel=0.04)  # a standard error is 1.5 %
+    assert sums["rest"] == pytest.approx(160, rel=0.05)  # a standard error is 2 %
 
 
 def test_a_rule_that_takes_a_share_of_complaints_is_weighted_back_too() -> None:
     rules = [on_feedback("thumbs", 0, rate=0.4), uniform(0.2)]
     total = 0.0
-    for seed in range(100):
-        total += sum(weights(selection(rules, 50, seed), late=30).values()) / 100
+    for seed in range(60):
+        total += sum(weights(selection(rules, 50, seed), late=30).values()) / 60
     assert total == pytest.approx(200, rel=0.06)
 
 

@@ -13,7 +13,7 @@ import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reliai.datasets.canonical import json_text
 from reliai.datasets.case import Case
@@ -61,8 +61,8 @@ class Spool:
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         self._name = name
-        self._own: tuple[Path, IO[bytes]] | None = None
-        self._left: list[tuple[Path, IO[bytes]]] = []
+        self._own: tuple[Path, int] | None = None
+        self._left: list[tuple[Path, int]] = []
 
     def renew(self) -> None:
         """In a forked child: the locks are its parent's, and so are the files."""
@@ -71,7 +71,8 @@ class Spool:
 
     def _unlock(self) -> None:
         for _, lock in [*self._left, *([] if self._own is None else [self._own])]:
-            lock.close()
+            with suppress(OSError):
+                os.close(lock)
 
     __del__ = _unlock
 
@@ -105,7 +106,7 @@ class Spool:
         _let_go([*self._left, *([] if self._own is None else [self._own])])
         self._own, self._left = None, []
 
-    def _begin(self) -> tuple[Path, IO[bytes]]:
+    def _begin(self) -> tuple[Path, int]:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = f"{self._name}-{time.time_ns():x}-{secrets.token_hex(4)}{_LOCK}"
         path = self._folder / name
@@ -182,20 +183,20 @@ class Keeper:
             self._spool.clear()
 
 
-def _locked(path: Path) -> IO[bytes] | None:
+def _locked(path: Path) -> int | None:
     """The lock, held as long as it is open; None when a living process has it."""
     try:
-        lock = open(path, "ab", opener=_private)  # noqa: SIM115  it is the lock that is kept
+        lock = _private(str(path), os.O_CREAT | os.O_RDWR)
     except OSError:
         return None
     try:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        lock.close()
+        os.close(lock)
         return None
     if not path.exists():  # who had it has just let it go
-        lock.close()
+        os.close(lock)
         return None
     return lock
 
@@ -209,11 +210,11 @@ def _read(path: Path) -> list[Case]:
     return cases
 
 
-def _let_go(files: Iterable[tuple[Path, IO[bytes]]]) -> None:
+def _let_go(files: Iterable[tuple[Path, int]]) -> None:
     for path, lock in files:
         path.with_suffix(_CASES).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
-        lock.close()
+        os.close(lock)
 
 
 def _private(path: str, flags: int) -> int:
