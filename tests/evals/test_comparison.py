@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reliai import ConfigurationError
@@ -194,6 +196,12 @@ def test_the_challenge_score_stands_beside_the_estimate_for_production() -> None
 
 def test_cases_without_an_inclusion_probability_give_no_estimate_for_production() -> None:
     assert compare(run_of(passes(3, 1))).production("exact") is None
+
+
+def test_many_retries_are_told_of() -> None:
+    tried = [replace(each, retries=2) for each in trials([(True,) for _ in range(10)])]
+    comparison = compare(columns_of_trials(tried, "run", {}, ()))
+    assert "10 of 10 tries were answered only after retries" in comparison.notes[0]
 
 
 def test_plain_data_tell_how_many_cases_have_a_score() -> None:

@@ -80,6 +80,7 @@ class Columns:
         skipped: tries that were left out, because the case was not run.
         extras: by scorer, rows and values of the tries beyond the planned ones: made because those
             disagreed, they tell how flaky a case is, and are in no mean.
+        retried: tries that the transport answered only after retries.
     """
 
     label: str
@@ -101,6 +102,7 @@ class Columns:
     statuses: Mapping[str, int]
     skipped: int = 0
     extras: Mapping[str, tuple[Codes, Floats]] = field(default_factory=lambda: MappingProxyType({}))
+    retried: int = 0
 
     @property
     def digest_of_scorer(self) -> Mapping[str, str]:
@@ -176,6 +178,7 @@ def columns_of_lines(
         statuses=dict(reader.statuses),
         skipped=reader.statuses["skipped"],
         extras={name: _extra(given) for name, given in reader.extras.items()},
+        retried=reader.retried,
     )
 
 
@@ -200,6 +203,7 @@ class _Reader:
         self.flips: Counter[str] = Counter()
         self.models: dict[str, set[str]] = {}
         self.extras: dict[str, list[tuple[int, float]]] = {}
+        self.retried = 0
 
     def take(self, line: Mapping[str, Any]) -> None:
         status, get = line["status"], line.get
@@ -217,6 +221,7 @@ class _Reader:
             self._extra(row, scores)
             return
         at = len(self.entries)
+        self.retried += bool(get("retries"))
         self.entries.append(
             (
                 row,

@@ -29,6 +29,9 @@ __all__ = ["RunComparison", "SliceDifference", "compare"]
 
 _SAME: Final = 1e-9
 
+_RETRIED: Final = 0.02
+"""Share of tries that needed retries, above which a reader is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class SliceDifference:
@@ -345,6 +348,11 @@ def _notes_of_run(ours: Columns) -> tuple[str, ...]:
         notes.append(
             "tries that could not change how many of a case pass were left out (min_pass): judge "
             "each case, as means lean to 0 and 1"
+        )
+    if ours.retried > _RETRIED * len(ours.case):
+        notes.append(
+            f"{ours.retried} of {len(ours.case)} tries were answered only after retries in "
+            "transport: what is retried is not a random part of the cases"
         )
     if ours.skipped:
         notes.append(f"{ours.skipped} tries were skipped, and are in no number here")
