@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 import reliai
 from reliai import clock
+from reliai.evals import scorers
 from reliai.evals._concurrency import Adaptive, Fixed
 from reliai.evals._plans import Plan
 from reliai.testing import virtual_clock
-from tests.evals.experiments import Target, cases, experiment
+from tests.evals.experiments import Target, cases, exact, experiment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,6 +138,30 @@ def test_a_provider_that_says_when_to_come_back_is_not_asked_before(tmp_path: Pa
         (trial,) = experiment(tmp_path, Target(answer).sync, cases(1)).run().trials()
     assert asked[1] - asked[0] >= 20.0
     assert (trial.status, trial.retries) == ("ok", 1)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_judge_that_is_refused_is_asked_later_and_slows_the_run_down(
+    tmp_path: Path, kind: str
+) -> None:
+    asked: dict[str, int] = {}
+
+    async def refuses_twice(prompt: str) -> str:
+        asked[prompt] = asked.get(prompt, 0) + 1
+        if asked[prompt] <= 2:
+            raise TooMany
+        return '{"reasoning": "It is.", "grade": 5}'
+
+    judge = scorers.judge(refuses_twice, "Is it right?")
+    target = Target()
+    with virtual_clock():
+        run = experiment(tmp_path, target.of(kind), cases(6), [judge, exact]).run()
+    trials = list(run.trials())
+    assert [set(trial.scores) for trial in trials] == [{"judge", "exact"}] * 6
+    assert [trial.scores["judge"].unscored for trial in trials] == [None] * 6
+    assert set(asked.values()) == {3}
+    assert target.calls == 6  # the answer is there
+    assert run.manifest["concurrency"]["lowest"] < 4
 
 
 def test_a_rate_limit_of_ones_own_puts_tries_off(tmp_path: Path) -> None:

@@ -53,14 +53,15 @@ class Persistence:
         if failure is None or (self._once and failure.sent is not False):
             return None
         if is_pacing(failure, outcome.error):
-            return self._put_off(failure.retry_after)
+            return self.put_off(failure.retry_after)
         if failure.kind not in _TRANSPORT or failure.programming or self._left <= 0:
             return None
         self._left -= 1
         self.retries += 1
         return self._jittered(self.retries)
 
-    def _put_off(self, retry_after: float | None) -> float | None:
+    def put_off(self, retry_after: float | None = None) -> float | None:
+        """Seconds until an attempt that comes too early is made again; None when it is not."""
         self.retries += 1
         seconds = self._jittered(self.retries)
         if retry_after is not None:  # never earlier, and not all at the same time

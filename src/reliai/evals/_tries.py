@@ -18,14 +18,14 @@ from reliai.evals._tried import kept_of, timed_out, tried_of
 from reliai.evals.scoring import scored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from reliai.evals._isolation import Isolated
     from reliai.evals._session import Item, Session
     from reliai.evals._settings import Settings
     from reliai.evals._tried import Tried
     from reliai.evals.scoring import Scorer
-    from reliai.evals.trial import Trial
+    from reliai.evals.trial import Score, Trial
 
     _Made: TypeAlias = tuple[Outcome, float]
 
@@ -228,9 +228,26 @@ class Tries:
 
     async def _scored(self, item: Item, tried: Tried) -> Trial:
         with self._isolated.scope():
-            given = self._scorers, tried.output, item.case
-            scores = await scored(*given, status=tried.status, seconds=self._timeout)
+            scores = await self._said(self._scorers, item, tried)
+            again = Persistence(0, "none", self._random)
+            while late := [each for each in self._scorers if _comes_too_early(scores, each)]:
+                wait = again.put_off()
+                if wait is None:
+                    break
+                self._session.refused(self._clock.monotonic())
+                await self._clock.async_sleep(wait)
+                scores |= await self._said(late, item, tried)
         return tried.trial(item, scores)
+
+    async def _said(self, scorers: Iterable[Scorer], item: Item, tried: Tried) -> dict[str, Score]:
+        given = scorers, tried.output, item.case
+        return await scored(*given, status=tried.status, seconds=self._timeout)
+
+
+def _comes_too_early(scores: Mapping[str, Score], scorer: Scorer) -> bool:
+    """Whether the grader of a judge wants to be asked later: target and judges share the limit."""
+    said = scores.get(scorer.name)
+    return said is not None and said.unscored == "judge_rate_limited"
 
 
 class _Late:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from reliai._core.ambient import collect
 from reliai._core.binding import bound_of
 from reliai.comparisons.values import plain
-from reliai.errors import ConfigurationError
+from reliai.errors import ConfigurationError, ErrorKind
 from reliai.evals.scoring import Unscored
-from reliai.providers import Response, looks_like_response, price_of, read_response
+from reliai.providers import Response, classify, looks_like_response, price_of, read_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -121,10 +121,17 @@ class Grader:
                     raise TypeError("the grader gave an awaitable: declare it with async def")
                 reply = _read(said)
             except Exception as error:  # noqa: BLE001  whatever it is, the score says it
-                code = "judge_timeout" if isinstance(error, TimeoutError) else "judge_error"
-                failure = Unscored(code, f"{type(error).__name__}: {error}"[:_LONGEST])
+                failure = Unscored(_code_of(error), f"{type(error).__name__}: {error}"[:_LONGEST])
                 reply = Reply(None, failure)
         return _with_records(reply, records) if records else reply
+
+
+def _code_of(error: Exception) -> str:
+    """Why there is no answer; a run asks again where the grader only wants to be asked later."""
+    kind = classify(error).kind
+    if kind in {ErrorKind.RATE_LIMITED, ErrorKind.OVERLOADED}:
+        return "judge_rate_limited"
+    return "judge_timeout" if isinstance(error, TimeoutError) else "judge_error"
 
 
 def scoring_function(

@@ -45,8 +45,9 @@ def judge(
     With `passes` the score is an assertion, else the grade as a share of the scale: 0 for its
     lowest, 1 for its highest grade. The verdict is derived from the grade, whatever else the grader
     says. Where it gives no grade the score is unscored: "judge_parse_failure", "judge_refused",
-    "judge_truncated", "judge_error", "judge_timeout", or "judge_degraded" when a guarded grader
-    answered by its fallback, which is another judge.
+    "judge_truncated", "judge_error", "judge_timeout", "judge_rate_limited" (an experiment asks
+    again, and more slowly), or "judge_degraded" when a guarded grader answered by its fallback,
+    which is another judge.
 
     What the judge is made of is its identity, in the digest of the scorer: scores of two versions
     are never compared. See `reliai.evals.Anchors` for whether a new version judges alike.
