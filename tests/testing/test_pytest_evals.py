@@ -407,6 +407,24 @@ def test_it(case):
     assert (manifest["evaluated"], manifest["skipped"]) == (2, 2)
 
 
+def test_a_pass_that_was_not_expected_is_left_out_and_fails_by_itself(
+    suite: pytest.Pytester,
+) -> None:
+    suite.makepyfile(
+        """
+        import pytest
+        from app import CASES
+
+        @pytest.mark.xfail(strict=True)
+        @pytest.mark.reliai(dataset=CASES, min_pass=1)
+        def test_it(case): assert case.id == "case-0"
+        """
+    )
+    result = run(suite)
+    result.assert_outcomes(xfailed=3, failed=1)
+    assert {each.status for each in trials(suite)} == {"skipped"}
+
+
 def test_a_timeout_is_one(suite: pytest.Pytester) -> None:
     found = outcomes(
         suite,
@@ -437,6 +455,27 @@ def test_an_answer_that_the_model_did_not_give_fails_the_case(suite: pytest.Pyte
 def test_it_is_an_answer_for_who_evaluates_what_is_deployed(suite: pytest.Pytester) -> None:
     found = outcomes(suite, FALLEN_BACK.format(policies="deployed"))
     assert found["case-0"].status == "ok"
+
+
+def test_bare_functions_are_called_without_their_policies(suite: pytest.Pytester) -> None:
+    found = outcomes(
+        suite,
+        """
+TRIED = []
+
+@reliai.Retry(3, wait=0)
+def ask(prompt):
+    TRIED.append(prompt)
+    raise ConnectionError
+
+@pytest.mark.reliai(dataset=CASES[:1], policies="bare")
+def test_it(case):
+    with pytest.raises(ConnectionError):
+        ask(**case.inputs)
+    assert len(TRIED) == 1
+""",
+    )
+    assert found["case-0"].scores["passed"].value == 1.0
 
 
 def test_what_is_too_long_is_told_by_size_and_digest(suite: pytest.Pytester) -> None:
@@ -708,7 +747,9 @@ def test_a_gate_that_holds_passes_the_session(suite: pytest.Pytester) -> None:
 def test_a_gate_that_does_not_hold_fails_it_although_no_test_does(suite: pytest.Pytester) -> None:
     result = gated(suite, marker="gate='passed >= .9'", body="assert case.inputs['n'] % 2")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*FAIL: passed >= 0.9", "*20 passed, 20 missed*"])
+    expected = ["*c000: passed 0 of 1", "*assert (0 % 2)*", "*… and 10 cases more"]
+    expected += ["*FAIL: passed >= 0.9", "*exit code 1", "*20 passed, 20 missed*"]
+    result.stdout.fnmatch_lines(expected)
     assert len([line for line in run(suite, "--lf", "--co", "-q").outlines if "::" in line]) == 20
 
 

@@ -86,7 +86,7 @@ class Going:
             self._started = call.start
         if call.when == "call":
             self._took = call.duration
-        if report.skipped or hasattr(report, "wasxfail"):
+        if report.skipped or hasattr(report, "wasxfail") or _passed_unexpectedly(report):
             self._status = "skipped"
         elif report.failed and self._status != "skipped":
             self._fail(call)
@@ -127,6 +127,11 @@ class Going:
         return [each for each in self.records if each.parent_id not in mine]
 
     # --- the end ------------------------------------------------------------------------------
+    @property
+    def counts(self) -> bool:
+        """Whether the item is not left out."""
+        return self._status != "skipped"
+
     @property
     def passed(self) -> bool:
         """Whether the test passed in all phases."""
@@ -231,6 +236,10 @@ class Scoring:
             NotJson: where it has none.
         """
         self._going.output = json_form(value)
+
+
+def _passed_unexpectedly(report: pytest.TestReport) -> bool:
+    return report.failed and str(report.longrepr).startswith("[XPASS(strict)]")
 
 
 def is_assertion(error: BaseException) -> bool:

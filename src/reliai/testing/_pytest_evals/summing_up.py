@@ -54,12 +54,20 @@ def _write(terminal: pytest.TerminalReporter, result: Result) -> None:
 
 
 def _write_short(terminal: pytest.TerminalReporter, result: Result) -> None:
-    least = result.gathered.header.get("min_pass")
-    for case, passed in list(result.short.items())[:_SHOWN]:
-        said = result.gathered.said.get(case, "")
+    """Name the cases that passed too seldom; or, where the gate decides, those that missed."""
+    gathered, least = result.gathered, result.gathered.header.get("min_pass")
+    lines = {
+        case: f"passed {passed}, and must {least} times" for case, passed in result.short.items()
+    }
+    if not lines and result.exit_code:
+        lines = {
+            case: f"passed {gathered.passes[case]} of {gathered.tries[case]}"
+            for case in gathered.missed
+        }
+    for case, line in list(lines.items())[:_SHOWN]:
         name = case if not case.startswith("sha256:") else case[7:19]
-        terminal.write_line(f"  {name}: passed {passed}, and must {least} times", red=True)
-        if said:
-            terminal.write_line(f"    {said}")
-    if len(result.short) > _SHOWN:
-        terminal.write_line(f"  … and {len(result.short) - _SHOWN} cases more")
+        terminal.write_line(f"  {name}: {line}", red=True)
+        if gathered.said.get(case):
+            terminal.write_line(f"    {gathered.said[case]}")
+    if len(lines) > _SHOWN:
+        terminal.write_line(f"  … and {len(lines) - _SHOWN} cases more")
