@@ -43,7 +43,7 @@ def test_most_of_them_can_be_seen_by_itself() -> None:
 
 
 def test_the_page_of_documentation_tells_of_each() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "ml_test_score.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "ml-test-score.md").read_text()
     assert [each.id for each in TESTS.values() if f"| {each.id} | {each.title} |" not in page] == []
 
 
