@@ -150,7 +150,7 @@ def test_a_judge_that_is_refused_is_asked_later_and_slows_the_run_down(
         asked[prompt] = asked.get(prompt, 0) + 1
         if asked[prompt] <= 2:
             raise TooMany
-        return '{"reasoning": "It is.", "grade": 5}'
+        return '{"reasoning": "It is.", "grade": 1}'
 
     judge = scorers.judge(refuses_twice, "Is it right?")
     target = Target()
