@@ -82,6 +82,20 @@ def test_too_many_errors_are_an_exit_code_of_their_own(monkeypatch: pytest.Monke
     assert run("eval", "run", "app.py:experiment")[0] == 4
 
 
+def test_a_run_that_is_interrupted_goes_on_when_it_is_run_again(folder: Path) -> None:
+    text = (folder / "app.py").read_text()
+    stop = "    if prompt == 'q5' and not os.path.exists('seen'):\n"
+    stop += "        open('seen', 'w').close()\n        raise KeyboardInterrupt\n"
+    head = "def answer(prompt: str) -> str:\n"
+    (folder / "app.py").write_text(text.replace(head, head + stop))
+    code, said = run("eval", "run", "app.py")
+    assert code == 4
+    assert "answer was interrupted; run it again, and it goes on" in said
+    assert run("eval", "run", "app.py")[0] == 0
+    (made,) = Run.list()
+    assert (made.state, len(list(made.trials()))) == ("complete", 12)
+
+
 def test_shards_together_are_the_whole() -> None:
     whole = Run(ran()["path"])
     parts = [Run(ran("--shard", f"{number}/2")["path"]) for number in (1, 2)]

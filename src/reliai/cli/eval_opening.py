@@ -26,6 +26,9 @@ __all__ = [
     "selection",
 ]
 
+UNFINISHED = 4
+"""Exit code of a run that is not through."""
+
 Target = Annotated[
     str,
     typer.Argument(
@@ -62,10 +65,13 @@ def run_experiment(
     select: Any = None,
     resume: bool = True,
 ) -> Run:
-    """Run it, with a bar on a terminal."""
+    """Run it, with a bar on a terminal. Interrupted, the command ends as with an unfinished run."""
     part = None if shard is None else common.numbered(shard, "--shard")
-    with common.progress(experiment.name) as tell:
-        return experiment.run(resume=resume, shard=part, select=select, progress=tell)
+    try:
+        with common.progress(experiment.name) as tell:
+            return experiment.run(resume=resume, shard=part, select=select, progress=tell)
+    except KeyboardInterrupt:
+        leave(f"{experiment.name} was interrupted; run it again, and it goes on", UNFINISHED)
 
 
 def selection(tags: list[str] | None, keys: list[str] | None) -> Any:
