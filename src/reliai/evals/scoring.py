@@ -258,8 +258,10 @@ def check_graders(scorers: Iterable[Scorer], target: Any) -> None:
     Raises:
         ConfigurationError: when the grader of a scorer is the target, or what the target guards.
     """
+    own = inspect.unwrap(target)
     for each in scorers:
-        if each.grader is not None and inspect.unwrap(each.grader) is inspect.unwrap(target):
+        # Not `is`: a method is another object each time that it is asked for.
+        if each.grader is not None and inspect.unwrap(each.grader) == own:
             raise ConfigurationError(
                 f"scorer {each.name!r}: its grader is the function under test; a model likes its "
                 "own answers, so let another one judge"

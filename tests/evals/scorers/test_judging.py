@@ -178,6 +178,18 @@ def test_the_model_under_test_does_not_judge_itself() -> None:
     check_graders([own], says(GOOD))
 
 
+class Model:
+    def answer(self, prompt: str) -> str:
+        return GOOD
+
+
+def test_a_method_under_test_does_not_judge_itself() -> None:
+    model, other = Model(), Model()
+    with pytest.raises(ConfigurationError, match="under test"):
+        check_graders([judge(model.answer, "Is it right?")], model.answer)
+    check_graders([judge(other.answer, "Is it right?")], model.answer)
+
+
 @pytest.mark.parametrize(
     "setting",
     [
