@@ -15,8 +15,8 @@ from reliai.evals._names import short_case
 from reliai.evals._power import power_for_level, unit_of
 from reliai.evals._quantiles import quantile_of
 from reliai.evals._readings import Reading, reading_of, share_above
+from reliai.evals._slices import range_of
 from reliai.evals._throughput import rates
-from reliai.evals.comparison import range_of
 from reliai.evals.rules import quantile_in
 from reliai.evals.verdicts import Verdict
 
