@@ -85,6 +85,15 @@ def test_more_errors_than_the_budget_are_4(monkeypatch: pytest.MonkeyPatch) -> N
     assert (code, found["verdict"]) == (4, "INCOMPLETE")
 
 
+def test_a_gate_may_not_allow_more_errors_than_the_experiment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BROKEN", "4")
+    code, said = run("gate", EXPERIMENT, "--gate", "exact >= .5 with max_missing=.5")
+    assert code == 4
+    assert "no pass: more cases have errors than the experiment's max_error_rate allows" in said
+
+
 def test_nothing_evaluated_is_5() -> None:
     done = told("eval", "run", EXPERIMENT, "--select", "locale=fr", "--json")[1]
     assert verdict(gate="exact >= .5", target=done["path"])[0] == 5

@@ -59,9 +59,8 @@ def list_datasets(*, as_json: AsJson = False) -> None:
     """The datasets of this project."""
     from reliai.datasets import Dataset  # noqa: PLC0415  when it runs
 
-    rows = [
-        _row(Dataset.open(folder.name)) for folder in sorted(_HOME.glob("*")) if folder.is_dir()
-    ]
+    names = sorted(each.parent.parent.name for each in _HOME.glob("*/versions/v1.json"))
+    rows = [_row(Dataset.open(name)) for name in names]
     if as_json:
         print_json(rows)
         return

@@ -212,7 +212,10 @@ def _say(candidate: Run, result: GateResult, code: int) -> None:
         said = "the run is a part of the cases: run it whole, or merge its shards"
         print(f"no pass: {said}" if result.exit_code == 0 else said, file=sys.stderr)
     elif code != result.exit_code:
-        print("no pass: the run is unfinished; run it again, and it goes on", file=sys.stderr)
+        errors = "more cases have errors than the experiment's max_error_rate allows"
+        unfinished = "the run is unfinished: run it again, and it goes on"
+        over = candidate.manifest.get("over_error_rate")
+        print(f"no pass: {errors if over else unfinished}", file=sys.stderr)
     print(f"run {candidate.path}", file=sys.stderr)
 
 
