@@ -52,6 +52,29 @@ def test_few_losses_have_the_bound_of_clopper_and_pearson() -> None:
     assert found.bound == pytest.approx(-share)
 
 
+@pytest.mark.parametrize(
+    ("better", "worse", "n"), [(43, 1, 54), (1, 10, 44), (5, 5, 50), (0, 6, 200)]
+)
+def test_passes_and_fails_have_the_bound_at_which_the_score_test_is_as_surprised(
+    better: int, worse: int, n: int
+) -> None:
+    same = n - better - worse
+    ours = [1.0] * better + [0.0] * worse + [1.0] * same
+    theirs = [0.0] * better + [1.0] * worse + [1.0] * same
+    bound = evidence_of(pairs(ours, theirs), 0.95).bound
+    assert bound is not None
+
+    def unlikely(share: float) -> float:
+        """Of `share` that are worse, where the difference is the bound."""
+        logs = np.log([share + bound, share, 1 - 2 * share - bound])
+        return -float(logs @ [better, worse, same])
+
+    ends = (max(0.0, -bound) + 1e-9, (1 - bound) / 2 - 1e-9)
+    share = import_module("scipy.optimize").minimize_scalar(unlikely, bounds=ends).x
+    error = (n * (2 * share + bound - bound**2)) ** 0.5
+    assert (better - worse - n * bound) / error == pytest.approx(1.6448536, abs=1e-3)
+
+
 def test_a_loss_in_a_large_group_counts_by_its_size() -> None:
     """One of 50 groups lost: it holds half of the cases."""
     ours, groups = [0.0] * 49 + [1.0] * 49, [0] * 49 + list(range(1, 50))

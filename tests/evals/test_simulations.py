@@ -63,7 +63,7 @@ def test_of_a_thousand_changes_that_lose_five_points_nine_hundred_fail() -> None
 
 
 @pytest.mark.parametrize(
-    ("n", "fails", "blocks"), [(100, 0.02, 0.51), (400, 0.03, 0.06), (1000, 0.0, 0.0)]
+    ("n", "fails", "blocks"), [(100, 0.02, 0.56), (400, 0.03, 0.07), (1000, 0.0, 0.0)]
 )
 def test_with_more_cases_a_harmless_change_passes_more_often(
     n: int, fails: float, blocks: float
@@ -80,6 +80,16 @@ def test_a_drop_of_three_points_is_not_passed_by_two_hundred_cases() -> None:
     found = Counter(verdict(200, better, worse, 0.02) for better, worse, _ in drawn)
     assert found[Verdict.PASS] <= 0.05 * RUNS
     assert found[Verdict.FAIL] / RUNS == pytest.approx(0.4, abs=0.1)
+
+
+@pytest.mark.parametrize("n", [100, 200, 400, 1000])
+@pytest.mark.parametrize("margin", [0.02, 0.05])
+@pytest.mark.parametrize("better", [0.0, 0.01, 0.05])
+def test_a_drop_as_large_as_the_margin_rarely_passes(n: int, margin: float, better: float) -> None:
+    chances = [better, margin + better, 1 - margin - 2 * better]
+    drawn = np.random.default_rng(1).multinomial(n, chances, size=RUNS).tolist()
+    passed = sum(verdict(n, *each[:2], margin) is Verdict.PASS for each in drawn)
+    assert passed <= 0.065 * RUNS  # 5 % and what a thousand runs leave to chance
 
 
 def test_few_pairs_that_differ_pass_a_gate_as_rarely_as_many_when_the_drop_is_the_margin() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from math import inf, sqrt
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -159,6 +160,8 @@ def _filled(pairs: Pairs, ours: float, theirs: float) -> tuple[Floats, Floats]:
 def _bound(ours: Floats, theirs: Floats, pairs: Pairs, confidence: float) -> float | None:
     """The one-sided lower bound of the mean difference.
 
+    Of passes and fails it is Tango's: with Student's t a loss of 5 points would pass a margin of as
+    much in 12 % of the runs of 200 cases where none becomes better.
     Where few units differ, a spread estimated from them is not to be relied on, and one of none
     proves nothing. What holds then is that at most so many of all units can be worse (Clopper and
     Pearson's bound of their share), each by the largest difference there is: for identical runs
@@ -172,6 +175,9 @@ def _bound(ours: Floats, theirs: Floats, pairs: Pairs, confidence: float) -> flo
     if differing < ENOUGH and differing < len(off):
         worse = int((off < 0).sum())
         return -pairs.span * min(1.0, _most(worse, len(off), confidence) * uneven(pairs.groups))
+    if pairs.groups is None and _passes(ours, theirs):
+        worse, better = int((off < 0).sum()), int((off > 0).sum())
+        return _score_bound(better, worse, len(off), confidence)
     result = paired_difference(
         ours, theirs, cluster=pairs.groups, confidence=confidence, span=pairs.span
     )
@@ -179,6 +185,28 @@ def _bound(ours: Floats, theirs: Floats, pairs: Pairs, confidence: float) -> flo
         unseen = min(1.0, _most(0, len(off), confidence) * uneven(pairs.groups))
         return float(result.estimate * (1.0 - unseen) - pairs.span * unseen)
     return result.lower_bound
+
+
+def _score_bound(better: int, worse: int, n: int, confidence: float) -> float:
+    """The lower bound of a difference of paired shares: Tango (1998), Stat. Med. 17, 891-908.
+
+    The difference at which the score test, with the other share at its likeliest, is as surprised
+    as the confidence allows; by bisection.
+    """
+    z = float(needed("scipy.special", "stats").ndtri(confidence))
+
+    def surprise(difference: float) -> float:
+        b = (2 * n - better + worse) * difference - better - worse
+        c = worse * difference * (1.0 - difference)
+        share = (sqrt(max(0.0, b * b + 8.0 * n * c)) - b) / (4.0 * n)
+        variance = n * (2.0 * share + difference * (1.0 - difference))
+        return (better - worse - n * difference) / sqrt(variance) if variance > 0.0 else inf
+
+    low, high = -1.0, (better - worse) / n
+    for _ in range(50):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if surprise(middle) > z else (low, middle)
+    return low
 
 
 def _p_drop(ours: Floats, theirs: Floats, pairs: Pairs) -> float | None:
