@@ -289,7 +289,7 @@ def tag(
 def split(
     dataset: Reference,
     shares: Annotated[
-        list[str], typer.Argument(metavar="NAME=SHARE...", help="Such as train=.8 test=.2.")
+        list[str], typer.Argument(metavar="NAME=SHARE", help="Such as train=.8 test=.2.")
     ],
     *,
     seed: Annotated[int, typer.Option(help="Another one divides anew.")] = 0,

@@ -136,7 +136,7 @@ def _stage(dataset: str, cases: list[Case], message: str | None) -> None:
 @explained
 def remove(
     dataset: Name,
-    keys: Annotated[list[str], typer.Argument(metavar="CASE...", help="Ids or digests.")],
+    keys: Annotated[list[str], typer.Argument(metavar="CASE", help="Ids or digests.")],
 ) -> None:
     """Have cases removed by the next commit; versions that have them keep them."""
     from reliai.cli.data_staging import Staged  # noqa: PLC0415  when it runs
@@ -220,7 +220,7 @@ def capture(
         typer.Option(
             help='Which calls become cases: "on_error", "below(confidence, .6)", '
             '"on_feedback(thumbs, 0)", "slowest(.99)", "uniform(.01)", …; several may be given. '
-            "[default: on_error and uniform(.01)]"
+            "(default: on_error and uniform(.01))"
         ),
     ] = None,
     since: Annotated[str | None, typer.Option(help="Only the last 30m, 6h or 7d.")] = None,

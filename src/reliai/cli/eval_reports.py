@@ -49,7 +49,7 @@ def report(
     gate: Annotated[
         list[str] | None,
         typer.Option(
-            help="What it is judged by; the exit code stays 0. [default: failure_rate <= .02]"
+            help="What it is judged by; the exit code stays 0. (default: failure_rate <= .02)"
         ),
     ] = None,
     html: Html = None,

@@ -38,7 +38,7 @@ def run(
     ] = True,
     cache: Annotated[
         bool | None,
-        typer.Option(help="Take outputs of earlier runs. [default: yes, but not in CI]"),
+        typer.Option(help="Take outputs of earlier runs. (default: yes, but not in CI)"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -108,10 +108,10 @@ def explain_key(
 
 @explained
 def merge(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="The shards of one run.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="The shards of one run.")],
     *,
     out: Annotated[
-        Path | None, typer.Option(help="The folder of runs to put it in. [default: theirs]")
+        Path | None, typer.Option(help="The folder of runs to put it in. (default: theirs)")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

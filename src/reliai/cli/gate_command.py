@@ -44,7 +44,7 @@ def gate(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE.py[:NAME]|RUN...",
+            metavar="FILE.py[:NAME]|RUN",
             help="An Experiment, which is run; or a run that is there; several are its shards.",
         ),
     ],
@@ -67,7 +67,7 @@ def gate(
     ] = "fail",
     branch: Annotated[
         str | None,
-        typer.Option(help="What this change goes to. [default: what the CI says, or origin's]"),
+        typer.Option(help="What this change goes to. (default: what the CI says, or origin's)"),
     ] = None,
     inconclusive: Annotated[
         str, typer.Option(help="Whether a lack of evidence fails (exit code 3) or warns (0).")
@@ -81,7 +81,7 @@ def gate(
     ] = True,
     cache: Annotated[
         bool | None,
-        typer.Option(help="Take outputs of earlier runs. [default: yes, but not in CI]"),
+        typer.Option(help="Take outputs of earlier runs. (default: yes, but not in CI)"),
     ] = None,
     replay: Annotated[
         str | None,
