@@ -195,6 +195,32 @@ def test_calls_are_evaluations(suite: pytest.Pytester) -> None:
     run(suite).assert_outcomes(passed=1)
 
 
+def test_names_in_any_script_belong_to_one_experiment(suite: pytest.Pytester) -> None:
+    folder = suite.mkdir("a[b]")
+    (folder / "test_p.py").write_text(
+        """
+import pytest
+from reliai.datasets import Case
+NAMES = ["für-1", "日本", "a\\tb", "a\\\\b", "[x]", "a::b", "1", "11"]
+CASES = [Case(inputs={"n": n}, id=name) for n, name in enumerate(NAMES)]
+
+@pytest.mark.reliai(dataset=CASES, repeats=2, min_pass=1)
+def test_one(case): pass
+
+@pytest.mark.parametrize("size", ["11", "ü"])
+@pytest.mark.reliai(dataset=CASES, name="sized")
+def test_two(case, size): pass
+""",
+        encoding="utf-8",
+    )
+    run(suite).assert_outcomes(passed=32)
+    found = {one.manifest["experiment"]: one for one in stored(suite)}
+    assert len(found) == 3
+    assert {one.state for one in found.values()} == {"complete"}
+    assert {len(list(one.cases())) for one in found.values()} == {8}
+    assert "sized.11" in found
+
+
 def test_other_parameters_make_experiments_of_their_own(suite: pytest.Pytester) -> None:
     suite.makepyfile(
         test_p="""

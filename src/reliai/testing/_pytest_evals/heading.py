@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from reliai.testing._pytest_evals.asking import Asked
 
-__all__ = ["Given", "Planned", "experiment_of", "given_of", "header_of"]
+__all__ = ["Given", "Planned", "experiment_of", "function_of", "given_of", "header_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +94,46 @@ def _placed(reference: str, root: Path) -> str:
     return f"{here}{reference[len(name) :]}"
 
 
+def function_of(item: Any) -> str:
+    """The id of the test function that an item belongs to, without its parameters."""
+    node = str(item.nodeid)
+    name, plain = str(item.name), getattr(item, "originalname", None)
+    return node if plain is None else f"{node.removesuffix(name)}{plain}"
+
+
 def experiment_of(item: pytest.Item, planned: Planned, trying: str) -> str:
     """The name of the experiment that an item belongs to.
 
     Other parameters of the test make experiments of their own, for a case is tried with each. It
     is a name that a file can have; where that takes something away, a digest tells it from others.
     """
-    function = item.nodeid.partition("[")[0]
-    name = planned.asked.name or function.replace(".py::", "::").replace("::", ".").replace(
-        "/", "."
-    )
-    callspec = getattr(item, "callspec", None)
-    others = "" if callspec is None else str(callspec.id).replace(trying, "", 1).strip("-")
+    name = planned.asked.name
+    if name is None:
+        function = function_of(item).replace(".py::", "::")
+        name = function.replace("::", ".").replace("/", ".")
+    others = _others(getattr(item, "callspec", None), trying)
     wanted = f"{name}.{others}" if others else name
     fits = re.sub(r"[^\w.-]+", "_", wanted).strip("._")
     if fits == wanted:
         return fits
     return f"{fits}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+
+
+def _others(callspec: Any, trying: str) -> str:
+    """What the id of an item says of other parameters than the case.
+
+    The case is parametrized before all others, so its part of the id is the first; pytest writes
+    what is not printable ASCII as escapes.
+    """
+    if callspec is None or len(callspec.params) < 2:
+        return ""
+    whole = str(callspec.id)
+    for part in (trying, trying.encode("unicode_escape").decode("ascii")):
+        if whole.startswith(f"{part}-"):
+            return whole[len(part) + 1 :]
+        if whole.endswith(f"-{part}"):
+            return whole[: -len(part) - 1]
+    return whole
 
 
 def header_of(item: pytest.Item, planned: Planned) -> dict[str, Any]:
@@ -129,7 +152,7 @@ def header_of(item: pytest.Item, planned: Planned) -> dict[str, Any]:
         "policies": asked.policies,
         "inconclusive": asked.inconclusive,
         "no_baseline": asked.no_baseline,
-        "function": item.nodeid.partition("[")[0],
+        "function": function_of(item),
         "code": _code_of(getattr(item, "function", None)),
     }
 

@@ -13,7 +13,13 @@ from reliai.errors import ReliaiError
 from reliai.testing._pytest_evals.asking import Asked, Trying, asked_of, tries_of
 from reliai.testing._pytest_evals.gathering import Gathering
 from reliai.testing._pytest_evals.going import Going, Scoring
-from reliai.testing._pytest_evals.heading import Planned, experiment_of, given_of, header_of
+from reliai.testing._pytest_evals.heading import (
+    Planned,
+    experiment_of,
+    function_of,
+    given_of,
+    header_of,
+)
 from reliai.testing._pytest_evals.payload import Payload, packed
 from reliai.testing._pytest_evals.summing_up import write_summary
 
@@ -151,7 +157,7 @@ class EvalsPlugin:
         return Payload(name, trial, going.passed, going.trying.of, header)
 
     def _planned_of(self, item: pytest.Item) -> Planned | None:
-        return self._planned.get(item.nodeid.partition("[")[0])
+        return self._planned.get(function_of(item))
 
     def _going(self, item: Any) -> Going | None:
         trying, planned = _trying(item), self._planned_of(item)
