@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reliai.decisions.assignment import BUCKETS, bucket
+from reliai.decisions.assignment import BUCKETS, Lot, Split, bucket, unit_text
+from reliai.errors import ConfigurationError
 
 SALT = "summarizer-v2#1"
 KNOWN = [
@@ -56,3 +57,89 @@ def test_units_are_spread_evenly_and_purposes_are_independent() -> None:
     both = sum(a and b for a, b in zip(some, others, strict=True))
     assert 0.09 < sum(some) / len(units) < 0.11
     assert 0.007 < both / len(units) < 0.013
+
+
+HALVES = {"control": 500_000, "candidate": 500_000}
+UNITS = [f"user-{number}" for number in range(50_000)]
+
+
+@pytest.mark.parametrize(("unit", "exposure", "variant"), KNOWN)
+def test_known_units_get_known_arms(unit: str, exposure: int, variant: int) -> None:
+    arm = "control" if variant < 500_000 else "candidate"
+    assert Split(SALT, HALVES).arm(unit) == arm
+    assert Split(SALT, HALVES, exposure).arm(unit) is None
+    assert Split(SALT, HALVES, exposure + 1).arm(unit) == arm
+
+
+def test_in_a_growing_exposure_nobody_who_is_in_leaves_or_changes_arm() -> None:
+    before: dict[str, str] = {}
+    for share in (0.05, 0.25, 0.5, 1.0):
+        split = Split(SALT, HALVES, round(share * BUCKETS))
+        now = {unit: arm for unit in UNITS if (arm := split.arm(unit)) is not None}
+        assert abs(len(now) / len(UNITS) - share) < 0.005
+        assert all(now.get(unit) == arm for unit, arm in before.items())
+        before = now
+
+
+def test_weight_that_moves_takes_units_one_way_only() -> None:
+    first = Split(SALT, {"control": 900_000, "candidate": 100_000})
+    second = Split(SALT, HALVES)
+    moves = {(first.arm(unit), second.arm(unit)) for unit in UNITS}
+    assert ("candidate", "control") not in moves
+    assert ("control", "candidate") in moves
+
+
+def test_who_is_in_and_which_arm_they_get_have_nothing_to_do_with_each_other() -> None:
+    exposed, variant = Lot("a#1", "exposure"), Lot("a#1", "variant")
+    drawn = [(exposed.draw(f"u{n}") < 100_000, variant.draw(f"u{n}")) for n in range(200_000)]
+    inside = [bucket < 500_000 for is_in, bucket in drawn if is_in]
+    outside = [bucket < 500_000 for is_in, bucket in drawn if not is_in]
+    assert abs(sum(inside) / len(inside) - 0.5) < 0.01
+    pooled = (sum(inside) + sum(outside)) / len(drawn)
+    gap = sum(inside) / len(inside) - sum(outside) / len(outside)
+    error = (pooled * (1 - pooled) * (1 / len(inside) + 1 / len(outside))) ** 0.5
+    assert (gap / error) ** 2 < 10.83  # chi-square with one degree of freedom, at .001
+
+
+def test_no_exposure_lets_nobody_in_and_a_full_one_everybody() -> None:
+    nobody, everybody = Split(SALT, HALVES, 0), Split(SALT, HALVES, BUCKETS)
+    assert {nobody.arm(unit) for unit in UNITS[:2_000]} == {None}
+    assert None not in {everybody.arm(unit) for unit in UNITS[:2_000]}
+
+
+@pytest.mark.parametrize(
+    "weights", [{"a": 999_999}, {"a": 600_000, "b": 500_000}, {"a": -1, "b": BUCKETS + 1}, {}]
+)
+def test_weights_that_do_not_add_up_are_a_value_error(weights: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="add up to 1,000,000"):
+        Split(SALT, weights)
+
+
+@pytest.mark.parametrize("exposure", [-1, BUCKETS + 1])
+def test_an_exposure_out_of_its_range_is_a_value_error(exposure: int) -> None:
+    with pytest.raises(ValueError, match="exposure"):
+        Split(SALT, HALVES, exposure)
+
+
+@given(st.text(), st.text(), st.text())
+def test_a_lot_draws_what_bucket_gives(unit: str, salt: str, purpose: str) -> None:
+    assert Lot(salt, purpose).draw(unit) == bucket(unit, salt, purpose)
+
+
+def test_a_number_is_the_same_unit_as_its_digits() -> None:
+    assert unit_text(1) == unit_text("1") == "1"
+
+
+@pytest.mark.parametrize("nobody", [None, "", ("a", None)])
+def test_no_unit_is_none(nobody: object) -> None:
+    assert unit_text(nobody) is None
+
+
+@pytest.mark.parametrize("unit", [True, 1.0, b"a", object(), (), ("a", False)])
+def test_what_two_programs_would_write_in_two_ways_is_no_unit(unit: object) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be assigned"):
+        unit_text(unit)
+
+
+def test_tuples_that_only_join_to_the_same_are_two_units() -> None:
+    assert unit_text(("a", "b,c")) != unit_text(("a,b", "c"))

@@ -265,7 +265,9 @@ class Call:
         if trial is not None:
             site = trial.scope.site_of(site)
         args = self.args if owner is None else (owner, *self.args)
-        return self._copy(_site=site, _target=site.target, _arguments=None, args=args, bound=None)
+        changes: dict[str, Any] = {"_site": site, "_target": site.target, "args": args}
+        # Watched: the shorthand for a first attempt would give it the name of the record's site.
+        return self._copy(**changes, _arguments=None, bound=None, watched=True)
 
     def given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """The same call with other arguments."""
