@@ -89,6 +89,7 @@ def _timeless(text: str) -> str:
 
 MEASURE = """
 import pytest, sys, time
+sys.dont_write_bytecode, sys.pycache_prefix = False, sys.argv[1]  # as installed packages are
 def once():
     for name in [name for name in sys.modules if name.partition(".")[0] == "reliai"]:
         del sys.modules[name]
@@ -99,10 +100,9 @@ print(min(once() for _ in range(25)))
 """
 
 
-def test_loading_it_costs_less_than_five_milliseconds() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True
-    )
+def test_loading_it_costs_less_than_five_milliseconds(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", MEASURE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert float(done.stdout) < 0.005
 
 
