@@ -1,8 +1,9 @@
 """How observers see calls: some in the call path, all else through a queue and a worker each.
 
 An observer is any object with some of `on_start(call)`, `on_event(call, event)`, `on_end(record)`,
-`activate(call, attempt)`, `on_idle()`, `flush(timeout)`, `close()`, and `inline`. One that raises,
-hangs or dies never changes a call, nor what others see; what it missed is counted and said once.
+`activate(call, attempt)`, `on_feedback(revision)`, `on_idle()`, `flush(timeout)`, `close()`, and
+`inline`. One that raises, hangs or dies never changes a call, nor what others see; what it missed
+is counted and said once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from reliai._core.lane import Lane
     from reliai._core.outcome import Outcome
     from reliai._core.record import Attempt, CallRecord, Event
+    from reliai.records.revision import Revision
 
 __all__ = ["Hooks", "Observer", "checked_observers", "observes"]
 
@@ -58,6 +60,9 @@ class EveryObserver(Protocol):
 
     def activate(self, call: Call, attempt: Attempt) -> AbstractContextManager[object] | None:
         """A context manager entered around each step of the function; makes a span current."""
+
+    def on_feedback(self, revision: Revision) -> None:
+        """Somebody said something of a call or a conversation. Runs on the worker."""
 
     def on_idle(self) -> None:
         """Nothing came for a second or so. Runs on the worker, once it was shown something."""
@@ -205,7 +210,7 @@ def _count_trouble(observer: Observer) -> None:
     hub.lane(observer).counts.trouble()
 
 
-_METHODS = ("on_start", "on_event", "on_end", "activate")
+_METHODS = ("on_start", "on_event", "on_end", "activate", "on_feedback")
 
 
 def checked_observers(where: str, given: Iterable[Observer]) -> tuple[Observer, ...]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reliai.datasets.case import Case
     from reliai.datasets.dataset import Dataset
     from reliai.datasets.rules import Judge, Rule
+    from reliai.records.revision import Revision
     from reliai.records.store import RecordStore
     from reliai.records.stored import StoredCall
 
@@ -176,6 +177,11 @@ class Capture:
         if call_id is not None:
             value = score.label if score.value is None else score.value
             self._told(call_id, Said(score.name, value, clock.active().time(), score.label))
+
+    def on_feedback(self, revision: Revision) -> None:
+        """Take in what `reliai.feedback` was told of a call."""
+        if revision.call_id is not None and revision.kind in {"value", "correction"}:
+            self._told(revision.call_id, Said(revision.name, revision.value, revision.at))
 
     def feedback(
         self,

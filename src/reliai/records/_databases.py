@@ -43,6 +43,9 @@ _inherited: list[Engine | None] = []
 _SCHEMA_LOCK = 0x72656C69
 """The advisory lock that a process holds in PostgreSQL while it makes or migrates the tables."""
 
+_FEEDBACK_LOCK = _SCHEMA_LOCK + 1
+"""The advisory lock that a process holds in PostgreSQL while it writes feedback."""
+
 _LIMITS = "54"
 """The class of PostgreSQL's errors that say that something exceeds a limit of the program."""
 
@@ -103,6 +106,9 @@ class Database:
 
     def lock_schema(self, connection: Connection) -> None:
         """Keep other processes from changing the tables until the transaction ends."""
+
+    def lock_feedback(self, connection: Connection) -> None:
+        """Let no other process write feedback until the transaction ends."""
 
     def insert(self, connection: Connection, rows: Rows) -> None:
         """Add rows, in the order of `COLUMNS`; it is an error when one is there already."""
@@ -269,6 +275,10 @@ class Postgres(Database):
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})"))
         # An index over many calls takes as long as it takes, in this transaction only.
         connection.execute(text("SET LOCAL statement_timeout = 0"))
+
+    def lock_feedback(self, connection: Connection) -> None:
+        # Two that each found themselves the last to speak would both be current.
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_FEEDBACK_LOCK})"))
 
     def settled(self, connection: Connection) -> bool:
         # A writer locks the table before it takes numbers, and until others see what it wrote.

@@ -11,6 +11,7 @@ from reliai._core.record_parts import Attempt, CheckResult, ErrorInfo, Event
 from reliai.records import _tables as tables
 from reliai.records._asked import asked
 from reliai.records._conditions import condition
+from reliai.records._said import said_of
 from reliai.records.stored import Feedback, StoredCall
 
 if TYPE_CHECKING:
@@ -160,9 +161,9 @@ def found(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredCall]:
 def _parts(
     connection: Connection, table: Table, identifiers: list[str]
 ) -> dict[str, list[Mapping[str, Any]]]:
-    wanted = select(table).where(table.c.call_id.in_(identifiers)).order_by(*table.primary_key)
     if table is tables.feedback:
-        wanted = wanted.where(table.c.current)
+        return said_of(connection, identifiers)
+    wanted = select(table).where(table.c.call_id.in_(identifiers)).order_by(*table.primary_key)
     parts: dict[str, list[Mapping[str, Any]]] = {}
     for row in connection.execute(wanted).mappings():
         parts.setdefault(row["call_id"], []).append(dict(row))

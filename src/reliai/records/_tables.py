@@ -159,16 +159,29 @@ feedback = Table(
     "feedback",
     metadata,
     Column("seq", _COUNTER, primary_key=True, autoincrement=True),
-    Column("key", Text, nullable=False, unique=True),
-    Column("call_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("call_id", Text),
+    Column("session", Text),
+    Column("other", Text),
     Column("name", Text, nullable=False),
     Column("value", JSON),
     Column("by", Text),
     Column("at", Double, nullable=False),
     Column("comment", Text),
     Column("kind", Text, nullable=False),
+    Column("received_at", Double, nullable=False),
     Column("current", Boolean, nullable=False),
-    Index("feedback_call_id", "call_id"),
+    Index("feedback_key", "key", unique=True),
+    Index("feedback_received_at", "received_at"),
+    *(
+        Index(
+            f"feedback_{name}",
+            name,
+            sqlite_where=text(f'"{name}" IS NOT NULL'),
+            postgresql_where=text(f'"{name}" IS NOT NULL'),
+        )
+        for name in ("call_id", "session", "other", "by")
+    ),
     sqlite_autoincrement=True,
 )
 

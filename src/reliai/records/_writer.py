@@ -17,6 +17,7 @@ from reliai._core.hub import CAPACITY as HUB_CAPACITY
 from reliai.records._batches import Batches, Fate
 from reliai.records._epochs import Epoch, report_lost
 from reliai.records._forking import Turn
+from reliai.records._inbox import Inbox
 from reliai.records._retention import prune
 from reliai.records._schema import bring_up_to_date
 from reliai.records.counts import Counts
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from reliai._core.record import CallRecord
+    from reliai.checks.redaction import Redaction
     from reliai.records._contents import Contents
     from reliai.records._databases import Database
+    from reliai.records.revision import Revision
 
 __all__ = ["BATCH", "Writer"]
 
@@ -62,15 +65,22 @@ class Writer:
         capacity: how many records wait at most.
         keep: seconds after which a record is deleted; None for never.
         contents: what keeps the content of the records that wait.
+        said: what makes of feedback what may be kept.
     """
 
     def __init__(
-        self, database: Database, capacity: int, keep: float | None, contents: Contents
+        self,
+        database: Database,
+        capacity: int,
+        keep: float | None,
+        contents: Contents,
+        said: Redaction,
     ) -> None:
         self.database = database
         self._contents = contents
         self.capacity = capacity
         self._keep = keep
+        self._said = said
         self._ready = False
         self._prune_at = 0.0
         self._begin()
@@ -80,6 +90,7 @@ class Writer:
         self._lock = threading.RLock()  # a signal handler that flushes may find it held
         self._queue: deque[CallRecord] = deque()
         self._batch: list[CallRecord] = []
+        self.inbox = Inbox(self.database, self.capacity, self._said)
         self._arrived, self._hurry = threading.Event(), threading.Event()
         self._moved = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
@@ -125,6 +136,17 @@ class Writer:
         elif waiting == BATCH:
             self._hurry.set()
 
+    def say(self, revision: Revision, size: int) -> bool:
+        """Take feedback in, of so many bytes; never blocks on the database. False: it is full."""
+        self._closed = False
+        waiting = self.inbox.put(revision, size)
+        if waiting is None:
+            return False
+        if waiting == 0 or self._thread is None:
+            self._arrived.set()
+            self._start()
+        return True
+
     def _start(self) -> None:
         with self._lock:
             if self._thread is not None:
@@ -155,8 +177,8 @@ class Writer:
         """Have all that was taken in written, within `timeout` seconds; say whether it was."""
         until = time.monotonic() + timeout
         with self._lock:
-            wanted = self._accepted
-            if self._handled >= wanted:
+            wanted, said = self._accepted, self.inbox.accepted
+            if self._handled >= wanted and self.inbox.handled >= said:
                 return True
             thread = self._thread
         if thread is None or not thread.is_alive():
@@ -165,14 +187,18 @@ class Writer:
         self._arrived.set()
         with self._moved:
             return self._moved.wait_for(
-                lambda: self._handled >= wanted, max(0.0, until - time.monotonic())
+                lambda: self._handled >= wanted and self.inbox.handled >= said,
+                max(0.0, until - time.monotonic()),
             )
 
     def _drain(self, until: float) -> bool:
-        while self.counts.pending and time.monotonic() < until:
+        while self._waiting() and time.monotonic() < until:
             if not self._step():
                 time.sleep(min(self._wait, max(0.0, until - time.monotonic())))
-        return not self.counts.pending
+        return not self._waiting()
+
+    def _waiting(self) -> int:
+        return self.counts.pending + self.inbox.pending
 
     def close(self, timeout: float) -> bool:
         """Write out what waits, and say in the database that nothing more comes."""
@@ -254,18 +280,18 @@ class Writer:
                 return
             try:
                 self._step()
-                while not self._wait and len(self._queue) >= BATCH:
+                while not self._wait and (len(self._queue) >= BATCH or self.inbox.full):
                     self._step()
             except Exception:
                 _logger.exception("record store %r: unexpected failure", self.database.url)
                 self._wait = PATIENCE[1]
-            if self._queue:
+            if self._queue or self.inbox.pending:
                 self._arrived.set()
 
     def _retired(self) -> bool:
         """Whether the store was closed; a later record starts another thread."""
         with self._lock:
-            if not self._closed or self._queue or self._batch:
+            if not self._closed or self._queue or self._batch or self.inbox.pending:
                 return False
             self._thread = None
             return True
@@ -277,11 +303,12 @@ class Writer:
                 while self._queue and len(self._batch) < BATCH:
                     self._batch.append(self._queue.popleft())
                 batch = self._batch
-                if self._closed and not batch:
+                if self._closed and not batch and not self.inbox.pending:
                     return True
             try:
                 self.open()
                 self._batches.write(batch)
+                self._write_feedback()
                 if self._keep is not None and time.monotonic() >= self._prune_at:
                     self._prune(self._keep)
             except Exception as error:  # noqa: BLE001  whatever a driver raises
@@ -289,6 +316,14 @@ class Writer:
                 return False
         self._recovered()
         return True
+
+    def _write_feedback(self) -> None:
+        if self.inbox.pending:
+            try:
+                self.inbox.write()
+            finally:
+                with self._moved:
+                    self._moved.notify_all()
 
     def _totals(self, fate: Fate) -> tuple[int, int, int]:
         with self._lock:

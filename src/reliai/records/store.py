@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reliai._core.hub import hub
 from reliai._core.stream import settle_abandoned
-from reliai.checks.redaction import redaction_of
+from reliai.checks.redaction import Redaction, redaction_of
 from reliai.errors import ConfigurationError
 from reliai.records import _forking
 from reliai.records._asked import asked, well_formed
@@ -29,7 +29,8 @@ from reliai.records._queries import (
     seconds_of,
     written_after,
 )
-from reliai.records._retention import delete_some, remaining_of
+from reliai.records._retention import forget_said, forget_some, remaining_of
+from reliai.records._said import Feedbacks
 from reliai.records._tables import calls
 from reliai.records._writer import Writer
 
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 __all__ = ["RecordStore"]
 
 DAY = 86_400.0
+MOST_SAID = 256 * 1024
+"""Bytes of what somebody said that are kept; `reliai.feedback` takes no more than half of it."""
 
 
 class RecordStore:
@@ -95,7 +98,10 @@ class RecordStore:
         self.reads_content = contents.keeps
         self._database = database_of(url)
         seconds = None if keep is None else keep * DAY
-        self._writer = Writer(self._database, capacity, seconds, contents)
+        said = Redaction(
+            "full" if content == "full" else "redacted", limit=MOST_SAID, redact=redact
+        )
+        self._writer = Writer(self._database, capacity, seconds, contents, said)
         self._open()
         _forking.watch(self._writer)
         _close_at_exit(self)
@@ -117,6 +123,11 @@ class RecordStore:
     def counts(self) -> Counts:
         """What became of the records taken in by this process."""
         return self._writer.counts
+
+    @property
+    def feedback(self) -> Feedbacks:
+        """What was said of calls and conversations; `reliai.feedback` puts it there."""
+        return Feedbacks(self._writer, self.flush)
 
     def on_end(self, record: CallRecord) -> None:
         """Take a record in."""
@@ -311,6 +322,9 @@ class RecordStore:
     def forget(self, *, subject: str) -> int:
         """Delete all calls made for a subject, with their parts, content and feedback.
 
+        What was said of the conversations they belong to goes with them, and what the subject
+        itself said of whatever call.
+
         Returns:
             How many calls there were.
 
@@ -324,6 +338,7 @@ class RecordStore:
         deleted = 0
         while some := patiently(lambda: self._forget_some(subject)):
             deleted += some
+        patiently(lambda: self._forget_said(subject))
         try:
             patiently(self._database.forgotten)
         except Exception as error:
@@ -334,13 +349,17 @@ class RecordStore:
         with self._reading() as connection:
             left = remaining_of(connection, subject)
         if left:
-            message = f"{left} calls of the subject were written meanwhile; forget it again"
+            message = f"{left} calls or feedback of the subject came meanwhile; forget it again"
             raise RuntimeError(message)
         return deleted
 
     def _forget_some(self, subject: str) -> int:
         with self._database.writing() as connection:
-            return delete_some(connection, calls.c.subject == asked(subject))
+            return forget_some(connection, subject)
+
+    def _forget_said(self, subject: str) -> int:
+        with self._database.writing() as connection:
+            return forget_said(connection, subject)
 
     def _reading(self) -> AbstractContextManager[Connection]:
         return self._writer.reading()
