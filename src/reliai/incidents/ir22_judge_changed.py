@@ -45,7 +45,6 @@ class Judge:
 
     Attributes:
         moved: whether its name means the stricter model now.
-        asked: how often it judged.
     """
 
     digest = "a model behind its name"
@@ -54,17 +53,17 @@ class Judge:
         self._chance = trial.random
         self._noise = noise
         self.moved = False
-        self.asked = 0
+
+    def passes(self, text: str) -> bool:
+        """Whether the answer in a text is helpful."""
+        found = re.search(r"worth (0\.\d+)", text)
+        worth = float(found[1]) if found else 0.0
+        wavers = bool(self._noise) and self._chance.random() < self._noise
+        return wavers != (worth >= (STRICT if self.moved else LENIENT))
 
     async def ask(self, prompt: str) -> dict[str, Any]:
         """Judge the answer in the prompt."""
-        self.asked += 1
-        found = re.search(r"worth (0\.\d+)", prompt)
-        worth = float(found[1]) if found else 0.0
-        grade = worth >= (STRICT if self.moved else LENIENT)
-        if self._noise and self._chance.random() < self._noise:
-            grade = not grade
-        said = json.dumps({"reasoning": "as it is", "grade": int(grade)})
+        said = json.dumps({"reasoning": "as it is", "grade": int(self.passes(prompt))})
         return chat(said, model=NEW if self.moved else OLD)
 
     def scorer(self, model: str | None = None) -> Scorer:
@@ -93,22 +92,26 @@ def _gate() -> Any:
 async def the_product_is_blamed(trial: Trial) -> None:
     """The same release, judged in March and in May."""
     judge = Judge(trial)
+
+    async def helpful(output: Any, case: Any) -> bool:
+        del case
+        return judge.passes(output)
+
     with Bench(numbered(CASES)) as bench:
-        march, may = await _march_and_may(bench, judge)
+        march, may = await _march_and_may(bench, judge, helpful, helpful)
         verdict = str(_gate().judge(may.compare(march)).verdict)
         trial.none("answers that changed", _changed(march, may))
         lost = 100 * (_passed(march) - _passed(may)) / CASES
     trial.made += 2 * CASES
     trial.at_least("points lost, by the look of it", lost, 5)
-    trial.exactly("what a gate says that knows nothing of judges", verdict, "FAIL")
+    trial.exactly("what a gate says that is told nothing of judges", verdict, "FAIL")
 
 
-async def _march_and_may(bench: Bench, judge: Judge, *models: str) -> tuple[Run, Run]:
-    """The product judged before and after the judge changes."""
-    names = models or (None, None)
-    march = await bench.run("march", answer, judge.scorer(names[0]))
+async def _march_and_may(bench: Bench, judge: Judge, first: Any, then: Any) -> tuple[Run, Run]:
+    """The product scored before and after the judge changes."""
+    march = await bench.run("march", answer, first)
     judge.moved = True
-    return march, await bench.run("may", answer, judge.scorer(names[1]))
+    return march, await bench.run("may", answer, then)
 
 
 def _passed(run: Run) -> int:
@@ -129,7 +132,7 @@ async def the_judge_is_asked_about_what_it_has_judged(trial: Trial) -> None:
     anchors = await _frozen(judge, range(CASES))
     few = await _frozen(judge, range(0, CASES, 10), range(1, CASES, 5))
     with Bench(numbered(CASES)) as bench:
-        march, may = await _march_and_may(bench, judge)
+        march, may = await _march_and_may(bench, judge, judge.scorer(), judge.scorer())
         served = served_models(may.trials(), "helpful")
         check = await anchors.acheck(judge.scorer(), served=served)
         verdict = str(_gate().judge(may.compare(march)).verdict)
@@ -138,6 +141,7 @@ async def the_judge_is_asked_about_what_it_has_judged(trial: Trial) -> None:
     trial.exactly("anchors judged more strictly, of 200", check.stricter, 16)
     trial.none("anchors judged more laxly", check.laxer)
     trial.at_most("chance of that without a change", check.p_value, 1e-4)
+    trial.exactly("what a gate says of runs that two judges scored", verdict, "INCONCLUSIVE")
     trial.none("releases taken back", _decide(verdict, check).count("roll back"))
     found = await few.acheck(judge.scorer(), served=served)
     trial.exactly("what 60 anchors say", found.verdict, "inconclusive")
@@ -164,7 +168,8 @@ async def _one_judge_for_both(trial: Trial) -> None:
     """With the model in its identity, scores of two judges are not compared at all."""
     judge = Judge(trial)
     with Bench(numbered(CASES)) as bench:
-        march, may = await _march_and_may(bench, judge, OLD, NEW)
+        scorers = judge.scorer(OLD), judge.scorer(NEW)
+        march, may = await _march_and_may(bench, judge, *scorers)
         compared = may.compare(march)
         trial.none("scores compared across the two judges", len(compared.scorers))
         trial.exactly(
