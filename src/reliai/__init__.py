@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from reliai.policies.once import Once as Once
     from reliai.policies.rate_limit import RateLimit as RateLimit
     from reliai.policies.retry import Retry as Retry
+    from reliai.policies.route import Route as Route
     from reliai.policies.shadow import Shadow as Shadow
     from reliai.policies.timeout import Timeout as Timeout
     from reliai.policies.validate import Validate as Validate
@@ -164,6 +165,7 @@ _MODULES = {
     "reliai.policies.once": ("Once",),
     "reliai.policies.rate_limit": ("RateLimit",),
     "reliai.policies.retry": ("Retry",),
+    "reliai.policies.route": ("Route",),
     "reliai.policies.shadow": ("Shadow",),
     "reliai.policies.timeout": ("Timeout",),
     "reliai.policies.validate": ("Validate",),

@@ -85,6 +85,7 @@ CALLABLES = {
         "candidate, *, rate=0.05, compare=None, noise_baseline=0.0, spend=None, max_pending=64"
     ),
     "reliai.Once": "ttl=86400, key=None, *, state=None",
+    "reliai.Route": "rollout, into=None",
     # --- checks
     "reliai.check": ("function=None, /, *, name=None, timeout=None, on_error='block', window=None"),
     "reliai.Replace": "value",

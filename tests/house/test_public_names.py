@@ -19,7 +19,7 @@ PUBLIC = """
     ConfigurationError Cusum ErrorKind Failure Fallback GateFailed Guard GuardRejected Hedge
     HiddenText MaxLength MaxTokens NoRefusal NotEmpty NotTruncated Once OneOf Outcome
     OutputInvalid OutputRefused OutputTruncated Pattern Pii Pipeline Policy RateLimit RateLimited
-    ReliaiError ReliaiWarning Replace Response Retry RetryBudget Schema Secrets Shadow Stream
+    ReliaiError ReliaiWarning Replace Response Retry RetryBudget Route Schema Secrets Shadow Stream
     StreamInterrupted Timeout Validate Value aexecute check circuits classify collect configure
     context control_flow current_call deactivated deadline execute flush format_for measure mode
     pipeline_of read read_response reliable remaining report run set_price shutdown standard tool
