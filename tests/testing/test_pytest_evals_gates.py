@@ -86,10 +86,29 @@ def test_a_gate_object_is_taken_too(suite: pytest.Pytester) -> None:
     assert gated(suite, marker=f"gate={gate}", body=body).ret == 0
 
 
-def test_a_metric_that_there_is_not_is_no_pass(suite: pytest.Pytester) -> None:
-    result = gated(suite, marker="gate='exact >= .9'")
-    assert result.ret == 3
+@pytest.mark.parametrize("body", ["pass", "assert 0"])
+def test_a_metric_that_there_is_not_is_a_mistake_and_no_warning(
+    suite: pytest.Pytester, body: str
+) -> None:
+    result = gated(suite, marker="gate='exact >= .9', inconclusive='warn'", body=body)
+    assert result.ret == 2
     result.stdout.fnmatch_lines(["*the gate is not judged*exact*"])
+
+
+def test_where_all_tries_fail_before_they_are_scored_the_gate_is_incomplete(
+    suite: pytest.Pytester,
+) -> None:
+    assert gated(suite, marker="gate='exact >= .9'", body="raise ConnectionError").ret == 4
+
+
+@pytest.mark.parametrize("policy", ["fail", "warn"])
+def test_what_misses_is_red_where_the_gate_is_not_judged(
+    suite: pytest.Pytester, policy: str
+) -> None:
+    marker = f"gate='passed >= .1', inconclusive='{policy}'"
+    result = gated(suite, "-k", "c001", marker=marker, body="assert 0")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*c001: passed 0 of 1", "*the gate is not judged"])
 
 
 def test_a_gate_compares_with_a_run_that_was_before(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Places", "Result", "judged"]
 
-FAILED, INCONCLUSIVE, NOTHING = 1, 3, 5
+FAILED, USAGE, INCONCLUSIVE, INCOMPLETE, NOTHING = 1, 2, 3, 4, 5
 
 
 @dataclass(slots=True)
@@ -88,7 +88,9 @@ def _judge_cases(result: Result, root: Path) -> None:
         return
     for case, tries in gathered.tries.items():
         passes = gathered.passes[case]
-        if passes + gathered.planned[case] - tries < least:
+        out_of_reach = passes + gathered.planned[case] - tries < least
+        # what missed is a failed test where too few others were run to say that it need not be
+        if out_of_reach or (passes < least and case in gathered.missed):
             result.short[case] = f"{passes} of {tries}"
     if result.short:
         _leave_out_quarantined(result, root)
@@ -119,10 +121,10 @@ def _judge_gate(result: Result, run: Run | None, places: Places) -> None:
         return
     if not gathered.whole:
         result.lines.append(_partial(gathered, "the gate is not judged"))
-        code = INCONCLUSIVE
+        code = _unjudged(gathered)
     elif run is None:
-        code = INCONCLUSIVE
         result.lines.append("the gate is not judged, for there is no run")
+        code = _unjudged(gathered)
     else:
         code = _gate_code(result, run, places)
     if code == INCONCLUSIVE and gathered.header.get("inconclusive") == "warn":
@@ -133,14 +135,21 @@ def _judge_gate(result: Result, run: Run | None, places: Places) -> None:
 
 
 def _gate_code(result: Result, run: Run, places: Places) -> int:
-    """Judge the gate; what cannot be judged is no pass."""
+    """Judge the gate. One that cannot be is a mistake, which no setting makes a warning."""
     try:
         gating = needed("reliai.testing._pytest_evals.gating", "evals", "a gate")
         code, lines = gating.verdict_of(run, result.gathered.header, places)
     except (ReliaiError, OSError) as error:
-        code, lines = INCONCLUSIVE, [f"the gate is not judged: {error}"]
+        nothing_to_go_by = result.gathered.errors == sum(result.gathered.tries.values())
+        code = INCOMPLETE if nothing_to_go_by else USAGE
+        lines = [f"the gate is not judged: {error}"]
     result.lines += lines
     return int(code)
+
+
+def _unjudged(gathered: Gathered) -> int:
+    """The exit code without a verdict: what missed is a failed test then, as without a gate."""
+    return FAILED if gathered.missed else INCONCLUSIVE
 
 
 def _partial(gathered: Gathered, then: str) -> str:

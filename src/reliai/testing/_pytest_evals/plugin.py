@@ -147,7 +147,7 @@ class EvalsPlugin:
     def _payload(
         self, item: pytest.Item, planned: Planned, going: Going | None, trial: Trial | None
     ) -> Payload:
-        name = experiment_of(item, planned, going.trying.id if going else "")
+        name = experiment_of(item, planned, going.trying.id if going else "NOTSET")
         header: Mapping[str, Any] | None = None
         if name not in self._told:
             self._told.add(name)
