@@ -74,7 +74,7 @@ def test_known_units_get_known_arms(unit: str, exposure: int, variant: int) -> N
 def test_in_a_growing_exposure_nobody_who_is_in_leaves_or_changes_arm() -> None:
     before: dict[str, str] = {}
     for share in (0.05, 0.25, 0.5, 1.0):
-        split = Split(SALT, HALVES, round(share * BUCKETS))
+        split = Split("ramp#1", HALVES, round(share * BUCKETS))
         now = {unit: arm for unit in UNITS if (arm := split.arm(unit)) is not None}
         assert abs(len(now) / len(UNITS) - share) < 0.005
         assert all(now.get(unit) == arm for unit, arm in before.items())
