@@ -51,6 +51,22 @@ def test_a_gate_that_does_not_hold_fails_it_although_no_test_does(suite: pytest.
     assert len([line for line in run(suite, "--lf", "--co", "-q").outlines if "::" in line]) == 20
 
 
+@pytest.mark.parametrize(
+    "gate", ["latency_p95 <= 10", "failure_rate <= .5", "passed >= .1 with blocking=no"]
+)
+def test_tests_that_no_condition_speaks_of_fail_by_themselves(
+    suite: pytest.Pytester, gate: str
+) -> None:
+    result = gated(suite, marker=f"gate='{gate}'", body="assert 0", n=12)
+    assert result.ret != 0
+    result.assert_outcomes(failed=12)
+
+
+def test_an_error_is_none_for_a_gate_about_times(suite: pytest.Pytester) -> None:
+    result = gated(suite, marker="gate='latency_p95 <= 10'", body="1 / 0", n=12)
+    result.assert_outcomes(failed=12)
+
+
 def test_a_gate_without_enough_evidence_is_inconclusive(suite: pytest.Pytester) -> None:
     result = gated(suite, marker="gate='passed >= .9'", n=5)
     assert result.ret == 3

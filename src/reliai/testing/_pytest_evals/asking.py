@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from reliai.datasets import Case
 
-__all__ = ["Asked", "Trying", "asked_of", "tries_of"]
+__all__ = ["PASSED", "Asked", "Trying", "asked_of", "tries_of"]
 
 _POLICIES = ("evaluation", "deployed", "bare")
 _WAYS = ("fail", "warn")
@@ -64,10 +65,37 @@ class Asked:
         if self.gate is not None:
             object.__setattr__(self, "gate", _gate_text(self.gate))
 
-    @property
-    def tolerates(self) -> bool:
-        """Whether a test that fails is for `min_pass` or the gate to judge."""
-        return self.min_pass is not None or self.gate is not None
+    def tolerates(self, *, answered: bool) -> bool:
+        """Whether a test that fails is for `min_pass` or the gate to judge.
+
+        A gate judges failed assertions where it asks for `passed`, and tries without an answer
+        where it asks for any score, which these lack. What no condition speaks of fails by itself.
+
+        Args:
+            answered: whether the test failed by an assertion, and not for want of an answer.
+        """
+        if self.min_pass is not None:
+            return True
+        asked = _metrics_of(self.gate)
+        if answered:
+            return PASSED in asked
+        return any(not each.startswith(_NO_SCORES) for each in asked)
+
+
+PASSED = "passed"
+"""The name of the score that says whether the test itself passed."""
+
+_NO_SCORES = ("latency_", "cost_usd", "tokens", "input_tokens", "output_tokens", "throughput")
+
+
+@functools.cache
+def _metrics_of(gate: str | None) -> frozenset[str]:
+    """What the conditions of a gate that count are about."""
+    if gate is None:
+        return frozenset()
+    from reliai.evals.gate import Gate  # noqa: PLC0415  when it is used
+
+    return frozenset(rule.metric for rule in Gate.parse(gate) if rule.blocking)
 
 
 def asked_of(node: Any) -> Asked:

@@ -21,6 +21,7 @@ from reliai.evals._saying import put
 from reliai.evals.scoring import checked_name, scored, scorer_of
 from reliai.evals.trial import Score, Trial
 from reliai.providers import classify
+from reliai.testing._pytest_evals.asking import PASSED
 from reliai.testing._pytest_evals.driving import driven
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ if TYPE_CHECKING:
     from reliai.evals.trial import Status
     from reliai.testing._pytest_evals.asking import Asked, Trying
 
-__all__ = ["PASSED", "Going", "Scoring"]
-
-PASSED = "passed"
-"""The name of the score that says whether the test itself passed."""
+__all__ = ["Going", "Scoring"]
 
 _REJECTIONS = (BudgetExceeded, BulkheadFull, CircuitOpen, GuardRejected, RateLimited)
 _LONGEST = 500
@@ -128,9 +126,10 @@ class Going:
 
     # --- the end ------------------------------------------------------------------------------
     @property
-    def counts(self) -> bool:
-        """Whether the item is not left out."""
-        return self._status != "skipped"
+    def tolerated(self) -> bool:
+        """Whether a failure is for `min_pass` or the gate to judge."""
+        answered = self._status == "ok"
+        return self._status != "skipped" and self.asked.tolerates(answered=answered)
 
     @property
     def passed(self) -> bool:
