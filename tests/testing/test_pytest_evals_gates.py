@@ -13,7 +13,7 @@ from reliai.evals.run import Run
 from reliai.testing._pytest_evals.asking import Asked, Trying
 from reliai.testing._pytest_evals.gathering import Gathering
 from reliai.testing._pytest_evals.going import Going
-from reliai.testing._pytest_evals.payload import Payload, packed
+from reliai.testing._pytest_evals.payload import packed
 from tests.testing import evaluated
 from tests.testing.evaluated import gated, run, stored
 
@@ -189,7 +189,7 @@ def leading(folder: Path) -> Gathering:
 def started(case: str, header: dict[str, Any]) -> str:
     trying = Trying(Case(inputs={"n": case}, id=case), 1, 1, case)
     going = Going(Asked(dataset=[]), trying, Evaluation())
-    return packed(Payload("e", going.lost(), passed=False, of=1, header=header))
+    return packed(going.payload("e", header, lost=True))
 
 
 def test_a_case_whose_worker_dies_is_an_error_and_not_absent(tmp_path: Path) -> None:
@@ -204,6 +204,7 @@ def test_a_case_whose_worker_dies_is_an_error_and_not_absent(tmp_path: Path) -> 
     assert one.error is not None
     assert one.error.type == "Crashed"
     assert made.state == "complete"
+    assert gathering.results[0].gathered.passes["c2"] == 0
 
 
 def test_what_a_worker_tells_and_cannot_be_read_is_no_pass(tmp_path: Path) -> None:

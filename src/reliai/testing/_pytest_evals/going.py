@@ -23,9 +23,10 @@ from reliai.evals.trial import Score, Trial
 from reliai.providers import classify
 from reliai.testing._pytest_evals.asking import PASSED
 from reliai.testing._pytest_evals.driving import driven
+from reliai.testing._pytest_evals.payload import Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pytest
 
@@ -136,6 +137,13 @@ class Going:
         """Whether the test passed in all phases."""
         return not self._failed and self._status == "ok"
 
+    def payload(
+        self, experiment: str, header: Mapping[str, Any] | None, *, lost: bool = False
+    ) -> Payload:
+        """What the item tells; `lost`: what is to be said of it should its process die."""
+        trial = self._lost() if lost else self.trial()
+        return Payload(experiment, trial, self.passed and not lost, self.trying.of, header)
+
     def trial(self) -> Trial:
         """The item as a trial."""
         case, calls = self.trying.case, self._outermost()
@@ -159,8 +167,7 @@ class Going:
             scores=self._all_scores(),
         )
 
-    def lost(self) -> Trial:
-        """The item as a trial, for the case that its process dies before it can tell."""
+    def _lost(self) -> Trial:
         case = self.trying.case
         return Trial(
             case=case.key,

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
 
     from reliai.datasets import Case
-    from reliai.evals.trial import Trial
 
 __all__ = ["EvalsPlugin"]
 
@@ -133,27 +132,25 @@ class EvalsPlugin:
                 vars(report)["reliai_missed"] = True
         if call.when == "setup" and going is not None and not self._leads:
             # should this process die now, the one that leads the session writes this
-            stub = self._payload(item, planned, going, going.lost())
+            stub = self._payload(item, planned, going, lost=True)
             vars(report)["reliai_started"] = packed(stub)
         if call.when == "teardown":
-            vars(report)["reliai"] = packed(
-                self._payload(item, planned, going, None if going is None else going.trial())
-            )
+            vars(report)["reliai"] = packed(self._payload(item, planned, going))
             if going is not None:
                 del item.stash[_GOING]
         return report
 
     def _payload(
-        self, item: pytest.Item, planned: Planned, going: Going | None, trial: Trial | None
+        self, item: pytest.Item, planned: Planned, going: Going | None, *, lost: bool = False
     ) -> Payload:
         name = experiment_of(item, planned, going.trying.id if going else "NOTSET")
         header: Mapping[str, Any] | None = None
         if name not in self._told:
             self._told.add(name)
             header = header_of(item, planned)
-        if going is None or trial is None:
+        if going is None:
             return Payload(name, None, passed=False, of=0, header=header)
-        return Payload(name, trial, going.passed, going.trying.of, header)
+        return going.payload(name, header, lost=lost)
 
     def _planned_of(self, item: pytest.Item) -> Planned | None:
         return self._planned.get(function_of(item))
