@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import reliai
 from reliai import clock
+from reliai._core.workers import acquire
+from reliai.evals import Run
+from reliai.evals._session import Item, Session
 from reliai.testing import virtual_clock
 from tests.evals.experiments import Target, cases, experiment
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reliai.datasets import Case
+    from reliai.evals import Trial
 
 
 KINDS = ("sync", "async")
@@ -61,6 +66,75 @@ def test_a_run_does_not_leave_ever_more_threads_behind(tmp_path: Path) -> None:
     hang.set()
     assert (run.state, run.manifest["stopped"]) == ("partial", "stuck")
     assert 32 <= left <= 64
+
+
+def test_calls_that_end_just_after_their_time_are_not_stuck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up = Session.done
+
+    def done(self: Session, item: Item, trial: Trial, *, late: bool = False) -> bool:
+        said = given_up(self, item, trial, late=late)
+        if late:
+            hang.set()  # the call comes to its end before anything else happens here
+            sleep(0.02)
+            hang.clear()
+        return said
+
+    hang = threading.Event()
+    monkeypatch.setattr(Session, "done", done)
+    monkeypatch.setattr("reliai.evals._drivers.MOST_STUCK", 3)
+
+    def answer(question: str) -> str:
+        hang.wait(5)
+        return question
+
+    settings: dict[str, Any] = {"timeout": 0.01, "max_error_rate": 1.0, "concurrency": 1}
+    run = experiment(tmp_path, answer, cases(6), **settings).run()
+    assert (run.state, run.manifest["stopped"]) == ("complete", None)
+
+
+@pytest.mark.parametrize("at", [1, 2, 6])
+def test_a_thread_that_cannot_begin_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    begun = [0]
+
+    def no_more() -> Any:
+        begun[0] += 1
+        if begun[0] == at:
+            raise RuntimeError("can't start new thread")
+        return acquire()
+
+    monkeypatch.setattr("reliai.evals._drivers.acquire", no_more)
+
+    def answer(question: str) -> str:
+        sleep(0.005)
+        return question
+
+    with pytest.raises(RuntimeError, match="new thread"):
+        experiment(tmp_path, answer, cases(40)).run()
+    (run,) = Run.list(root=tmp_path / "runs")
+    assert run.state == "partial"
+
+
+def test_a_task_of_a_run_that_somebody_cancels_ends_it_and_it_can_go_on(tmp_path: Path) -> None:
+    cancelled: list[str] = []
+
+    async def answer(question: str) -> str:
+        if question == "q4" and not cancelled:
+            cancelled.append(question)
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                if "_work" in repr(task):
+                    task.cancel()
+        await asyncio.sleep(0)
+        return question
+
+    answer.digest = "the same"  # type: ignore[attr-defined]
+    with pytest.raises(RuntimeError, match="cancelled by somebody"):
+        experiment(tmp_path, answer, cases(8), concurrency=2, timeout=None).run()
+    run = experiment(tmp_path, answer, cases(8), concurrency=2, timeout=None).run()
+    assert (run.state, sum(1 for _ in run.trials())) == ("complete", 8)
 
 
 def test_a_call_that_does_not_heed_its_cancellation_is_left_behind(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import suppress
 from random import Random
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -309,6 +310,77 @@ def test_several_processes_write_parts_of_one_run(tmp_path: Path) -> None:
         writer.close("complete")
     (run,) = Run.list(root=tmp_path)
     assert sorted(trial.case for trial in run.trials()) == [f"c{at}" for at in range(10)]
+
+
+def _full_disk(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    """Let the write of that number come to an end half way, and the later ones succeed."""
+    real, writes = os.write, [0]
+
+    def write(descriptor: int, data: bytes) -> int:
+        writes[0] += 1
+        if writes[0] == at:
+            real(descriptor, data[:20])
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr("reliai.evals._journal.os.write", write)
+
+
+def test_a_write_that_fails_leaves_no_half_line_and_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = RunWriter.create("x", root=tmp_path)
+    _full_disk(monkeypatch, 2)
+    writer.write(_trial(0))
+    writer.flush()
+    writer.write(_trial(1))
+    with pytest.raises(OSError, match="No space"):
+        writer.flush()
+    writer.write(_trial(2))
+    run = writer.close("complete")
+    assert [trial.case for trial in run.trials()] == ["c0", "c1", "c2"]
+
+
+def test_a_run_whose_disk_was_full_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(question: str, before: int) -> str:
+        sleep(0.06)  # so that each is written by itself
+        return question
+
+    target = Target(slow)
+    with monkeypatch.context() as patch:
+        _full_disk(patch, 3)
+        with pytest.raises(OSError, match="No space"):
+            experiment(tmp_path, target.sync, cases(12), concurrency=4).run()
+    run = experiment(tmp_path, target.sync, cases(12), concurrency=4).run()
+    assert len(Run.list(root=tmp_path / "runs")) == 1
+    assert sorted(target.asked) == sorted({trial.output for trial in run.trials()})
+    assert (run.state, sum(1 for _ in run.trials())) == ("complete", 12)
+
+
+def test_a_writer_that_cannot_end_lets_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = RunWriter.create("x", root=tmp_path, alone=True)
+    writer.flush()
+    with monkeypatch.context() as patch:
+        _full_disk(patch, 1)
+        writer.write(_trial(0))
+        with pytest.raises(OSError, match="No space"):
+            writer.close("complete")
+    assert Run(writer.path).state == "partial"
+    RunWriter(writer.path, alone=True).close()
+
+
+def test_a_part_that_is_written_on_begins_after_its_last_whole_line(tmp_path: Path) -> None:
+    writer = RunWriter.create("x", root=tmp_path, part="gw0")
+    writer.write(_trial(0))
+    writer.write(_trial(1))
+    run = writer.close()
+    (file,) = run.path.glob("trials-*.jsonl")
+    file.write_bytes(file.read_bytes()[:-9])
+    again = RunWriter(run.path, "gw0")
+    again.write(_trial(2))
+    assert [trial.case for trial in again.close().trials()] == ["c0", "c2"]
 
 
 def test_a_line_holds_only_what_is_known(tmp_path: Path) -> None:

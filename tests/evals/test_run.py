@@ -341,3 +341,20 @@ def test_an_early_stop_that_cannot_be_is_refused(
         EarlyStop(baseline=baseline, **settings)
     with pytest.raises(ConfigurationError, match=r"alpha=1\.5"):
         EarlyStop(scorer="exact", baseline=baseline, alpha=1.5)
+
+
+def test_a_run_that_is_being_scored_or_written_is_not_scored_by_another(tmp_path: Path) -> None:
+    run = experiment(tmp_path, Target().sync, cases(3)).run()
+
+    def meanwhile(output: Any, case: Case) -> bool:
+        run.rescore([length])
+        return True
+
+    refused = run.rescore([meanwhile])
+    said = {trial.scores["meanwhile"].explanation for trial in refused.trials()}
+    assert said == {f"ConfigurationError: another process works on the run {run.id}"}
+    writer = RunWriter(run.path)
+    with pytest.raises(ConfigurationError, match="another process works on the run"):
+        run.rescore([length])
+    writer.close()
+    assert run.rescore([length]).scorers == ("length",)

@@ -121,11 +121,34 @@ def test_a_timeout_of_a_scorer_has_a_code_of_its_own() -> None:
 
 
 def test_cancellation_passes_through() -> None:
-    async def cancelled(output: Any, case: Case) -> bool:
-        raise asyncio.CancelledError
+    async def slow(output: Any, case: Case) -> bool:
+        await asyncio.sleep(60)
+        return True
+
+    async def body() -> None:
+        task = asyncio.create_task(scored(scorers_of([slow]), "yes", CASE))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
 
     with pytest.raises(asyncio.CancelledError):
-        one(cancelled)
+        asyncio.run(body())
+
+
+@pytest.mark.parametrize("end", [SystemExit(3), asyncio.CancelledError()])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_scorer_that_would_end_the_program_ends_its_judgement_alone(
+    end: BaseException, kind: str
+) -> None:
+    def leave(output: Any, case: Case) -> bool:
+        raise end
+
+    async def aleave(output: Any, case: Case) -> bool:
+        raise end
+
+    given = scorer(name="leave")(leave if kind == "sync" else aleave)
+    found = asyncio.run(scored([given, *scorers_of([exact])], "yes", CASE))
+    assert (found["leave"].unscored, found["exact"].value) == ("scorer_error", 1.0)
 
 
 def test_a_case_without_a_reference_is_not_compared_with_nothing() -> None:

@@ -43,10 +43,10 @@ class _Threads:
         self._end.acquire()
 
     def run(self) -> None:
-        self._hire()
-        if not self._session.workers:
-            return
         try:
+            self._hire()
+            if not self._session.workers:
+                return
             while not self._clock.wait(self._end, self._pause()):
                 self._session.flush()
                 self._give_up()
@@ -56,7 +56,11 @@ class _Threads:
 
     def _hire(self) -> None:
         while self._session.join():
-            self._begin()
+            try:
+                self._begin()
+            except BaseException:  # there may be no more threads
+                self._session.leave()
+                raise
 
     def _begin(self) -> None:
         worker = acquire()
@@ -108,8 +112,8 @@ class _Threads:
         """Tell of a try that took too long, and have another thread go on."""
         session = self._session
         session.refused(item.started_at)
+        self._stuck.add(item)  # before it is done: its thread may come to an end right then
         session.done(item, self._tries.given_up(item, now), late=True)
-        self._stuck.add(item)
         if len(self._stuck) >= MOST_STUCK:
             session.stop("stuck")
         self._begin()
@@ -132,6 +136,7 @@ class _Tasks:
         self._tries = tries
         self._clock = clock.active()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = False
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
@@ -142,6 +147,7 @@ class _Tasks:
             if self._session.workers:
                 await self._end
         finally:
+            self._ending = True
             if self._timer is not None:
                 self._timer.cancel()
             for task in self._tasks:
@@ -167,10 +173,15 @@ class _Tasks:
                     if session.workers > session.limit.value:
                         break
                     self._hire()
+        except asyncio.CancelledError:
+            if not self._ending:  # somebody cancels all tasks of the loop: its try is lost
+                session.fail(RuntimeError("a task of the run was cancelled by somebody else"))
+            raise
         except Exception as error:  # noqa: BLE001  raised where the run was begun
             session.fail(error)
-        if session.leave() == 0 and not self._end.done():
-            self._end.set_result(None)
+        finally:
+            if session.leave() == 0 and not self._end.done():
+                self._end.set_result(None)
 
     def _flush(self) -> None:
         self._timer = None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RUNS",
     "RunWriter",
+    "alone",
     "encoded",
     "folder_name",
     "is_written",
@@ -49,6 +50,7 @@ RUNS: Final = Path(".reliai") / "runs"
 MANIFEST: Final = "manifest.json"
 _BUFFERED: Final = 64
 _FLUSH_SECONDS: Final = 0.05
+_TAIL: Final = 1 << 16
 _SURROGATES: Final = "surrogatepass"  # half of a pair, which models do emit
 
 
@@ -104,7 +106,10 @@ class RunWriter:
         self.path = path
         self._lock = _locked(path, alone=alone)
         name = part or f"{len(parts_of(path)):04d}-{os.getpid()}"
-        self._file = (path / f"trials-{name}.jsonl").open("ab", buffering=0)
+        file = path / f"trials-{name}.jsonl"
+        if part is not None:
+            _drop_half_a_line(file)
+        self._file = file.open("ab", buffering=0)
         self._lines: list[str] = []
         self._written_at = 0.0
         self._clock = clock.active()
@@ -163,11 +168,19 @@ class RunWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits: it outlives the process from then on."""
+        """Write what waits: it outlives the process from then on.
+
+        Raises:
+            OSError: when it cannot be written, the disk being full for example; then nothing of it
+                is in the file, and it still waits.
+        """
         if self._lines:
             lines, self._lines = self._lines, []
-            lines.append("")
-            _write_all(self._file.fileno(), "\n".join(lines).encode("utf-8", _SURROGATES))
+            try:
+                _append(self._file.fileno(), "\n".join((*lines, "")).encode("utf-8", _SURROGATES))
+            except BaseException:
+                self._lines = lines
+                raise
         self._written_at = self._clock.monotonic()
 
     def close(self, state: str | None = None, **manifest: Any) -> Run:
@@ -176,21 +189,34 @@ class RunWriter:
         Args:
             state: "complete" or "partial"; None: the manifest stays as it is.
             manifest: further entries.
+
+        Raises:
+            OSError: when the last of it cannot be written; the run is then unfinished, and whoever
+                wants to may go on with it.
         """
-        if not self._file.closed:
+        try:
+            self._finish()
+            if state is not None:
+                told = read_manifest(self.path)
+                told.update(manifest, state=state, ended_at=self._clock.time())
+                write_manifest(self.path, told)
+        finally:
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
+        made: Run = import_module("reliai.evals.run").Run(self.path)  # it reads by this module
+        return made
+
+    def _finish(self) -> None:
+        """Write what waits, and close the part whatever comes of it."""
+        if self._file.closed:
+            return
+        try:
             self.flush()
             with suppress(OSError):  # some file systems cannot
                 os.fsync(self._file.fileno())
+        finally:
             self._file.close()
-        if state is not None:
-            told = read_manifest(self.path)
-            told.update(manifest, state=state, ended_at=self._clock.time())
-            write_manifest(self.path, told)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-        made: Run = import_module("reliai.evals.run").Run(self.path)  # it reads by this module
-        return made
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -214,8 +240,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
 def write_manifest(path: Path, told: Mapping[str, Any]) -> None:
     """Replace the manifest as a whole, so that no reader ever sees half of one."""
     beside = path / f".{MANIFEST}.{os.getpid()}"
-    beside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    beside.replace(path / MANIFEST)
+    try:
+        beside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        beside.replace(path / MANIFEST)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def parts_of(path: Path) -> list[Path]:
@@ -246,9 +275,32 @@ def json_lines(file: Path) -> Iterator[dict[str, Any]]:
             yield data
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _append(descriptor: int, data: bytes) -> None:
+    """Write all of it, or nothing: a line after half of another one could never be read."""
+    before = os.fstat(descriptor).st_size
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except BaseException:
+        with suppress(OSError):
+            os.ftruncate(descriptor, before)
+        raise
+
+
+def _drop_half_a_line(file: Path) -> None:
+    """Of a part that another process wrote before, and died over its last line."""
+    with suppress(FileNotFoundError), file.open("rb+") as opened:
+        end = at = opened.seek(0, os.SEEK_END)
+        while at:
+            start = max(0, at - _TAIL)
+            opened.seek(start)
+            found = opened.read(at - start).rfind(b"\n")
+            if found >= 0:
+                at = start + found + 1
+                break
+            at = start
+        if at < end:
+            opened.truncate(at)
 
 
 def _locked(path: Path, *, alone: bool) -> Any:
@@ -267,6 +319,21 @@ def _locked(path: Path, *, alone: bool) -> Any:
         file.close()
         return None
     return file
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Have a run for oneself while the block lasts.
+
+    Raises:
+        ConfigurationError: when another process works on it.
+    """
+    lock = _locked(path, alone=True)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.close()
 
 
 def is_written(path: Path) -> bool:

@@ -77,7 +77,7 @@ def score_of(said: Any) -> Score:
     return read(said)
 
 
-def failed(error: Exception) -> Score:
+def failed(error: BaseException) -> Score:
     """The score of a scorer that raised an error."""
     code = "scorer_timeout" if isinstance(error, TimeoutError) else "scorer_error"
     said = f"{type(error).__name__}: {error}"[:_LONGEST]

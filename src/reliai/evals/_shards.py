@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["merged"]
 
-_SUMMED = ("evaluated", "calls", "finished_cases", "lost_cases", "unpriced", "cached")
+_SUMMED = (
+    *("evaluated", "calls", "finished_cases", "lost_cases", "unpriced", "cached"),
+    "judge_usd",
+)
 
 
 def merged(runs: Iterable[Run | Path | str], root: Path | str | None = None) -> Run:

@@ -36,11 +36,13 @@ def rescore(run: Run, scorers: Iterable[Any], dataset: Any = None) -> Run:
     """See `Run.rescore`."""
     given = scorers_of(scorers)
     waits = any(each.asynchronous or each.blocking for each in given)
-    return (
-        off_the_loop(lambda: _rescored(run, given, dataset))
-        if waits
-        else _rescored(run, given, dataset)
-    )
+    with _journal.alone(run.path):  # scores go with trials by their order
+        run = Run(run.path)
+        return (
+            off_the_loop(lambda: _rescored(run, given, dataset))
+            if waits
+            else _rescored(run, given, dataset)
+        )
 
 
 def _rescored(run: Run, given: tuple[Scorer, ...], dataset: Any) -> Run:

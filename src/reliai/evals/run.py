@@ -177,7 +177,8 @@ class Run:
             dataset: the cases; None: those of the run.
 
         Raises:
-            ConfigurationError: when the cases are not to be found, or are others.
+            ConfigurationError: when the cases are not to be found, or are others; or another
+                process works on the run.
         """
         made: Run = import_module("reliai.evals.rescoring").rescore(self, scorers, dataset)
         return made

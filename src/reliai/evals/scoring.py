@@ -45,6 +45,9 @@ __all__ = [
 
 P = ParamSpec("P")
 
+_ENDS: Final = (SystemExit, asyncio.CancelledError)
+"""What a scorer may raise that would end more than its own judgement."""
+
 _REASONS: Final = {"error": "task_error"}
 """Why nothing is scored, where it is not the status of the trial itself."""
 
@@ -276,7 +279,7 @@ async def scored(
     status: str = "ok",
     seconds: float | None = None,
 ) -> dict[str, Score]:
-    """What each scorer says of an output. Never raises an `Exception`.
+    """What each scorer says of an output. Nothing that a scorer raises comes out of here.
 
     Sync scorers are called one after the other, those that wait all at once.
 
@@ -307,7 +310,7 @@ async def scored(
                 if type(said) not in READY and inspect.isawaitable(said):
                     _check_declared(each, said)
                     waiting.append((len(given), said))
-            except Exception as error:  # noqa: BLE001  whatever it is, the score says it
+            except (Exception, *_ENDS) as error:  # noqa: BLE001  whatever it is, the score says it
                 said = failed(error)
         given.append((each.name, said))
     if waiting:
@@ -332,7 +335,10 @@ async def _one_of(awaitable: Awaitable[Any], seconds: float | None) -> Any:
             return await awaitable
         async with asyncio.timeout(seconds):
             return await awaitable
-    except Exception as error:  # noqa: BLE001  as above
+    except (Exception, *_ENDS) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise  # it is the run that ends
         return failed(error)
 
 
