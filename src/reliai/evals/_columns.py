@@ -6,14 +6,18 @@ A row of `Columns` is a case, an entry of its arrays is one try of it. Outputs a
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from reliai.errors import ConfigurationError
+from reliai.evals._names import giver_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -124,7 +128,11 @@ class Columns:
 
 
 def columns_of(run: Any) -> Columns:
-    """The columns of a run, of something that has columns, or of any trials."""
+    """The columns of a run, of something that has columns, or of any trials.
+
+    Raises:
+        ConfigurationError: for anything else.
+    """
     if isinstance(run, Columns):
         return run
     made = getattr(run, "columns", None)
@@ -133,11 +141,22 @@ def columns_of(run: Any) -> Columns:
         if isinstance(given, Columns):
             return given
     if not hasattr(run, "trials"):
-        return columns_of_trials(run, "trials", {}, ())
+        return columns_of_trials(_checked(run), "trials", {}, ())
     about = (str(run.id), dict(run.manifest), tuple(run.scorers))
     if hasattr(run, "lines"):  # a quarter of the time that making trials of them takes
         return columns_of_lines(run.lines(), *about)
     return columns_of_trials(run.trials(), *about)
+
+
+def _checked(given: Any) -> list[Trial]:
+    from reliai.evals.trial import Trial  # noqa: PLC0415  few runs are given as trials
+
+    listed = list(given) if isinstance(given, Iterable) else [given]
+    if isinstance(given, str) or not all(isinstance(each, Trial) for each in listed):
+        raise ConfigurationError(
+            f"{type(given).__name__} is no run: give a Run (Run.load(path) reads one), or trials"
+        )
+    return listed
 
 
 def columns_of_trials(
@@ -193,10 +212,11 @@ class _Reader:
     """Takes trials in, one by one, and keeps nothing of their content."""
 
     def __init__(self, scorers: Iterable[str]) -> None:
+        self.scorers = frozenset(scorers)
         self.rows: dict[str, int] = {}
         self.cases: list[_Case] = []
         self.entries: list[tuple[int, bool, bool, float, float, float, float, float]] = []
-        self.values: dict[str, list[tuple[int, float]]] = {name: [] for name in scorers}
+        self.values: dict[str, list[tuple[int, float]]] = {name: [] for name in self.scorers}
         self.unasked: dict[str, list[int]] = {}
         self.reasons: dict[str, Counter[str]] = {}
         self.statuses: Counter[str] = Counter()
@@ -273,8 +293,14 @@ class _Reader:
             where, numbers = zip(*given, strict=True)
             value[list(where)] = numbers
         asked[self.unasked.get(name, [])] = False
+        asked[self._unasked_as_a_whole(name)] = False
         reasons, models = dict(self.reasons.get(name, {})), frozenset(self.models.get(name, ()))
         return ScoreColumn(value, asked, reasons, self.flips[name], models)
+
+    def _unasked_as_a_whole(self, name: str) -> list[int]:
+        """Tries of which the scorer that gives it with others had nothing to say at all."""
+        giver = giver_of(name, self.scorers)
+        return [] if giver == name else self.unasked.get(giver, [])
 
 
 def _known(value: float | None) -> float:

@@ -111,9 +111,12 @@ def cases(draft: Draft, comparison: RunComparison) -> Asked:
     if len(below) > rule.failing_cases:
         named = ", ".join(map(short_case, keys[:5])) + (", …" if len(keys) > 5 else "")
         return draft.always(Verdict.FAIL, f"{said}: {named}", **fields)
-    over = draft.over_budget(missing, len(rows))
+    over = draft.over_budget(missing, len(rows)) or ("the run is partial" * is_partial(columns))
     if over:
         return draft.always(Verdict.INCOMPLETE, over, **fields)
+    if columns.manifest.get("stopped") == "decided":
+        reason = f"{said}; the run was stopped before it had run all"
+        return draft.always(Verdict.INCONCLUSIVE, reason, **fields)
     if len(below) + unsure > rule.failing_cases:
         reason = f"{said}, and of {unsure} too much is missing to tell"
         return draft.always(Verdict.INCONCLUSIVE, reason, **fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -92,13 +92,9 @@ def verdict_on_margin(
     if seen.n < rule.min_cases:
         few = f"only {seen.n} scored pairs; nothing is concluded from fewer than {rule.min_cases}"
         return Ruling(Verdict.INCONCLUSIVE, few)
-    theirs = evidence.theirs_missing / total
-    if draft.part is None and theirs > rule.max_missing + 1e-12:
-        return Ruling(
-            Verdict.INCONCLUSIVE,
-            f"the baseline has no score of {evidence.theirs_missing:.4g} of {total} cases: run it "
-            "again",
-        )
+    gone = draft.lost_by_baseline(evidence.theirs_missing, total)
+    if gone:
+        return Ruling(Verdict.INCONCLUSIVE, gone)
     if evidence.bound is not None and evidence.bound > -margin:
         return Ruling(Verdict.PASS, said)
     alpha = 1.0 - rule.confidence
@@ -115,7 +111,7 @@ def verdict_on_margin(
 def quantiles(draft: Draft, comparison: RunComparison) -> Asked:
     """Non-inferiority, or a ratio, of a percentile of the latency."""
     rule, q = draft.rule, quantile_in(draft.rule.metric) or 0.5
-    ours, theirs = (_quantile(each, q, rule) for each in _common(draft, comparison))
+    ours, theirs = (_quantile(each, q, rule) for each in _sides(draft, comparison))
     ratio = rule.limit if rule.condition == "max_ratio" else 1.0
     margin = 0.0 if rule.condition == "max_ratio" else rule.limit
     difference, low, high = at_most(ours, theirs, ratio)
@@ -132,11 +128,16 @@ def quantiles(draft: Draft, comparison: RunComparison) -> Asked:
         "p_drop": p_drop,
     }
 
+    partial = is_partial(comparison.candidate)
+
     def decide(p_adjusted: float | None) -> RuleResult:
         fields["p_adjusted"] = p_adjusted
         over = draft.over_budget(ours.missing, ours.n + ours.missing).replace("cases", "tries")
-        if over:
-            return draft.result(Verdict.INCOMPLETE, over, **fields)
+        if over or partial:
+            return draft.result(Verdict.INCOMPLETE, over or "the run is partial", **fields)
+        gone = draft.lost_by_baseline(theirs.missing, theirs.n + theirs.missing)
+        if gone:
+            return draft.result(Verdict.INCONCLUSIVE, gone.replace("cases", "tries"), **fields)
         said = f"{_seconds(ours.estimate)} against {_seconds(theirs.estimate)}"
         if min(ours.n, theirs.n) < rule.min_cases or np.isnan(high):
             reason = f"{said}: too few tries for bounds of {rule.metric}"
@@ -228,21 +229,34 @@ def _within(rule: Rule, comparison: RunComparison) -> Within | None:
     return Within((mine, other), (my_tries, other_tries))
 
 
-def _quantile(columns: Columns, q: float, rule: Rule) -> Quantile:
-    return quantile_of(columns, q, labels_of_tries(columns), rule.confidence)
+def _quantile(side: _Side, q: float, rule: Rule) -> Quantile:
+    labels = labels_of_tries(side.columns)
+    return quantile_of(side.columns, q, labels, rule.confidence, absent=side.absent)
 
 
-def _common(draft: Draft, comparison: RunComparison) -> tuple[Columns, Columns]:
-    """Both sides, of the cases that both ran; of a slice those that the candidate has in it."""
+class _Side(NamedTuple):
+    """One side of the cases that are compared, and tries of those that only the other one ran."""
+
+    columns: Columns
+    absent: int
+
+
+def _sides(draft: Draft, comparison: RunComparison) -> tuple[_Side, _Side]:
+    """Both sides; of a slice the cases that the candidate has in it."""
     from reliai.evals._excluding import rows_only  # noqa: PLC0415  builds on comparisons
 
     baseline, matching = comparison.comparable(draft.rule.metric)
-    both = matching.ours >= 0
-    ours, theirs = matching.ours[both], matching.theirs[both]
+    ours, theirs = matching.ours, matching.theirs
     if draft.part is not None:
         wanted = np.isin(ours, comparison.rows_of(draft.part)[draft.part])
         ours, theirs = ours[wanted], theirs[wanted]
-    return rows_only(comparison.candidate, ours), rows_only(baseline, theirs)
+    both = (ours >= 0) & (theirs >= 0)
+    not_ours = int(np.isin(baseline.case, theirs[ours < 0]).sum())
+    not_theirs = int(np.isin(comparison.candidate.case, ours[theirs < 0]).sum())
+    return (
+        _Side(rows_only(comparison.candidate, ours[both]), not_ours),
+        _Side(rows_only(baseline, theirs[both]), not_theirs),
+    )
 
 
 def _p_of(difference: float, low: float, confidence: float) -> float | None:

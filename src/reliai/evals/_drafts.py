@@ -65,14 +65,23 @@ class Draft:
         rule = self.rule
         return f"known {rule.metric}" if is_measure(rule.metric) else "score"
 
+    def lost_by_baseline(self, missing: float, asked: int) -> str:
+        """Why there is too little of the baseline; "" where there is not."""
+        if not self._is_over(missing, asked):
+            return ""
+        return f"the baseline has no {self._what()} of {missing:.4g} of {asked} cases: run it again"
+
+    def _is_over(self, missing: float, asked: int) -> bool:
+        share = missing / asked if asked else 0.0
+        return self.part is None and share > self.rule.max_missing + 1e-12
+
     def over_budget(self, missing: float, asked: int) -> str:
         """Why more is missing than may be; "" where it is not, and for slices."""
-        share = missing / asked if asked else 0.0
-        if self.part is not None or share <= self.rule.max_missing + 1e-12:
+        if not self._is_over(missing, asked):
             return ""
         return (
-            f"{missing:.4g} of {asked} cases have no {self._what()} ({percent(share)}; the error "
-            f"budget is {percent(self.rule.max_missing)})"
+            f"{missing:.4g} of {asked} cases have no {self._what()} ({percent(missing / asked)}; "
+            f"the error budget is {percent(self.rule.max_missing)})"
         )
 
 

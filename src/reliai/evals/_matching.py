@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from reliai.evals._names import short
+from reliai.evals._names import giver_of, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reliai.evals._columns import Codes, Columns
+    from reliai.evals._columns import Codes, Columns, Flags
 
 __all__ = ["Matching", "incomparable", "matching_of", "notes_of_both", "notes_of_run"]
 
@@ -38,25 +38,38 @@ class Matching:
     only_theirs: tuple[str, ...]
     same_dataset: bool | None
 
+    @property
+    def both(self) -> Flags:
+        """Which of the pairs both sides ran."""
+        return (self.ours >= 0) & (self.theirs >= 0)
+
+    @property
+    def common(self) -> int:
+        """How many cases both sides ran."""
+        return int(self.both.sum())
+
 
 def matching_of(ours: Columns, theirs: Columns) -> Matching:
     there = {key: row for row, key in enumerate(theirs.keys)}
     rows: list[tuple[int, int]] = []
     edited: list[str] = []
     only_ours: list[str] = []
+    # Of one version each side ran all cases; those that are not there are missing.
+    same = _same_dataset(ours, theirs)
+    complete = same and not _on_purpose(theirs.manifest)
     for row, key in enumerate(ours.keys):
         other = there.get(key)
         if other is None:
             only_ours.append(key)
+            if complete:
+                rows.append((row, -1))
         elif ours.digests[row] == theirs.digests[other]:
             rows.append((row, other))
         else:
             edited.append(key)
     here = set(ours.keys)
     only_theirs = tuple(key for key in theirs.keys if key not in here)
-    same = _same_dataset(ours, theirs)
-    if same and only_theirs and not _on_purpose(ours.manifest):
-        # Of one version the candidate ran all cases; those that are not there are missing.
+    if same and not _on_purpose(ours.manifest):
         rows.extend((-1, there[key]) for key in only_theirs)
     pairs = np.asarray(rows, dtype=np.intp).reshape(-1, 2)
     return Matching(pairs[:, 0], pairs[:, 1], tuple(edited), tuple(only_ours), only_theirs, same)
@@ -78,7 +91,7 @@ def incomparable(ours: Columns, theirs: Columns) -> dict[str, str]:
     mine, other = ours.digest_of_scorer, theirs.digest_of_scorer
     found: dict[str, str] = {}
     for name in {*mine, *ours.scores}:
-        scorer = name if name in mine else name.partition(".")[0]  # one that gives several scores
+        scorer = giver_of(name, mine)
         here, there = mine.get(scorer), other.get(scorer)
         if here and there and here != there:
             found[name] = (
@@ -125,7 +138,7 @@ def notes_of_run(ours: Columns) -> tuple[str, ...]:
 
 def notes_of_both(ours: Columns, theirs: Columns, matching: Matching) -> list[str]:
     notes: list[str] = []
-    both = int((matching.ours >= 0).sum())
+    both = matching.common
     if matching.same_dataset is False or matching.edited or matching.only_ours:
         what = "DIFFERENT DATASETS" if matching.same_dataset is False else "NOT ALL CASES COMPARED"
         notes.append(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["short", "short_case"]
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+__all__ = ["giver_of", "short", "short_case"]
 
 _SHOWN: Final = 12
 _DIGEST: Final = re.compile(r"(sha256:)?([0-9a-f]{64})")
@@ -21,3 +24,11 @@ def short_case(key: str) -> str:
     """A case's id as it is; of one that is known by its digest, the beginning of that."""
     found = _DIGEST.fullmatch(key)
     return key if found is None else found[2][:_SHOWN]
+
+
+def giver_of(score: str, scorers: Container[str]) -> str:
+    """The scorer that gives a score: of "judge.tone" it is "judge", unless one has all its name."""
+    giver = score
+    while giver not in scorers and "." in giver:
+        giver = giver.rpartition(".")[0]
+    return giver

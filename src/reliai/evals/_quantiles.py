@@ -37,7 +37,9 @@ class Quantile:
     effective_n: float
 
 
-def quantile_of(columns: Columns, q: float, groups: Codes, confidence: float) -> Quantile:
+def quantile_of(
+    columns: Columns, q: float, groups: Codes, confidence: float, *, absent: int = 0
+) -> Quantile:
     """A percentile over all tries.
 
     The bounds are order statistics: the ranks between which the binomial distribution puts the
@@ -51,9 +53,10 @@ def quantile_of(columns: Columns, q: float, groups: Codes, confidence: float) ->
         q: in (0, 1), as 0.95.
         groups: shape (tries,), what is alike.
         confidence: of each bound.
+        absent: tries that were not made, and should have been.
     """
     unknown = columns.failed & ~columns.late
-    missing = int(unknown.sum())
+    missing = int(unknown.sum()) + absent
     known = np.sort(columns.duration[~unknown])
     n = len(known)
     if not n:

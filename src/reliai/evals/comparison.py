@@ -84,7 +84,7 @@ class RunComparison:
     @property
     def common(self) -> int:
         """How many cases both sides ran."""
-        return 0 if self.matching is None else int((self.matching.ours >= 0).sum())
+        return 0 if self.matching is None else self.matching.common
 
     def pairs(
         self,
