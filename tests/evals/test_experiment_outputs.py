@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 import pydantic
 import pytest
 
+from reliai.datasets import Case
 from reliai.evals import Score
 from tests.evals.experiments import Target, cases, experiment
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from reliai.datasets import Case
 
 
 class Colour(Enum):
@@ -46,6 +48,7 @@ class Model(pydantic.BaseModel):
         (Pair(1, 2.5), {"left": 1, "right": 2.5}),
         ({"c": Colour.RED, 1: {3, 2}}, {"c": "red", "1": [2, 3]}),
         (float("nan"), "NaN"),
+        ([UUID(int=1), Decimal("1.50"), PurePosixPath("a/b")], [str(UUID(int=1)), "1.50", "a/b"]),
         ("\ud800", "\ud800"),
     ],
 )
@@ -78,3 +81,40 @@ def test_what_a_scorer_says_beside_a_score_never_ends_a_run(tmp_path: Path) -> N
     assert told is not None
     assert told["set"] == [1, 2]
     assert "lock" in told["lock"]
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_what_a_target_does_to_its_inputs_is_not_there_at_the_next_try(
+    tmp_path: Path, kind: str
+) -> None:
+    def answer(messages: list[Any]) -> int:
+        messages.append("x")
+        messages[0]["seen"] = True
+        return len(messages) + len(messages[0])
+
+    async def aanswer(messages: list[Any]) -> int:
+        return answer(messages)
+
+    given = [Case(inputs={"messages": [{"role": "user"}]})]
+    target = answer if kind == "sync" else aanswer
+    run = experiment(tmp_path, target, given, [], repeats=4).run()
+    assert [trial.output for trial in run.trials()] == [4, 4, 4, 4]
+    assert given[0].inputs == {"messages": [{"role": "user"}]}
+
+
+def test_what_a_scorer_does_to_an_output_is_not_there_for_the_next_one(tmp_path: Path) -> None:
+    def taking(output: Any, case: Case) -> bool:
+        return bool(output["items"].pop() and output.pop("items") == [1])
+
+    def seeing(output: Any, case: Case) -> bool:
+        return bool(output == {"items": [1, 2]})
+
+    def answer(question: str) -> Any:
+        return {"items": [1, 2]}
+
+    (trial,) = experiment(tmp_path, answer, cases(1), [taking, seeing]).run().trials()
+    assert {name: score.value for name, score in trial.scores.items()} == {
+        "taking": 1.0,
+        "seeing": 1.0,
+    }
+    assert trial.output == {"items": [1, 2]}

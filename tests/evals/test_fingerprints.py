@@ -3,12 +3,16 @@
 import datetime as dt
 import decimal
 import functools
+import importlib
 import json
+import linecache
 import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -186,3 +190,63 @@ def test_a_digest_is_the_same_in_every_process() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout.split() == [digest(helped), digest({Longer(3).method, "a"})]
+
+
+def using(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> Iterator[Any]:
+    """A function `target` of a program beside which lies a module `prompts`, as it changes."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    for number in (1, 1, 2):
+        (tmp_path / "wording.py").write_text(
+            f"SYSTEM = 'be {number}'\nBY_NAME = {{'a': {number}}}\n\n"
+            f"def made(n):\n    return n * {number}\n"
+        )
+        (tmp_path / "asking.py").write_text(program)
+        for name in ("wording", "asking"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        linecache.checkcache()
+        yield importlib.import_module("asking").target
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import wording\ndef target(n):\n    return wording.SYSTEM",
+        "import wording as w\ndef target(n):\n    return w.made(n)",
+        "import wording\ndef target(n):\n    return wording.BY_NAME['a']",
+        "from wording import made\ndef target(n):\n    return made(n)",
+        "from wording import BY_NAME\ndef target(n):\n    return BY_NAME['a']",
+        "import wording\ndef inner(n):\n    return wording.made(n)\ndef target(n): return inner(n)",
+        """
+import functools, wording
+@functools.lru_cache
+def inner(n):
+    return wording.SYSTEM
+def target(n):
+    return inner(n)
+""",
+    ],
+)
+def test_what_it_uses_of_other_modules_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    first, same, changed = map(digest, using(tmp_path, monkeypatch, program))
+    assert first == same
+    assert first != changed
+
+
+def test_where_code_lies_does_not_count() -> None:
+    made: dict[str, Any] = {"__name__": "m", "__file__": "/a"}
+    exec("def f(output, case):\n    return __file__", made)  # noqa: S102  code that lies nowhere
+    before = digest(made["f"])
+    made["__file__"] = "/b"
+    assert digest(made["f"]) == before
+
+
+def test_functions_that_use_each_other_are_told_once() -> None:
+    made: dict[str, Any] = {"__name__": "m"}
+    uses = "".join(f"f{at}, " for at in range(12))
+    for at in range(12):
+        exec(f"def f{at}(n):\n    return ({uses})", made)  # noqa: S102  code that lies nowhere
+    assert len(json.dumps(code_of(made["f0"]))) < 20_000

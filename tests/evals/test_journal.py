@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reliai.datasets import Case
-from reliai.errors import ConfigurationError
+from reliai.errors import ConfigurationError, ReliaiWarning
 from reliai.evals import Run, Trial
 from reliai.evals._journal import RunWriter, new_run_id
 from reliai.testing import virtual_clock
@@ -469,3 +469,14 @@ def test_however_often_a_run_is_cut_off_every_try_is_there_once(tmp_path: Path, 
     assert {len(each) for each in found} <= ({2} if planned else {3, 10})
     assert run.manifest["evaluated"] == sum(map(len, found))
     assert (run.state, run.manifest["finished_cases"]) == ("complete", 20)
+
+
+def test_a_damaged_run_of_long_ago_is_in_nobodys_way(tmp_path: Path) -> None:
+    target = Target()
+    damaged = experiment(tmp_path, target.sync, cases(2)).run()
+    (damaged.path / "manifest.json").write_text('{"id": ')
+    with pytest.warns(ReliaiWarning, match="a run is left out: .*is damaged"):
+        run = experiment(tmp_path, target.sync, cases(2)).run()
+    assert run.state == "complete"
+    with pytest.warns(ReliaiWarning, match="is left out"):
+        assert [each.id for each in Run.list(root=tmp_path / "runs")] == [run.id]

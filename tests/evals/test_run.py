@@ -358,3 +358,36 @@ def test_a_run_that_is_being_scored_or_written_is_not_scored_by_another(tmp_path
         run.rescore([length])
     writer.close()
     assert run.rescore([length]).scorers == ("length",)
+
+
+def test_a_run_of_which_nothing_could_be_scored_is_incomplete(tmp_path: Path) -> None:
+    def broken(output: Any, case: Case) -> bool:
+        raise RuntimeError("the judge is away")
+
+    def nothing(output: Any, case: Case) -> None:
+        return None
+
+    assert experiment(tmp_path, Target().sync, cases(20), [broken]).run().exit_code == 4
+    assert experiment(tmp_path, Target().sync, cases(20), [broken, exact]).run().exit_code == 0
+    assert experiment(tmp_path, Target().sync, cases(20), [nothing]).run().exit_code == 0
+    assert experiment(tmp_path, Target().sync, cases(20), []).run().exit_code == 0
+
+
+def test_a_summary_says_of_which_types_the_errors_are_and_nothing_that_they_say(
+    tmp_path: Path,
+) -> None:
+    def fail(question: str, before: int) -> str:
+        raise ValueError(f"secret {question}") if question != "q0" else KeyError("x")
+
+    summary = experiment(tmp_path, Target(fail).sync, cases(5)).run().summary()
+    assert summary.errors == {"ValueError": 4, "KeyError": 1}
+    assert "errors: 4 ValueError, 1 KeyError" in str(summary)
+    assert "secret" not in str(summary)
+
+
+def test_a_trial_in_a_log_shows_nothing_of_its_output() -> None:
+    scores = {"exact": Score(value=1.0), "judge": Score(value=None, unscored="judge_error")}
+    made = Trial(
+        case="c", digest="sha256:0", repeat=2, status="ok", output="secret" * 9, scores=scores
+    )
+    assert repr(made) == "<reliai.evals.Trial c #2 ok: exact=1.0, judge=judge_error>"

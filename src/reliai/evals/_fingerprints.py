@@ -17,7 +17,7 @@ import re
 import sys
 import textwrap
 import tokenize
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, time, timedelta
 from enum import Enum
 from numbers import Number
@@ -32,6 +32,9 @@ __all__ = ["code_of", "digest_of"]
 
 _DEEPEST: Final = 6
 _LONGEST: Final = 1_000_000
+_MODULES: Final = 3
+"""Modules in a chain of names: `app.prompts.SYSTEM` has two."""
+_CONSTANTS: Final = (str, int, float, tuple, frozenset, re.Pattern)
 
 
 def digest_of(data: Any) -> str:
@@ -44,9 +47,11 @@ def code_of(thing: Any) -> Any:
     """What `thing` does, as data that JSON can say.
 
     Functions are told by their source without comments and docstrings, together with their default
-    values, with what they have closed over, and with the functions and constants of their own
-    package that they name; guarded ones by the function that is guarded. Objects are told by what
-    they hold, and whatever belongs to Python or to an installed package by its name.
+    values, with what they have closed over, and with the functions and constants that they name,
+    of modules too (`prompts.SYSTEM`), unless they are of an installed package; guarded ones by the
+    function that is guarded. Lists and dictionaries of a module count where their names are those
+    of constants. Objects are told by what they hold, and whatever belongs to Python or to an
+    installed package by its name.
     """
     inner = thing.func if isinstance(thing, functools.partial) else thing
     return _Telling(_package(inner)).tell(thing, 0, frozenset())
@@ -57,6 +62,7 @@ class _Telling:
 
     def __init__(self, package: str) -> None:
         self.package = package
+        self._told: set[int] = set()
 
     def tell(self, thing: Any, level: int, seen: frozenset[int]) -> Any:
         if thing is None or isinstance(thing, bool | int | float | str):
@@ -126,6 +132,9 @@ class _Telling:
             return self.tell(guarded.site.function, level, seen)
         if not self.owns(function):
             return _name(function)
+        if id(function) in self._told:  # else functions that use each other are told ever again
+            return {"again": _name(function)}
+        self._told.add(id(function))
         told: dict[str, Any] = {"source": _source(function)}
         defaults = [
             *(function.__defaults__ or ()),
@@ -166,17 +175,39 @@ def _content(cell: Any) -> Any:
 
 
 def _used(function: FunctionType) -> list[tuple[str, Any]]:
-    """The functions and constants of its own package that a function names."""
+    """The functions and constants that a function names, but for those of installed packages."""
     package = (function.__module__ or "").partition(".")[0]
+    names = sorted(name for name in _names(function.__code__) if not name.startswith("__"))
     found: list[tuple[str, Any]] = []
-    for name in sorted(_names(function.__code__)):
-        value = function.__globals__.get(name)
-        if isinstance(value, FunctionType):
-            if (value.__module__ or "").partition(".")[0] == package:
-                found.append((name, value))
-        elif isinstance(value, str | int | float | tuple | frozenset | re.Pattern):
-            found.append((name, value))
+    for name in names:
+        found += _reached(name, function.__globals__.get(name), names, package, _MODULES)
     return found
+
+
+def _reached(
+    name: str, value: Any, names: list[str], package: str, left: int
+) -> Iterator[tuple[str, Any]]:
+    """What a name stands for, if it counts; of a module what else the function names."""
+    if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001  there is no other name
+        value = value.__wrapped__
+    if isinstance(value, ModuleType):
+        if left and _is_followed(value.__name__, package):
+            for each in names:
+                held = vars(value).get(each)
+                yield from _reached(f"{name}.{each}", held, names, package, left - 1)
+    elif isinstance(value, FunctionType):
+        if _is_followed(value.__module__ or "", package):
+            yield name, value
+    elif isinstance(value, _CONSTANTS) or (
+        isinstance(value, list | dict | set) and name.rpartition(".")[2].isupper()
+    ):
+        yield name, value
+
+
+def _is_followed(module: str, package: str) -> bool:
+    """Whether code of a module counts for a function of that package."""
+    root = module.partition(".")[0]
+    return root == package or (root != "reliai" and not _installed(root))
 
 
 def _names(code: Any) -> set[str]:

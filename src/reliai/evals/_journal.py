@@ -241,7 +241,11 @@ def write_manifest(path: Path, told: Mapping[str, Any]) -> None:
     """Replace the manifest as a whole, so that no reader ever sees half of one."""
     beside = path / f".{MANIFEST}.{os.getpid()}"
     try:
-        beside.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+            file.flush()
+            with suppress(OSError):  # some file systems cannot
+                os.fsync(file.fileno())
         beside.replace(path / MANIFEST)
     finally:
         beside.unlink(missing_ok=True)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from copy import deepcopy
+from datetime import timedelta
+from decimal import Decimal
 from enum import Enum
+from pathlib import PurePath
 from typing import Any, Final
+from uuid import UUID
 
-__all__ = ["NotJson", "is_empty", "json_form"]
+__all__ = ["NotJson", "fresh", "is_empty", "json_form"]
 
 _READY: Final = frozenset((str, int, bool, type(None)))
 _DEEPEST: Final = 100
@@ -21,9 +26,9 @@ class NotJson(TypeError):
 def json_form(value: Any, _depth: int = 0) -> Any:
     """The value as JSON data.
 
-    Pydantic models, dataclasses, named tuples, enums, sets and numpy's arrays and numbers have an
-    evident form; of a provider's answer it is the text. Numbers that are not finite become the
-    texts "NaN", "Infinity" and "-Infinity".
+    Pydantic models, dataclasses, named tuples, enums, sets, dates, UUIDs, paths, decimal numbers
+    (as texts) and numpy's arrays and numbers have an evident form; of a provider's answer it is the
+    text. Numbers that are not finite become the texts "NaN", "Infinity" and "-Infinity".
 
     Raises:
         NotJson: for anything else, naming its type.
@@ -43,6 +48,18 @@ def json_form(value: Any, _depth: int = 0) -> Any:
     if kind is list or (isinstance(value, tuple) and not hasattr(value, "_asdict")):
         return [json_form(each, _depth + 1) for each in value]
     return json_form(_unwrapped(value), _depth + 1)
+
+
+def fresh(value: Any) -> Any:
+    """A copy of JSON data, for somebody who may change it: chat agents append to their messages."""
+    kind = type(value)
+    if kind in _READY or kind is float:
+        return value
+    if kind is list:
+        return [fresh(each) for each in value]
+    if isinstance(value, Mapping):
+        return {key: fresh(each) for key, each in value.items()}
+    return tuple(fresh(each) for each in value) if kind is tuple else deepcopy(value)
 
 
 def is_empty(output: Any) -> bool:
@@ -79,6 +96,8 @@ def _unwrapped(value: Any) -> Any:
             return _text_of(value) or found(**arguments)
     if isinstance(value, set | frozenset):
         return sorted(value, key=repr)
+    if isinstance(value, _TEXTS):
+        return str(value)
     if isinstance(value, bytes):
         raise NotJson("the output is bytes: decode it, or give base64")
     raise NotJson(
@@ -87,6 +106,7 @@ def _unwrapped(value: Any) -> Any:
     )
 
 
+_TEXTS: Final = (UUID, PurePath, Decimal, timedelta)
 _WAYS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("model_dump", {"mode": "json"}),  # pydantic
     ("_asdict", {}),  # named tuples

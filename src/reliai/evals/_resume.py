@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reliai.errors import ConfigurationError
 from reliai.evals import _journal
 from reliai.evals._plans import verdict_of
-from reliai.evals.run import Run
+from reliai.evals.run import Run, readable
 from reliai.evals.trial import Trial
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def _latest(experiment: str, identity: Mapping[str, Any], root: Path) -> Run | N
     """The latest unfinished run of the same; none, when a later one came to its end."""
     folders = root / _journal.folder_name(experiment)
     for folder in sorted(folders.glob("[!.]*"), reverse=True)[:_LATEST]:
-        if not (folder / _journal.MANIFEST).is_file():
+        run = readable(folder)
+        if run is None:
             continue
-        run = Run(folder)
         differing = _differing(run, identity)
         if differing - {"root"}:
             continue

@@ -23,6 +23,8 @@ _STOPPED = {
 def text_of(summary: Summary) -> str:
     """The lines, without a line end behind the last one."""
     lines = [_title(summary), _tries(summary)]
+    if summary.errors:
+        lines.append(f"errors: {_counts(summary.errors)}; run.trials() has what they say")
     width = max((len(name) for name in summary.scores), default=0)
     for score in summary.scores.values():
         lines += _score(score, width)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from reliai.evals.trial import NOT_ASKED
+
 if TYPE_CHECKING:
     from reliai.evals._settings import Settings
     from reliai.evals.early import Watch
@@ -21,7 +23,8 @@ class Tally:
     Attributes:
         trials: that came to an end, of this run as a whole.
         failed: of these, without a good answer.
-        lost: cases without a good answer; one that failed in one of four tries counts a quarter.
+        lost: cases without a good answer, or of which no scorer could say anything though it was
+            asked; one that failed in one of four tries counts a quarter.
         cases: that came to an end.
         spent_usd: by calls of this run and their judges; what came from the cache cost nothing.
         judge_usd: the part of the judges.
@@ -54,7 +57,7 @@ class Tally:
         self.trials += trial.status != "skipped"
         self.failed += bad
         self._pay(trial)
-        self._count(trial, bad=bad, last=last)
+        self._count(trial, bad=bad or _is_unjudged(trial), last=last)
         if self._watch is not None and self._watch.take(trial, last=last):
             self.stopped = self.stopped or "decided"
         if not replayed:
@@ -141,6 +144,14 @@ class Tally:
     def _judge(self) -> None:
         if self.failed == self.trials >= _HOPELESS and self._max_error_rate < 1.0:
             self.stopped = self.stopped or "max_error_rate"
+
+
+def _is_unjudged(trial: Trial) -> bool:
+    """Whether all that were asked for a judgement failed: then nothing was evaluated."""
+    if trial.status == "skipped":
+        return False
+    asked = [score for score in trial.scores.values() if score.unscored not in NOT_ASKED]
+    return bool(asked) and all(score.unscored is not None for score in asked)
 
 
 def _price_of(score: Score) -> float:

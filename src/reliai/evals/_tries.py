@@ -13,6 +13,7 @@ from reliai._core.binding import bound_of
 from reliai._core.outcome import Outcome
 from reliai._core.workers import acquire, release
 from reliai.errors import ErrorKind
+from reliai.evals._outputs import fresh
 from reliai.evals._persistence import Persistence, is_pacing
 from reliai.evals._tried import kept_of, timed_out, tried_of
 from reliai.evals.scoring import scored
@@ -83,7 +84,7 @@ class Tries:
             item.started_at = started
             if self._timeout is not None:
                 item.deadline = started + self._timeout
-            outcome, duration = copy_context().run(self._call, item.case.inputs)
+            outcome, duration = copy_context().run(self._call, fresh(item.case.inputs))
             item.deadline = None
             wait = self._next(outcome, again, started, duration)
             if wait is None:
@@ -98,7 +99,7 @@ class Tries:
         again = Persistence(self._retries, self._isolated.effects, self._random)
         while True:
             began, started = self._clock.time(), self._clock.monotonic()
-            made = await self._attempt(item.case.inputs)
+            made = await self._attempt(fresh(item.case.inputs))
             if made is None:
                 self._session.refused(started)
                 duration = self._clock.monotonic() - started

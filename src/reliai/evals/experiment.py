@@ -55,8 +55,9 @@ class Experiment:
             are recorded. A call that is refused for its rate is put off, up to 5 minutes in all.
         max_usd: US dollars for the calls of one run; a cached output costs nothing. When they are
             spent the run stops, unfinished.
-        max_error_rate: share of cases without a good answer above which the run is incomplete
-            (exit code 4). A run of which the first 50 tries all fail is stopped.
+        max_error_rate: share of cases without a good answer, or without any score, above which
+            the run is incomplete (exit code 4). A run of which the first 50 tries all fail is
+            stopped.
         policies: "evaluation": the target's own policies, with nothing shared or cached;
             "deployed": as they serve users; "bare": none.
         executor: "local", or "ray": on a Ray cluster.

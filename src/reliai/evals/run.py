@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from reliai._core.complaints import warn
 from reliai.errors import ConfigurationError
 from reliai.evals import _journal
 from reliai.evals.trial import Score, Trial
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from reliai.evals.comparison import RunComparison
     from reliai.evals.summary import Summary
 
-__all__ = ["Run", "merge"]
+__all__ = ["Run", "merge", "readable"]
 
 _EXIT_OK, _EXIT_INCOMPLETE, _EXIT_NOTHING = 0, 4, 5
 _UNSCORED: Final = Score(value=None, unscored="not_scored")
@@ -75,7 +76,7 @@ class Run:
     def list(
         cls, experiment: str | None = None, *, root: Path | str | None = None
     ) -> tuple[Run, ...]:
-        """The runs that are stored, the latest last.
+        """The runs that are stored, the latest last; those that cannot be read are left out.
 
         Args:
             experiment: only those of this one.
@@ -83,7 +84,8 @@ class Run:
         """
         folder = "*" if experiment is None else _plain(_journal.folder_name(experiment))
         found = Path(root or _journal.RUNS).glob(f"{folder}/[!.]*/{_journal.MANIFEST}")
-        return tuple(sorted((cls(each.parent) for each in found), key=lambda run: run.id))
+        runs = (readable(each.parent) for each in found)
+        return tuple(sorted((run for run in runs if run is not None), key=lambda run: run.id))
 
     @classmethod
     def merge(cls, runs: Iterable[Run | Path | str], *, root: Path | str | None = None) -> Run:
@@ -196,6 +198,17 @@ class Run:
     def __repr__(self) -> str:
         name = self.manifest.get("experiment", "?")
         return f"<reliai.evals.Run {self.id} of {name}, {self.state}>"
+
+
+def readable(folder: Path) -> Run | None:
+    """The run in a folder; None, and a warning, where it is damaged: it is in nobody's way."""
+    if not (folder / _journal.MANIFEST).is_file():
+        return None
+    try:
+        return Run(folder)
+    except ConfigurationError as error:
+        warn(f"a run is left out: {error}")
+        return None
 
 
 def merge(runs: Iterable[Run | Path | str], *, root: Path | str | None = None) -> Run:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, cast, overload
 from reliai.datasets.case import MISSING
 from reliai.errors import ConfigurationError
 from reliai.evals._fingerprints import code_of, digest_of
+from reliai.evals._outputs import fresh
 from reliai.evals._saying import NO_REFERENCE, READY, Unscored, failed, put
 from reliai.evals._scorer_checks import (
     check_parameters,
@@ -303,10 +304,11 @@ async def scored(
             said = Score(value=None, unscored=_REASONS.get(status, status))
         else:
             try:
+                shown = fresh(output)  # what one changes is not changed for the others
                 if each.blocking:
-                    said = asyncio.to_thread(each.function, output, case)
+                    said = asyncio.to_thread(each.function, shown, case)
                 else:
-                    said = each.function(output, case)
+                    said = each.function(shown, case)
                 if type(said) not in READY and inspect.isawaitable(said):
                     _check_declared(each, said)
                     waiting.append((len(given), said))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reliai._needs import needed
 from reliai.evals.reducers import stability
 from reliai.evals.scoring import score_in
+from reliai.evals.trial import NOT_ASKED
 from reliai.stats import Interval, mean_interval, production_estimate, proportion_interval
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from reliai.stats import ProductionEstimate
 
 __all__ = ["ScoreSummary", "Summary", "summary_of"]
-
-NOT_ASKED: Final = frozenset(("missing_reference", "not_applicable"))
-"""Reasons that lie in the case, not in the answer: such a case is not missing."""
 
 _PERCENTILES: Final = (50, 95, 99)
 
@@ -79,6 +77,8 @@ class Summary:
         extra: beyond the planned ones.
         cached: that came from an earlier run.
         statuses: tries by status.
+        errors: tries that failed by the type of the error; what it said, which may be content, is
+            in the trials.
         retried: tries that the transport needed more than once.
         scores: by scorer.
         latency: seconds by percentile ("p50", "p95", "p99"), of the target alone, over tries that
@@ -99,6 +99,7 @@ class Summary:
     extra: int
     cached: int
     statuses: Mapping[str, int]
+    errors: Mapping[str, int]
     retried: int
     scores: Mapping[str, ScoreSummary]
     latency: Mapping[str, float]
@@ -148,6 +149,7 @@ class _Reader:
         self._groups: dict[str, int] = {}
         self._durations = array("d")
         self._statuses: Counter[str] = Counter()
+        self._errors: Counter[str] = Counter()
         self._cases = self._extra = self._cached = self._retried = 0
         self._cost, self._priced, self._unpriced = 0.0, 0, 0
         self._tokens = [0, 0]
@@ -189,6 +191,7 @@ class _Reader:
             "extra": self._extra,
             "cached": self._cached,
             "statuses": dict(self._statuses),
+            "errors": dict(self._errors),
             "retried": self._retried,
             "scores": shown,
             "latency": _percentiles(self._durations),
@@ -199,6 +202,8 @@ class _Reader:
 
     def _count(self, trial: Trial) -> None:
         self._statuses[trial.status] += 1
+        if trial.error is not None:
+            self._errors[trial.error.type] += 1
         self._extra += trial.extra
         self._cached += trial.cached
         self._retried += trial.retries > 0

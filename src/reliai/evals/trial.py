@@ -11,10 +11,13 @@ from reliai._core.record_parts import ErrorInfo
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Kind", "Score", "Status", "Trial"]
+__all__ = ["NOT_ASKED", "Kind", "Score", "Status", "Trial"]
 
 Kind: TypeAlias = Literal["assertion", "number", "label"]
 Status: TypeAlias = Literal["ok", "error", "timeout", "degraded", "rejected", "skipped"]
+
+NOT_ASKED: Final = frozenset({"missing_reference", "not_applicable"})
+"""Reasons for no score that lie in the case, not in the answer: such a case is not missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,7 @@ class Score:
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Trial:
     """One try of one case.
 
@@ -130,6 +133,15 @@ class Trial:
         if self.scores:
             made["scores"] = {name: score.to_dict() for name, score in self.scores.items()}
         return made
+
+    def __repr__(self) -> str:
+        """What is short of it: outputs may be megabytes, and are nobody's business in a log."""
+        scores = ", ".join(
+            f"{name}={score.unscored or score.label or score.value}"
+            for name, score in self.scores.items()
+        )
+        said = f"<reliai.evals.Trial {self.case} #{self.repeat} {self.status}"
+        return f"{said}: {scores}>" if scores else f"{said}>"
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Trial:
