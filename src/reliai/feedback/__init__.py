@@ -5,14 +5,24 @@ Datasets may be used here, and never the reverse.
 
 from __future__ import annotations
 
-from reliai.feedback.failures import FeedbackError, FeedbackNotStored, TokenRefused
+from typing import TYPE_CHECKING, Any
+
+from reliai.feedback.failures import FeedbackError, FeedbackNotStored, LeaseLost, TokenRefused
 from reliai.feedback.giving import correct, prefer, record, retract
 from reliai.feedback.reading import history, orphans, read
 from reliai.feedback.signing import accept, token
 
+if TYPE_CHECKING:
+    from reliai.feedback._review_items import ReviewItem
+    from reliai.feedback.reviews import ReviewAgreement, ReviewQueue
+
 __all__ = [
     "FeedbackError",
     "FeedbackNotStored",
+    "LeaseLost",
+    "ReviewAgreement",
+    "ReviewItem",
+    "ReviewQueue",
     "TokenRefused",
     "accept",
     "correct",
@@ -24,3 +34,19 @@ __all__ = [
     "retract",
     "token",
 ]
+
+_MODULES = {
+    "ReviewAgreement": "reviews",
+    "ReviewItem": "_review_items",
+    "ReviewQueue": "reviews",
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        from reliai._needs import needed  # noqa: PLC0415
+
+        return getattr(needed(f"{__name__}.{_MODULES[name]}", "records"), name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reliai.errors import ReliaiError
 
-__all__ = ["FeedbackError", "FeedbackNotStored", "TokenRefused"]
+__all__ = ["FeedbackError", "FeedbackNotStored", "LeaseLost", "TokenRefused"]
 
 
 class FeedbackError(ReliaiError, ValueError):
@@ -23,6 +23,10 @@ class FeedbackNotStored(ReliaiError):
     def __init__(self, message: str, key: str | None = None) -> None:
         super().__init__(message)
         self.key = key
+
+
+class LeaseLost(FeedbackError):
+    """A reviewer took longer than the lease, and another has the call now."""
 
 
 class TokenRefused(FeedbackError):

@@ -126,6 +126,16 @@ class Inbox:
         if batch:
             self._write(batch)
 
+    def write_in(self, connection: Connection, revisions: Sequence[Revision]) -> None:
+        """Write some into a transaction that holds `lock_feedback`, past what waits."""
+        rows = [row for revision in revisions if (row := self._row(revision)) is not None]
+        written = _fill(connection, rows)
+        with self._lock:
+            self._taken += len(revisions)
+            self._written += written
+            self._duplicates += len(rows) - written
+            self._dropped += len(revisions) - len(rows)
+
     def _write(self, batch: Sequence[Revision]) -> None:
         rows = [row for revision in batch if (row := self._row(revision)) is not None]
         try:

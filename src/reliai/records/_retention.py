@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select
 
 from reliai import clock
 from reliai.records._asked import asked
-from reliai.records._tables import CHILDREN, calls, feedback
+from reliai.records._tables import CHILDREN, calls, feedback, review_items, review_slots
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -51,6 +51,7 @@ def forget_some(connection: Connection, subject: str) -> int:
 
 def forget_said(connection: Connection, subject: str) -> int:
     """Delete what a subject said of whatever calls; say how much it was."""
+    connection.execute(delete(review_slots).where(review_slots.c.reviewer == asked(subject)))
     gone = delete(feedback).where(feedback.c.by == asked(subject))
     return connection.execute(gone).rowcount
 
@@ -66,6 +67,9 @@ def delete_some(connection: Connection, which: ColumnElement[bool]) -> int:
         if child is feedback:
             belongs = or_(belongs, feedback.c.other.in_(identifiers))
         connection.execute(delete(child).where(belongs))
+    reviewed = select(review_items.c.seq).where(review_items.c.call_id.in_(identifiers))
+    connection.execute(delete(review_slots).where(review_slots.c.item.in_(reviewed)))
+    connection.execute(delete(review_items).where(review_items.c.call_id.in_(identifiers)))
     connection.execute(delete(calls).where(calls.c.id.in_(identifiers)))
     return len(identifiers)
 

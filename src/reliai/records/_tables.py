@@ -31,6 +31,8 @@ __all__ = [
     "events",
     "feedback",
     "metadata",
+    "review_items",
+    "review_slots",
     "values",
 ]
 
@@ -183,6 +185,34 @@ feedback = Table(
         for name in ("call_id", "session", "other", "by")
     ),
     sqlite_autoincrement=True,
+)
+
+review_items = Table(
+    "review_items",
+    metadata,
+    Column("seq", _COUNTER, primary_key=True, autoincrement=True),
+    Column("queue", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("rule", Text),
+    Column("priority", Integer, nullable=False),
+    Column("inclusion_probability", Double),
+    Column("added_at", Double, nullable=False),
+    Column("done", Boolean, nullable=False),
+    Index("review_items_call", "queue", "call_id", unique=True),
+    Index("review_items_call_id", "call_id"),
+    Index("review_items_next", "queue", "done", "priority", "seq"),
+    sqlite_autoincrement=True,
+)
+
+review_slots = Table(
+    "review_slots",
+    metadata,
+    Column("item", _COUNTER, primary_key=True, autoincrement=False),
+    Column("reviewer", Text, primary_key=True),
+    Column("lease", Text, nullable=False),
+    Column("leased_until", Double, nullable=False),
+    Column("submitted_at", Double),
+    Index("review_slots_lease", "lease", unique=True),
 )
 
 changes = Table(

@@ -30,6 +30,7 @@ from reliai.records._queries import (
     written_after,
 )
 from reliai.records._retention import forget_said, forget_some, remaining_of
+from reliai.records._reviews import Reviews
 from reliai.records._said import Feedbacks
 from reliai.records._tables import calls
 from reliai.records._writer import Writer
@@ -128,6 +129,11 @@ class RecordStore:
     def feedback(self) -> Feedbacks:
         """What was said of calls and conversations; `reliai.feedback` puts it there."""
         return Feedbacks(self._writer, self.flush)
+
+    @property
+    def reviews(self) -> Reviews:
+        """Who reviews which calls; `reliai.feedback.ReviewQueue` keeps it."""
+        return Reviews(self._writer)
 
     def on_end(self, record: CallRecord) -> None:
         """Take a record in."""

@@ -1,0 +1,276 @@
+"""Who reviews which calls: slots that are claimed for a time, submitted once, and never too many.
+
+A claim is one transaction that no other writer of feedback runs beside, so that two reviewers
+cannot both get the last slot of a call.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import delete, func, insert, select, update
+
+from reliai.records._asked import asked, plain
+from reliai.records._tables import calls, review_items, review_slots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+    from reliai.records._writer import Writer
+    from reliai.records.revision import Revision
+
+__all__ = ["Claimed", "Progress", "Reviews", "Wanted"]
+
+_AT_ONCE = 500
+
+
+class Wanted(NamedTuple):
+    """A call that is to be reviewed.
+
+    Attributes:
+        call_id: its id.
+        rule: why; None for none.
+        priority: lower ones come first.
+        inclusion_probability: how likely it was to be chosen; None where nobody knows.
+    """
+
+    call_id: str
+    rule: str | None = None
+    priority: int = 0
+    inclusion_probability: float | None = None
+
+
+class Claimed(NamedTuple):
+    """A slot that a reviewer has.
+
+    Attributes:
+        item: the number of the item.
+        lease: what shows that it is theirs.
+        leased_until: Unix seconds.
+        wanted: the call.
+    """
+
+    item: int
+    lease: str
+    leased_until: float
+    wanted: Wanted
+
+
+class Progress(NamedTuple):
+    """How far a queue is.
+
+    Attributes:
+        items: calls in it.
+        done: those that have all their reviews.
+        submitted: reviews there are, by reviewer.
+        claimed: slots that somebody has now.
+    """
+
+    items: int
+    done: int
+    submitted: dict[str, int]
+    claimed: int
+
+
+class Reviews:
+    """The review queues of a store.
+
+    Args:
+        writer: of the store.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def add(self, queue: str, wanted: Iterable[Wanted], now: float) -> int:
+        """Put calls into a queue; of those that are in it the higher chance is kept.
+
+        Returns:
+            How many are new in it.
+        """
+        found = list({one.call_id: one for one in wanted}.values())
+        pieces = [found[start : start + _AT_ONCE] for start in range(0, len(found), _AT_ONCE)]
+        return sum(
+            self._writer.patiently(lambda some=some: self._add(queue, some, now))  # type: ignore[misc]
+            for some in pieces
+        )
+
+    def _add(self, queue: str, wanted: Sequence[Wanted], now: float) -> int:
+        with self._writing() as connection:
+            before = _there(connection, queue, [one.call_id for one in wanted])
+            for one in wanted:
+                known = before.get(one.call_id)
+                chance = one.inclusion_probability
+                if known is not None and chance is not None and (known[1] or 0.0) < chance:
+                    higher = update(review_items).where(review_items.c.seq == known[0])
+                    connection.execute(higher.values(inclusion_probability=chance))
+            rows = [
+                {"queue": plain(queue), **one._asdict(), "added_at": now, "done": False}
+                for one in wanted
+                if one.call_id not in before
+            ]
+            if rows:
+                connection.execute(insert(review_items), rows)
+            return len(rows)
+
+    def claim(
+        self, queue: str, reviewer: str, *, reviews: int, lease: float, now: float
+    ) -> Claimed | None:
+        """A slot of the call that comes first of those the reviewer has none of; None for none.
+
+        Args:
+            queue: its name.
+            reviewer: who asks.
+            reviews: slots that a call has.
+            lease: seconds until another may have it, unless something is submitted.
+            now: Unix seconds.
+        """
+        return self._writer.patiently(lambda: self._claim(queue, reviewer, reviews, now, lease))
+
+    def _claim(
+        self, queue: str, reviewer: str, reviews: int, now: float, lease: float
+    ) -> Claimed | None:
+        with self._writing() as connection:
+            _free_expired(connection, queue, now)
+            found = connection.execute(_next(queue, reviewer, reviews)).first()
+            if found is None:
+                return None
+            seq, *wanted = found
+            claimed = Claimed(seq, uuid.uuid4().hex, now + lease, Wanted(*wanted))
+            row = {"item": seq, "reviewer": plain(reviewer), "lease": claimed.lease}
+            connection.execute(insert(review_slots).values(**row, leased_until=now + lease))
+            return claimed
+
+    def renew(self, lease: str, until: float) -> bool:
+        """Have a slot for longer; say whether it is still there."""
+
+        def action() -> bool:
+            with self._writing() as connection:
+                longer = update(review_slots).where(*_open(lease)).values(leased_until=until)
+                return connection.execute(longer).rowcount == 1
+
+        return self._writer.patiently(action)
+
+    def release(self, lease: str) -> None:
+        """Let another have the slot, unless something was submitted."""
+
+        def action() -> None:
+            with self._writing() as connection:
+                connection.execute(delete(review_slots).where(*_open(lease)))
+
+        self._writer.patiently(action)
+
+    def submit(
+        self, claimed: Claimed, revisions: Sequence[Revision], *, reviews: int, now: float
+    ) -> bool:
+        """Keep a review with its feedback, all or nothing; False when the slot is lost."""
+
+        def action() -> bool:
+            with self._writing() as connection:
+                mine = update(review_slots).where(*_open(claimed.lease)).values(submitted_at=now)
+                if connection.execute(mine).rowcount != 1:
+                    return False
+                self._writer.inbox.write_in(connection, revisions)
+                there = select(func.count()).where(
+                    review_slots.c.item == claimed.item, review_slots.c.submitted_at.is_not(None)
+                )
+                if (connection.execute(there).scalar() or 0) >= reviews:
+                    done = update(review_items).where(review_items.c.seq == claimed.item)
+                    connection.execute(done.values(done=True))
+                return True
+
+        return self._writer.patiently(action)
+
+    def progress(self, queue: str, now: float) -> Progress:
+        """How far the queue is."""
+        mine = review_items.c.queue == asked(queue)
+        theirs = select(review_slots.c.reviewer, func.count()).join(
+            review_items, review_items.c.seq == review_slots.c.item
+        )
+        submitted = theirs.where(mine, review_slots.c.submitted_at.is_not(None))
+        held = theirs.where(
+            mine, review_slots.c.submitted_at.is_(None), review_slots.c.leased_until > now
+        )
+        counted = select(review_items.c.done, func.count()).where(mine)
+        with self._writer.reading() as connection:
+            done = _counts(connection.execute(counted.group_by(review_items.c.done)))
+            by = _counts(connection.execute(submitted.group_by(review_slots.c.reviewer)))
+            claimed = sum(n for _, n in connection.execute(held.group_by(review_slots.c.reviewer)))
+        return Progress(sum(done.values()), done.get(True, 0), by, claimed)
+
+    def wanted(self, queue: str) -> list[Wanted]:
+        """The calls of a queue, in the order they were put there."""
+        columns = [review_items.c[name] for name in Wanted._fields]
+        found = select(*columns).where(review_items.c.queue == asked(queue))
+        with self._writer.reading() as connection:
+            return [Wanted(*row) for row in connection.execute(found.order_by(review_items.c.seq))]
+
+    def reviewers(self, queue: str) -> dict[str, set[str]]:
+        """Who has submitted a review of which call."""
+        found: dict[str, set[str]] = {}
+        submitted = (
+            select(review_items.c.call_id, review_slots.c.reviewer)
+            .join(review_slots, review_slots.c.item == review_items.c.seq)
+            .where(review_items.c.queue == asked(queue), review_slots.c.submitted_at.is_not(None))
+        )
+        with self._writer.reading() as connection:
+            for call_id, reviewer in connection.execute(submitted):
+                found.setdefault(call_id, set()).add(reviewer)
+        return found
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        self._writer.open()
+        with self._writer.database.writing() as connection:
+            self._writer.database.lock_feedback(connection)
+            yield connection
+
+
+def _there(
+    connection: Connection, queue: str, identifiers: list[str]
+) -> dict[str, tuple[int, float | None]]:
+    columns = (review_items.c.call_id, review_items.c.seq, review_items.c.inclusion_probability)
+    known = select(*columns).where(
+        review_items.c.queue == asked(queue), review_items.c.call_id.in_(identifiers)
+    )
+    return {call_id: (seq, chance) for call_id, seq, chance in connection.execute(known)}
+
+
+def _counts(rows: Iterable[Any]) -> dict[Any, int]:
+    return {key: int(count) for key, count in rows}
+
+
+def _free_expired(connection: Connection, queue: str, now: float) -> None:
+    of_queue = select(review_items.c.seq).where(
+        review_items.c.queue == asked(queue), ~review_items.c.done
+    )
+    expired = (
+        review_slots.c.submitted_at.is_(None),
+        review_slots.c.leased_until <= now,
+        review_slots.c.item.in_(of_queue),
+    )
+    connection.execute(delete(review_slots).where(*expired))
+
+
+def _next(queue: str, reviewer: str, reviews: int) -> Any:
+    slots = select(func.count()).where(review_slots.c.item == review_items.c.seq)
+    mine = select(review_slots.c.item).where(
+        review_slots.c.item == review_items.c.seq, review_slots.c.reviewer == asked(reviewer)
+    )
+    columns = [review_items.c[name] for name in ("seq", *Wanted._fields)]
+    free = select(*columns).where(
+        review_items.c.queue == asked(queue),
+        ~review_items.c.done,
+        select(calls.c.id).where(calls.c.id == review_items.c.call_id).exists(),
+        slots.correlate(review_items).scalar_subquery() < reviews,
+        ~mine.correlate(review_items).exists(),
+    )
+    return free.order_by(review_items.c.priority, review_items.c.seq).limit(1)
+
+
+def _open(lease: str) -> tuple[Any, ...]:
+    return review_slots.c.lease == lease, review_slots.c.submitted_at.is_(None)
