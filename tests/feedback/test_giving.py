@@ -80,6 +80,20 @@ def test_feedback_whose_call_never_came_is_reported_when_its_time_is_over(
     assert local.feedback.counts.written == 3
 
 
+def test_feedback_whose_call_never_came_is_told_in_the_log_once(
+    local: RecordStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("reliai.records._inbox.LOOK_EVERY", 0.0)
+    with virtual_clock() as clock:
+        feedback.record(CALL, "thumbs", 0)
+        local.flush()
+        clock.advance(86_500)
+        for number in range(3):
+            feedback.record(OTHER, f"n{number}", 0)
+            local.flush()
+    assert caplog.text.count("no call has come for 1 of the feedback") == 1
+
+
 def test_a_thumb_that_turns_loses_its_comment_and_a_retracted_one_is_gone(
     store: RecordStore,
 ) -> None:
@@ -142,6 +156,15 @@ def test_what_is_delivered_twice_is_there_once(store: RecordStore) -> None:
         feedback.record(CALL, "thumbs", 0, by="u1", key="k1", comment="bad")
     assert len(feedback.history(CALL)) == 1
     assert store.feedback.counts[:4] == (4, 1, 0, 3)
+
+
+def test_what_is_delivered_again_on_another_day_is_there_once(local: RecordStore) -> None:
+    with virtual_clock() as clock:
+        for _ in range(2):
+            feedback.record(CALL, "thumbs", 0, by="u1", key="k1")
+            local.flush()
+            clock.advance(86_400)
+    assert len(feedback.history(CALL)) == 1
 
 
 def test_a_second_delivery_does_not_undo_what_was_said_in_between(local: RecordStore) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sqlalchemy import insert, select, update
 
+from reliai import clock
 from reliai.records._asked import plain
+from reliai.records._said import overdue_since
 from reliai.records._tables import feedback
 
 if TYPE_CHECKING:
@@ -31,6 +34,10 @@ BATCH = 1_000
 """Revisions of one transaction at most."""
 MOST_BYTES = 64 * 1024 * 1024
 """Bytes of texts that wait; more are dropped and counted."""
+OVERDUE = 86_400.0
+"""Seconds after which a call is not expected any more."""
+LOOK_EVERY = 600.0
+"""Seconds between two looks for feedback whose call has not come, while there is new feedback."""
 _LOOKED_UP = 500
 """Ids that are looked up at once."""
 
@@ -76,6 +83,8 @@ class Inbox:
         self._batch: list[tuple[Revision, int]] = []
         self._taken = self._written = self._dropped = self._duplicates = self._bytes = 0
         self.accepted = self.handled = 0
+        self._overdue = 0
+        self._look_at = 0.0
 
     @property
     def pending(self) -> int:
@@ -125,6 +134,23 @@ class Inbox:
             batch = [revision for revision, _ in self._batch]
         if batch:
             self._write(batch)
+            if time.monotonic() >= self._look_at:
+                self._look_at = time.monotonic() + LOOK_EVERY
+                self._report_overdue()
+
+    def _report_overdue(self) -> None:
+        """Say of how much feedback no call has come within a day, when it has become more."""
+        before = clock.active().time() - OVERDUE
+        with self._database.reading() as connection:
+            overdue: int = connection.execute(overdue_since(before)).scalar() or 0
+        if overdue > self._overdue:
+            _logger.warning(
+                "record store %r: no call has come for %d of the feedback within a day of it: "
+                "see reliai.feedback.orphans()",
+                self._database.url,
+                overdue,
+            )
+        self._overdue = overdue
 
     def write_in(self, connection: Connection, revisions: Sequence[Revision]) -> None:
         """Write some into a transaction that holds `lock_feedback`, past what waits."""

@@ -14,12 +14,12 @@ from reliai.records.revision import Orphans, Revision
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from reliai.records._inbox import InboxCounts
     from reliai.records._writer import Writer
 
-__all__ = ["Feedbacks", "said_of"]
+__all__ = ["Feedbacks", "overdue_since", "said_of"]
 
 _FIELDS = tuple(feedback.c[name] for name in Revision._fields)
 _SHOWN = 10
@@ -104,14 +104,13 @@ class Feedbacks:
         """What is there on calls that are not, and how much of it since over `ttl` seconds."""
         self._flush(2.0)
         oldest = clock.active().time() - ttl
-        has_call = select(calls.c.id).where(calls.c.id == feedback.c.call_id).exists()
-        alone = (feedback.c.call_id.is_not(None), *_HOLDS, ~has_call)
+        alone = _alone()
         overdue = (*alone, feedback.c.received_at < oldest)
         names = select(feedback.c.call_id).where(*overdue).distinct().limit(_SHOWN)
         with self._writer.reading() as connection:
             waiting = select(func.count(), func.min(feedback.c.received_at)).where(*alone)
             count, first = connection.execute(waiting).one()
-            late: Any = connection.execute(select(func.count()).where(*overdue)).scalar()
+            late: int = connection.execute(overdue_since(oldest)).scalar() or 0
             shown = tuple(connection.execute(names).scalars())
         return Orphans(count, late, first, shown)
 
@@ -123,6 +122,16 @@ class Feedbacks:
 
 
 _HOLDS = (feedback.c.current, feedback.c.kind != "retraction")
+
+
+def _alone() -> tuple[ColumnElement[bool], ...]:
+    has_call = select(calls.c.id).where(calls.c.id == feedback.c.call_id).exists()
+    return (feedback.c.call_id.is_not(None), *_HOLDS, ~has_call)
+
+
+def overdue_since(before: float) -> Select[Any]:
+    """How much feedback came before that time on calls that are not there."""
+    return select(func.count()).where(*_alone(), feedback.c.received_at < before)
 
 
 def _like(
