@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,6 +33,46 @@ def test_a_commit_holds_what_was_added(dataset: Dataset) -> None:
         "v1", "week 34", None, 20,
     )  # fmt: skip
     assert {case.digest: case for case in version} == {case.digest: case for case in cases}
+
+
+def test_a_version_without_cases_is_a_version(dataset: Dataset) -> None:
+    dataset.add(_case(1, id="q1"))
+    dataset.commit()
+    dataset.remove("q1")
+    empty = dataset.commit()
+    for name in ("v2", "latest", empty.root):
+        assert (dataset.at(name).name, len(dataset.at(name))) == ("v2", 0)
+    assert [version.name for version in dataset.log()] == ["v2", "v1"]
+
+
+@pytest.mark.parametrize("name", [None, 3])
+def test_what_is_no_text_names_no_version(dataset: Dataset, name: Any) -> None:
+    with pytest.raises(DatasetError, match="named by a text"):
+        dataset.at(name)
+
+
+def test_a_full_disk_where_there_are_no_links_leaves_no_half_version(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset.add(_case(1))
+    dataset.commit()
+    version = tmp_path / "refunds" / "versions" / "v2.json"
+
+    def no_links(*_: object) -> None:
+        raise PermissionError(1, "there are no links here")
+
+    def full(descriptor: int) -> None:
+        if version.exists() and os.path.samestat(version.stat(), os.fstat(descriptor)):
+            raise OSError(28, "No space left on device")
+
+    dataset.add(_case(2))
+    with monkeypatch.context() as patch:
+        patch.setattr("reliai.datasets._storage.os.link", no_links)
+        patch.setattr("reliai.datasets._storage.os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            dataset.commit()
+    assert (dataset.staged, dataset.at("latest").name) == (1, "v1")
+    assert len(dataset.commit()) == 2
 
 
 def test_the_same_case_written_in_two_ways_is_one(dataset: Dataset) -> None:

@@ -180,8 +180,12 @@ def _move_if_new(temporary: Path, target: Path) -> None:
         # then written is small enough for one write; a reader waits for the end of the file.
         data = temporary.read_bytes()
         with target.open("xb", buffering=0) as file:
-            file.write(data)
-            os.fsync(file.fileno())
+            try:
+                file.write(data)
+                os.fsync(file.fileno())
+            except BaseException:  # a full disk: half a file would be in everybody's way for ever
+                target.unlink()
+                raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -245,7 +245,10 @@ class Dataset:
 
         Raises:
             VersionNotFound: when there is none.
+            DatasetError: when it is no text.
         """
+        if not isinstance(name, str):
+            raise DatasetError(f"a version is named by a text, and {name!r} is none")
         numbered = _NUMBERED.fullmatch(name)
         found = None
         if numbered:
@@ -258,7 +261,7 @@ class Dataset:
         else:
             tagged = read_tag(self._parts.storage, name)
             return self.at(tagged) if tagged else self._nothing(name)
-        return found or self._nothing(name)
+        return self._nothing(name) if found is None else found  # one of no cases is false
 
     def _with_root(self, root: str) -> Version | None:
         if len(root) < len("sha256:") + 8:
