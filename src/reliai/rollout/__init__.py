@@ -1,0 +1,63 @@
+"""Rollouts: a candidate takes over from a control step by step, as long as nothing gets worse.
+
+Floor 7: imports evaluations, datasets and all below; only testing, integrations and the command
+line import it. Names are loaded when they are first used; nothing starts when it is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reliai.decisions.assignment import bucket
+    from reliai.decisions.choice import Choice
+    from reliai.rollout._book import AuditEntry
+    from reliai.rollout._forcing import force
+    from reliai.rollout.conflict import RolloutConflict
+    from reliai.rollout.guardrails import Guardrail, cost, failure_rate, latency, score
+    from reliai.rollout.plan import Step
+    from reliai.rollout.rollout import Rollout
+    from reliai.rollout.status import Explanation, RolloutStatus
+
+__all__ = [
+    "AuditEntry",
+    "Choice",
+    "Explanation",
+    "Guardrail",
+    "Rollout",
+    "RolloutConflict",
+    "RolloutStatus",
+    "Step",
+    "bucket",
+    "cost",
+    "failure_rate",
+    "force",
+    "latency",
+    "score",
+]
+
+_MODULES = {
+    "AuditEntry": "reliai.rollout._book",
+    "Choice": "reliai.decisions.choice",
+    "Explanation": "reliai.rollout.status",
+    "Guardrail": "reliai.rollout.guardrails",
+    "Rollout": "reliai.rollout.rollout",
+    "RolloutConflict": "reliai.rollout.conflict",
+    "RolloutStatus": "reliai.rollout.status",
+    "Step": "reliai.rollout.plan",
+    "bucket": "reliai.decisions.assignment",
+    "cost": "reliai.rollout.guardrails",
+    "failure_rate": "reliai.rollout.guardrails",
+    "force": "reliai.rollout._forcing",
+    "latency": "reliai.rollout.guardrails",
+    "score": "reliai.rollout.guardrails",
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        return getattr(importlib.import_module(_MODULES[name]), name)

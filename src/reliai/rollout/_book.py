@@ -1,0 +1,182 @@
+"""What is written down of a rollout: one document in the state, changed by compare and set.
+
+The document holds where the rollout stands, its phases and its audit, so that a change and what the
+audit says of it are written in one step or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from reliai.rollout.deciding import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reliai.rollout.deciding import Decision
+    from reliai.rollout.evidence import Counts
+    from reliai.rollout.plan import Plan
+
+__all__ = ["AuditEntry", "Page", "Phase", "digest_of", "entry_of", "first_page"]
+
+MOST_ENTRIES: Final = 200
+"""Entries that the audit keeps; the first is kept, and of the others the last ones."""
+
+
+class Phase(NamedTuple):
+    """A time in which the shares stay as they are.
+
+    Attributes:
+        share: of the candidate.
+        since: when it began, Unix seconds.
+    """
+
+    share: float
+    since: float
+
+
+class AuditEntry(NamedTuple):
+    """One thing that happened to a rollout, with all that the decision was made from.
+
+    Attributes:
+        number: from 1.
+        at: Unix seconds.
+        action: "start", "advance", "promote", "rollback", "hold", "pause", "await_approval",
+            "wait" (the ramp goes on), what an operator did ("kill", "approve", "resume", …), or in
+            the mode "observe" "would_rollback" and the like.
+        reason: in capital letters.
+        by: who did it; "reliai" for the controller.
+        why: what the operator said.
+        before, after: where it stood.
+        counts: of each phase.
+        quiet: seconds since the last call of the candidate.
+        plan: the settings.
+        evidence: what the guardrails said.
+        epoch: of the lease that the deciding process held; 0 for operators.
+    """
+
+    number: int
+    at: float
+    action: str
+    reason: str
+    by: str
+    why: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    counts: list[dict[str, Any]]
+    quiet: float
+    plan: dict[str, Any]
+    evidence: dict[str, Any]
+    epoch: int = 0
+
+
+class Page(NamedTuple):
+    """The document.
+
+    Attributes:
+        standing: where the rollout stands.
+        phases: so far, the one under way last.
+        digest: of the settings that it was begun with.
+        reason: of the last change.
+        epoch: of the lease of who decided last.
+        said: what "observe" has said already.
+        audit: what happened, oldest first.
+        entries: how many entries there were in all.
+    """
+
+    standing: Standing
+    phases: tuple[Phase, ...]
+    digest: str
+    reason: str = "START"
+    epoch: int = 0
+    said: tuple[str, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+    entries: int = 0
+
+    def dumped(self) -> bytes:
+        """As bytes."""
+        data = {
+            **self._asdict(),
+            "standing": self.standing._asdict(),
+            "phases": [each._asdict() for each in self.phases],
+            "audit": [each._asdict() for each in self.audit],
+        }
+        return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def loaded(cls, data: bytes) -> Page:
+        """From bytes.
+
+        Raises:
+            ValueError: when they are no document; so do KeyError and TypeError.
+        """
+        raw = json.loads(data)
+        return cls(
+            standing=Standing(**raw["standing"]),
+            phases=tuple(Phase(**each) for each in raw["phases"]),
+            digest=str(raw["digest"]),
+            reason=str(raw["reason"]),
+            epoch=int(raw["epoch"]),
+            said=tuple(raw["said"]),
+            audit=tuple(AuditEntry(**each) for each in raw["audit"]),
+            entries=int(raw["entries"]),
+        )
+
+    def with_entry(self, entry: AuditEntry) -> Page:
+        """The document with one more entry in its audit."""
+        audit = (*self.audit, entry)
+        if len(audit) > MOST_ENTRIES:
+            audit = (audit[0], *audit[2:])
+        return self._replace(audit=audit, entries=self.entries + 1)
+
+
+def digest_of(plan: Plan) -> str:
+    """What tells two sets of settings apart that must not be mixed."""
+    text = json.dumps(plan.to_dict(), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def first_page(plan: Plan, now: float) -> Page:
+    """The document of a rollout that begins."""
+    standing = Standing("ramping", 0, now, now)
+    page = Page(standing, (Phase(plan.steps[0].share, now),), digest_of(plan))
+    after = standing._asdict()
+    entry = AuditEntry(
+        1, now, "start", "START", "reliai", "", {}, after, [], 0.0, plan.to_dict(), {}
+    )
+    return page.with_entry(entry)
+
+
+def entry_of(  # noqa: PLR0917  all that a decision hangs on
+    page: Page,
+    after: Standing,
+    decision: Decision,
+    plan: Plan,
+    counts: Sequence[Counts],
+    now: float,
+    quiet: float,
+    *,
+    action: str | None = None,
+    reason: str | None = None,
+    by: str = "reliai",
+    why: str = "",
+    epoch: int = 0,
+) -> AuditEntry:
+    """The entry of one change."""
+    return AuditEntry(
+        number=page.entries + 1,
+        at=now,
+        action=action or decision.action,
+        reason=reason or decision.reason,
+        by=by,
+        why=why,
+        before=page.standing._asdict(),
+        after=after._asdict(),
+        counts=[each.to_dict() for each in counts],
+        quiet=quiet,
+        plan=plan.to_dict(),
+        evidence=decision.evidence.to_dict(),
+        epoch=epoch,
+    )

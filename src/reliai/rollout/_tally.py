@@ -1,0 +1,150 @@
+"""What this process counted of a rollout and has not told the others yet."""
+
+from __future__ import annotations
+
+from math import log
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+from zlib import crc32
+
+from reliai.rollout.evidence import Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reliai._core.record import CallRecord
+    from reliai.decisions.choice import Choice
+    from reliai.rollout.guardrails import Guardrail
+
+__all__ = ["Tally"]
+
+_PLACES: Final = 1 << 20
+_HEAD: Final = 4
+
+
+class _Seen:
+    """Which units were there already: a bit for each of a million places that they fall into.
+
+    Two units in one place count as one, in whatever arm they are, so no arm gains by it; and the
+    memory is 128 KiB, however many units there are.
+    """
+
+    __slots__ = ("_bits",)
+
+    def __init__(self) -> None:
+        self._bits: bytearray | None = None
+
+    def first(self, place: int) -> bool:
+        """Whether it is there for the first time; from now on it was."""
+        if self._bits is None:
+            self._bits = bytearray(_PLACES // 8)
+        byte, bit = place >> 3, 1 << (place & 7)
+        if self._bits[byte] & bit:
+            return False
+        self._bits[byte] |= bit
+        return True
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._bits = None
+
+
+class Tally:
+    """Adds up calls by phase.
+
+    Of an event the first one of each unit counts, and of a mean the first call of each unit in each
+    phase: the evidence is for independent units, and ten calls of one user are not.
+
+    Args:
+        guardrails: what is read from each call.
+    """
+
+    def __init__(self, guardrails: Sequence[Guardrail]) -> None:
+        self._guardrails = tuple(guardrails)
+        self._widths = [4 if each.kind == "event" else 6 for each in guardrails]
+        self._width = _HEAD + sum(self._widths)
+        self._pending: dict[int, list[float]] = {}
+        self._phase = -1
+        self._units = _Seen()
+        self._seen = [_Seen() for _ in guardrails]
+        self._lock = Lock()
+
+    def renew(self) -> None:
+        """In a forked child: what was counted is its parent's to tell."""
+        self._lock = Lock()
+        self._pending = {}
+
+    def add(self, choice: Choice, record: CallRecord) -> None:
+        """Count a call that the hash assigned."""
+        arm = 0 if choice.name == "control" else 1
+        place = crc32((choice.unit or "").encode("utf-8", "surrogatepass")) % _PLACES
+        read = [each.read(record) for each in self._guardrails]
+        with self._lock:
+            late = choice.phase < self._phase
+            if choice.phase > self._phase:
+                self._next(choice.phase)
+            sums = self._pending.get(choice.phase)
+            if sums is None:
+                sums = self._pending[choice.phase] = [0.0] * self._width
+            sums[arm] += 1
+            if not late and self._units.first(place):
+                sums[2 + arm] += 1
+            at = _HEAD
+            for guardrail, width, value, seen in zip(
+                self._guardrails, self._widths, read, self._seen, strict=True
+            ):
+                if value is not None:
+                    self._one(guardrail, sums, at + arm * width // 2, value, seen, place, late=late)
+                at += width
+
+    def _next(self, phase: int) -> None:
+        self._phase = phase
+        self._units.forget()
+        for guardrail, seen in zip(self._guardrails, self._seen, strict=True):
+            if guardrail.kind == "mean":
+                seen.forget()
+
+    @staticmethod
+    def _one(  # noqa: PLR0917  for every call, so without an object for them
+        guardrail: Guardrail,
+        sums: list[float],
+        at: int,
+        value: float,
+        seen: _Seen,
+        place: int,
+        *,
+        late: bool,
+    ) -> None:
+        if guardrail.kind == "event":
+            sums[at] += 1
+            if value and seen.first(place):
+                sums[at + 1] += 1
+        elif value > 0 and not late and seen.first(place):
+            number = log(value)
+            sums[at] += 1
+            sums[at + 1] += number
+            sums[at + 2] += number * number
+
+    def take(self) -> Mapping[int, tuple[float, ...]]:
+        """What was counted since the last time, by phase."""
+        with self._lock:
+            taken, self._pending = self._pending, {}
+        return {phase: tuple(sums) for phase, sums in taken.items()}
+
+    def put_back(self, taken: Mapping[int, tuple[float, ...]]) -> None:
+        """The others could not be told: tell them the next time."""
+        with self._lock:
+            for phase, sums in taken.items():
+                here = self._pending.get(phase)
+                both = sums if here is None else map(float.__add__, here, sums)
+                self._pending[phase] = list(both)
+
+    def counts(self, share: float, sums: Sequence[float]) -> Counts:
+        """The sums of a phase, by name."""
+        sums = sums or (0.0,) * self._width
+        named, at = {}, _HEAD
+        for guardrail, width in zip(self._guardrails, self._widths, strict=True):
+            named[guardrail.name] = tuple(sums[at : at + width])
+            at += width
+        calls, units = map(int, sums[:2]), map(int, sums[2:4])
+        return Counts(share, (next(calls), next(calls)), (next(units), next(units)), named)

@@ -1,0 +1,459 @@
+"""A candidate that takes over from a control step by step, as long as nothing gets worse."""
+
+from __future__ import annotations
+
+from collections import Counter
+from threading import Lock
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from reliai._core.ambient import ambient
+from reliai._core.complaints import warn_once
+from reliai._core.forking import renew_after_fork
+from reliai._core.policy import plain
+from reliai.decisions.assignment import BUCKETS, Lot, Split, unit_text
+from reliai.decisions.choice import Choice
+from reliai.errors import ConfigurationError
+from reliai.pipeline import reliable
+from reliai.policies._keys import key_of
+from reliai.policies.route import Route
+from reliai.rollout._book import Phase
+from reliai.rollout._controller import Controller, page_steps
+from reliai.rollout._forcing import forced
+from reliai.rollout._minder import minder
+from reliai.rollout._settings import among, chance, checked_force, seconds, share, text
+from reliai.rollout.conflict import RolloutConflict
+from reliai.rollout.deciding import FINAL
+from reliai.rollout.guardrails import checked_guardrails, failure_rate
+from reliai.rollout.plan import Plan, Rule, checked_steps
+from reliai.rollout.status import Explanation, RolloutStatus, replayed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from reliai._core.record import CallRecord
+    from reliai.rollout._book import AuditEntry, Page
+    from reliai.rollout._controller import Traffic
+    from reliai.rollout.deciding import Decision, Standing
+
+__all__ = ["Rollout"]
+
+_HOLDOUT: Final = "holdout"
+
+
+class Rollout:
+    """Gives a growing share of the units the candidate, and takes it back when it does harm.
+
+    A unit gets the same variant on every machine; in a growing share nobody who has the candidate
+    loses it. What calls come to is counted in all processes that share a state. Whichever of them
+    holds the lease decides once a second, on a thread that the first call starts: it goes to the
+    next step, holds, promotes or rolls back, and writes down what it was decided from. A candidate
+    that is as good as the control is rolled back with a probability of `alpha` at most, however
+    often it is looked at.
+
+    Args:
+        name: of the rollout.
+        control: what all get now: a function, or a value such as a prompt.
+        candidate: what is tried.
+        unit: who is assigned: as `key=` of other policies, "subject" at first. A call without a
+            unit gets the control.
+        steps: shares of the candidate, growing, the last one 1; or `Step`s.
+        dwell: seconds that a step lasts at least (>= 0).
+        guardrails: what must not get worse; None for `failure_rate()`.
+        alpha: chance to roll back a candidate that is as good, in (0, 1).
+        mode: "enforce", or "observe" to write down what would be done and do nothing.
+        state: where it is shared, as for other policies; None for the configured one, or else this
+            process alone.
+        version: another try of another candidate is another version, with new chances for all.
+        beta: chance to promote one that is worse by the largest ratios, in (0, 1).
+        min_calls: calls of the candidate that a step needs at least (>= 1).
+        max_duration: seconds (> 0) after which one that is not through is held.
+        exposure: share of the units that take part, in [0, 1]; the others get the control.
+        holdout: share of the units, in [0, 1), that always get the control: the same ones in
+            every rollout.
+        force: variants of units by hand; they are not analysed.
+        salt: what units are drawn with; None for name and version.
+        on_no_data: "hold" when no call comes, or "rollback" after `no_data_grace` seconds of it.
+        no_data_grace: seconds (>= 0).
+        stale_after: seconds (> 0) without a call of the candidate after which the ramp is held.
+        snapshot: a file to keep what was known last, to boot with while the state is away.
+        max_staleness: seconds (> 0) for which what was known last is good.
+        notify: is given each `AuditEntry` of this process, on the thread that decides.
+        background: False to have nothing decided until `sync()` is called.
+
+    Raises:
+        ConfigurationError: for a value out of its range.
+    """
+
+    def __init__(  # noqa: PLR0917  the order of the contract
+        self,
+        name: str,
+        control: Any,
+        candidate: Any,
+        unit: Any = "subject",
+        steps: Iterable[Any] = (0.01, 0.05, 0.25, 1.0),
+        dwell: float = 600.0,
+        guardrails: Iterable[Any] | None = None,
+        alpha: float = 0.05,
+        mode: str = "enforce",
+        state: Any = None,
+        *,
+        version: str | int = 1,
+        beta: float = 0.05,
+        min_calls: int = 100,
+        max_duration: float = 604_800.0,
+        exposure: float = 1.0,
+        holdout: float = 0.0,
+        force: Mapping[Any, str] | None = None,
+        salt: str | None = None,
+        on_no_data: str = "hold",
+        no_data_grace: float = 3_600.0,
+        stale_after: float = 3_600.0,
+        snapshot: str | None = None,
+        max_staleness: float = 300.0,
+        notify: Callable[[AuditEntry], Any] | None = None,
+        background: bool = True,
+    ) -> None:
+        self.name = text("name", name)
+        self.version = text("version", str(version))
+        self.control, self.candidate = control, candidate
+        self.variants = MappingProxyType({"control": control, "candidate": candidate})
+        self.unit = unit
+        self.mode = among("mode", mode, ("enforce", "observe"))
+        key_of(unit, "Rollout(unit)")
+        if unit is None:
+            raise ConfigurationError("Rollout(unit=None): must say who is assigned")
+        chosen = (failure_rate(),) if guardrails is None else checked_guardrails(guardrails)
+        self.guardrails = chosen
+        self.plan = Plan(
+            steps=checked_steps(steps, dwell, min_calls),
+            rules=tuple(Rule(**each.described()) for each in chosen),
+            alpha=chance("alpha", alpha),
+            beta=chance("beta", beta),
+            max_duration=seconds("max_duration", max_duration),
+            on_no_data=among("on_no_data", on_no_data, ("hold", "rollback")),
+            grace=seconds("no_data_grace", no_data_grace, or_none=True),
+            stale_after=seconds("stale_after", stale_after),
+            observe=self.mode == "observe",
+        )
+        self._exposure = round(share("exposure", exposure) * BUCKETS)
+        self._holdout = round(share("holdout", holdout) * BUCKETS)
+        self._held_out = Lot("reliai", _HOLDOUT)
+        self._force = checked_force(force)
+        self.salt = f"{self.name}#{self.version}" if salt is None else text("salt", salt)
+        self._controller = Controller(
+            f"rollout:{self.name}#{self.version}",
+            self.plan,
+            chosen,
+            state,
+            snapshot=snapshot,
+            max_staleness=seconds("max_staleness", max_staleness),
+            notify=notify,
+        )
+        self._background = background
+        self._split: tuple[float, Split] | None = None
+        self._reasons: Counter[str] = Counter()
+        self._renew()
+        renew_after_fork(self)
+
+    def _renew(self) -> None:
+        self._lock = Lock()
+        self._minded = False
+
+    def describe(self) -> dict[str, Any]:
+        """The settings as plain data."""
+        names = ("name", "version", "unit", "mode", "salt")
+        return {**{name: plain(getattr(self, name)) for name in names}, **self.plan.to_dict()}
+
+    # --- calls
+
+    def route(self, **as_reliable: Any) -> Callable[..., Any]:
+        """The control as a guarded function whose calls go where the rollout says.
+
+        Args:
+            as_reliable: the keyword arguments of `reliable`.
+
+        Raises:
+            ConfigurationError: when the variants are no functions, or the candidate cannot stand
+                in for the control.
+        """
+        if not callable(self.control) or isinstance(self.control, type):
+            raise ConfigurationError(
+                f"Rollout({self.name!r}).route(): the control is of type "
+                f"{type(self.control).__name__} and no function; guard the function that uses it "
+                "with Route(rollout, into='parameter')"
+            )
+        options = {"name": self.name, **as_reliable}
+        routed: Callable[..., Any] = reliable(Route(self), **options)(self.control)
+        return routed
+
+    def choose(self, unit: Any = None) -> Choice:
+        """The variant for a unit; never raises.
+
+        Args:
+            unit: a text, a whole number or a tuple of these; None for the subject (or tenant) that
+                the code here runs for. Without any the control, and the reason "NO_UNIT".
+        """
+        try:
+            choice = self._chosen(unit)
+        except Exception as error:  # noqa: BLE001  calls go on, with what they had
+            warn_once(
+                f"rollout:{self.name}:choose:{type(error).__name__}",
+                f"rollout {self.name}: {type(error).__name__}: {error}; the control is chosen",
+            )
+            choice = Choice("control", self.control, "ERROR", self.version)
+        with self._lock:
+            self._reasons[choice.reason] += 1
+        return choice
+
+    def _chosen(self, unit: Any) -> Choice:
+        traffic = self._controller.traffic
+        if traffic is None or not self._minded:
+            traffic = self._started()
+        if traffic.reason == "KILLED":
+            return self._made("control", "KILLED", traffic)
+        who = unit_text(self._unit_here() if unit is None else unit)
+        apart = self._apart(traffic, who)
+        if apart is not None or who is None:
+            return apart or self._made("control", "NO_UNIT", traffic)
+        arm = self._split_for(traffic.share).arm(who)
+        if arm is None:
+            return self._made("control", "NOT_EXPOSED", traffic, who)
+        part = traffic.share if arm == "candidate" else 1.0 - traffic.share
+        return Choice(arm, self.variants[arm], "SPLIT", self.version, part, traffic.phase, who)
+
+    def _apart(self, traffic: Traffic, who: str | None) -> Choice | None:
+        """What a unit gets without the hash; None when the hash is asked."""
+        by_hand = forced(self.name) or (self._force.get(who) if self._force and who else None)
+        if by_hand is not None:
+            return self._made(by_hand, "FORCED", traffic, who)
+        if who is not None and self._holdout and self._held_out.draw(who) < self._holdout:
+            return self._made("control", "HOLDOUT", traffic, who)
+        if traffic.reason is None:
+            return None
+        name = "candidate" if traffic.reason == "PROMOTED" else "control"
+        return self._made(name, traffic.reason, traffic, who)
+
+    def _made(self, name: str, reason: str, traffic: Traffic, unit: str | None = None) -> Choice:
+        value = self.variants[name]
+        return Choice(name, value, reason, self.version, None, traffic.phase, unit)
+
+    def _unit_here(self) -> Any:
+        if self.unit in {"subject", "tenant"}:
+            return getattr(ambient.get(), self.unit)
+        return None
+
+    def _split_for(self, share: float) -> Split:
+        known = self._split
+        if known is None or known[0] != share:
+            candidate = round(share * BUCKETS)
+            weights = {"control": BUCKETS - candidate, "candidate": candidate}
+            known = self._split = (share, Split(self.salt, weights, self._exposure))
+        return known[1]
+
+    def _started(self) -> Traffic:
+        """What calls are to get, when one comes for the first time in this process."""
+        traffic = self._controller.traffic or self._controller.begin()
+        self._minded = True
+        if self._background:
+            minder.mind(self)
+        return traffic
+
+    def ended(self, choice: Choice, record: CallRecord) -> None:
+        """Count a call that has ended; `Route` tells of each."""
+        if choice.reason == "SPLIT":
+            self._controller.tally.add(choice, record)
+
+    def tick(self) -> None:
+        """What the thread does five times a second."""
+        self._controller.sync()
+
+    def sync(self) -> bool:
+        """Tell what was counted, read what others did, and decide: now, in this thread.
+
+        Returns:
+            Whether the state answered.
+        """
+        return self._controller.sync()
+
+    # --- looking
+
+    @property
+    def ready(self) -> bool:
+        """Whether the state was reached, and calls get what it says; for a health page."""
+        traffic = self._controller.traffic
+        return traffic is not None and traffic.reason not in {"ERROR", "STALE"}
+
+    def status(self) -> RolloutStatus:
+        """How it stands, by all that is known of all processes."""
+        control = self._controller
+        reached = control.sync(deciding=False)
+        page = control.page
+        if page is None or not control.counts:
+            return self._unknown()
+        decision = control.decision()
+        evidence, here = decision.evidence, page.standing
+        held = here.status in {"held", "paused", *FINAL}
+        return RolloutStatus(
+            *(self.name, self.version, here.status, here.step + 1),
+            share=0.0 if control.traffic is None else control.traffic.share,
+            since=here.since,
+            reason=page.reason if held else decision.reason,
+            missing=decision.missing,
+            calls=control.counts[-1].calls,
+            findings=evidence.findings,
+            harm=evidence.harm,
+            split=evidence.split,
+            reasons=dict(self._reasons),
+            ready=reached and self.ready,
+        )
+
+    def _unknown(self) -> RolloutStatus:
+        return RolloutStatus(
+            *(self.name, self.version, "unknown", 1, 0.0, 0.0, "ERROR", ("the state",), (0, 0)),
+            *((), 1.0, 1.0, dict(self._reasons)),
+            ready=False,
+        )
+
+    def audit(self) -> tuple[AuditEntry, ...]:
+        """What happened, oldest first, with what each decision was made from."""
+        self._controller.sync(deciding=False)
+        page = self._controller.page
+        return () if page is None else page.audit
+
+    def explain(self, number: int | None = None) -> Explanation:
+        """One entry of the audit, with its decision made again from its counts.
+
+        Args:
+            number: of the entry; None for the last decision that the controller made.
+
+        Raises:
+            RolloutConflict: when there is no such entry.
+        """
+        entries = self.audit()
+        ours = [each for each in entries if each.by == "reliai"]
+        for entry in entries if number is not None else ours[-1:]:
+            if number in {None, entry.number}:
+                return replayed(entry)
+        raise RolloutConflict(f"{self.name}: the audit has no entry {number}")
+
+    # --- operating
+
+    def kill(self, by: str, why: str = "") -> None:
+        """Give all calls the control, forced ones too: here at once, elsewhere within 0.2 s.
+
+        For good: another try is another version. Works while the state is away, which is told of it
+        as soon as it answers. Streams under way go on.
+        """
+        self._controller.kill(text("by", by), why)
+        if self._background and not self._minded:
+            self._started()
+
+    def rollback(self, by: str, why: str = "") -> None:
+        """Give all units the control, for good; another try is another version.
+
+        Raises:
+            RolloutConflict: when it has ended otherwise, or the state does not answer.
+        """
+
+        def change(page: Page, _: Decision, __: float) -> tuple[Standing, tuple[Phase, ...]]:
+            self._check_open(page, "rollback", but="promoted")
+            return page.standing._replace(status="rolled_back"), page.phases
+
+        self._controller.operate("rollback", text("by", by), why, change)
+
+    def approve(self, step: int, by: str, why: str = "") -> None:
+        """Let the next step begin, in one that asks for it and has nothing else missing.
+
+        Args:
+            step: the step under way, from 1.
+            by: who approves.
+            why: for the audit.
+
+        Raises:
+            RolloutConflict: when another step is under way, or something else is missing, which it
+                names; or the state does not answer.
+        """
+
+        def change(page: Page, decision: Decision, _: float) -> tuple[Standing, tuple[Phase, ...]]:
+            self._check_step(page, "approve", step)
+            if not self.plan.steps[page.standing.step].approval:
+                raise RolloutConflict(f"approve: step {step} of {self.name} asks for no approval")
+            if decision.action not in {"await_approval", "advance", "promote"}:
+                raise RolloutConflict(
+                    f"approve: step {step} of {self.name} is not through; still missing: "
+                    f"{'; '.join(decision.missing) or decision.reason}"
+                )
+            return page.standing._replace(approved=page.standing.step), page.phases
+
+        self._controller.operate("approve", text("by", by), why, change)
+
+    def pause(self, by: str, why: str = "") -> None:
+        """Stop the ramp where it is; a guardrail still rolls back.
+
+        Raises:
+            RolloutConflict: when it has ended, or the state does not answer.
+        """
+
+        def change(page: Page, _: Decision, __: float) -> tuple[Standing, tuple[Phase, ...]]:
+            self._check_open(page, "pause")
+            return page.standing._replace(status="paused"), page.phases
+
+        self._controller.operate("pause", text("by", by), why, change)
+
+    def resume(self, by: str, why: str = "") -> None:
+        """Let the ramp go on after a pause; in this step signals do not pause it again.
+
+        Raises:
+            RolloutConflict: when it is not paused, or the state does not answer.
+        """
+
+        def change(page: Page, _: Decision, __: float) -> tuple[Standing, tuple[Phase, ...]]:
+            if page.standing.status != "paused":
+                raise RolloutConflict(
+                    f"resume: {self.name} is {page.standing.status} and not paused"
+                )
+            return page.standing._replace(status="ramping", overridden=True), page.phases
+
+        self._controller.operate("resume", text("by", by), why, change)
+
+    def advance(self, step: int, by: str, why: str = "") -> None:
+        """Begin the next step, whatever is missing; the last one promotes.
+
+        Args:
+            step: the step under way, from 1: of two who advance it one gets `RolloutConflict`.
+            by: who does it.
+            why: for the audit.
+
+        Raises:
+            RolloutConflict: when another step is under way, it has ended, or the state does not
+                answer.
+        """
+
+        def change(page: Page, _: Decision, now: float) -> tuple[Standing, tuple[Phase, ...]]:
+            self._check_step(page, "advance", step)
+            shares = page_steps(page)
+            status = "promoted" if step == len(shares) - 1 else "ramping"
+            after = page.standing._replace(status=status, step=step, since=now, overridden=False)
+            return after, (*page.phases, Phase(shares[step], now))
+
+        self._controller.operate("advance", text("by", by), why, change)
+
+    def _check_open(self, page: Page, action: str, but: str | None = None) -> None:
+        status = page.standing.status
+        if status in FINAL and status != but:
+            raise RolloutConflict(
+                f"{action}: {self.name} version {self.version} is {status}, for good; give "
+                "another try another version="
+            )
+
+    def _check_step(self, page: Page, action: str, step: int) -> None:
+        self._check_open(page, action)
+        if step != page.standing.step + 1:
+            raise RolloutConflict(
+                f"{action}: step {step} of {self.name} is not under way, step "
+                f"{page.standing.step + 1} is"
+            )
+
+    def __repr__(self) -> str:
+        return f"reliai.rollout.Rollout({self.name!r}, version={self.version!r})"
