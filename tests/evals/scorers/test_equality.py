@@ -152,3 +152,19 @@ def test_scores_are_the_same_for_a_case_of_the_same_content() -> None:
     one = Case(inputs={"q": 1}, expected={"a": 1.0, "b": 2})
     other = Case(inputs={"q": 1}, expected={"b": 2, "a": 1})
     assert value(exact, {"a": 1, "b": 2}, one) == value(exact, {"a": 1, "b": 2}, other) == 1.0
+
+
+def test_a_pattern_matches_in_any_unicode_form() -> None:
+    assert value(regex("caf[é]"), "cafe\u0301", MISSING) == 1.0
+    assert value(regex("cafe\u0301"), "café", MISSING) == 1.0
+
+
+@pytest.mark.parametrize("expected", ["", None])
+def test_an_expected_pattern_of_nothing_is_none(expected: Any) -> None:
+    assert score(regex, "text", expected).unscored == "missing_reference"
+
+
+def test_a_text_that_is_expected_to_be_there_must_be_one() -> None:
+    found = score(contains, "text", None)
+    assert found.unscored == "scorer_error"
+    assert "must be a text" in (found.explanation or "")

@@ -112,3 +112,27 @@ def test_a_likeness_is_a_share(said: str, expected: str) -> None:
         found = value(scorer, said, expected)
         assert found is not None
         assert 0.0 <= found <= 1.0
+
+
+@pytest.mark.slow
+def test_rouge_takes_words_of_any_script() -> None:
+    for text in ("привет мир", "猫が好きです", "สวัสดี", "🎉", "Ärger über Öl"):
+        assert value(rouge, text, text) == pytest.approx(1.0)
+    assert value(rouge, "ÄB", "ÖB") == 0.0
+    assert value(rouge, "🎉", "🎈") == 0.0
+    assert value(rouge("rouge1"), "猫が好き", "犬が好き") == pytest.approx(3 / 4)
+    assert value(rouge("rouge1"), "ПРИВЕТ, мир!", "привет кот") == pytest.approx(1 / 2)
+    assert value(rouge("rouge1", stem=True), "cats running – é", "cat run é") == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("scorer", ALL)
+def test_the_unicode_form_makes_no_difference(scorer: Any) -> None:
+    assert value(scorer, "cafe\u0301 cre\u0300me", "café crème") == pytest.approx(1.0)
+    assert value(scorer, "café crème", ["cafe\u0301 cre\u0300me"]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("scorer", ALL)
+def test_nothing_where_nothing_was_expected_is_right(scorer: Any) -> None:
+    assert value(scorer, "", "") == 1.0
+    assert value(scorer, "text", "") == 0.0
+    assert value(scorer, "", "text") == 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Absent",
     "Place",
+    "composed",
     "found_at",
     "made",
     "minimum_of",
@@ -139,7 +141,7 @@ def found_at(place: Place, output: Any) -> Any:
 
 
 def text_at(place: Place, output: Any) -> str:
-    """The text that an output has at a place.
+    """The text that an output has at a place, in the Unicode form that cases have (NFC).
 
     Raises:
         Absent: when it has none there.
@@ -148,7 +150,12 @@ def text_at(place: Place, output: Any) -> str:
     text = found if isinstance(found, str) else text_of(found)
     if text is None:
         raise Absent(f"{type(found).__name__}, where a text is expected")
-    return text
+    return composed(text)
+
+
+def composed(text: str) -> str:
+    """The text in one Unicode form: "é" is one character, however it was written."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def share(what: str, value: Any) -> float:
@@ -194,5 +201,5 @@ def references(case: Case, place: Place) -> tuple[str, ...]:
     expected = reference(case, place)
     several = (expected,) if isinstance(expected, str) else expected
     if isinstance(several, list | tuple) and several and all(isinstance(e, str) for e in several):
-        return tuple(several)
+        return tuple(map(composed, several))
     raise TypeError(f"{type(expected).__name__} is expected, where it must be a text, or several")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reliai.comparisons import Exact, comparator_of, judged
 from reliai.errors import ConfigurationError
-from reliai.evals.scorers._making import Place, found_at, made, reference, text_at
+from reliai.evals.scorers._making import Place, composed, found_at, made, reference, text_at
 from reliai.evals.scoring import Unscored, configurable
 from reliai.evals.trial import Score
 
@@ -137,6 +136,8 @@ def regex(
     given = None if pattern is None else _compiled(pattern, flags)
 
     def judge(output: Any, case: Case) -> Any:
+        if given is None and not case.expected:
+            return Unscored("missing_reference", "there is no pattern to look for")
         sought = _compiled(case.expected, flags) if given is None else given
         found = text_at(place, output)
         match = sought.fullmatch(found) if whole else sought.search(found)
@@ -181,8 +182,7 @@ def same(comparator: Comparator | str, *, at: str | None = None, name: str | Non
 
 def _plainer(case: bool, space: bool) -> Callable[[str], str]:  # noqa: FBT001  settings
     def plain(said: str) -> str:
-        if not said.isascii():
-            said = unicodedata.normalize("NFC", said)
+        said = composed(said)
         if case:
             said = said.casefold()
         return " ".join(said.split()) if space else said
@@ -193,7 +193,7 @@ def _plainer(case: bool, space: bool) -> Callable[[str], str]:  # noqa: FBT001  
 def _unified(value: Any) -> Any:
     """The value with its texts in one Unicode form, as cases have them."""
     if isinstance(value, str):
-        return value if value.isascii() else unicodedata.normalize("NFC", value)
+        return composed(value)
     if isinstance(value, Mapping):
         return {_unified(key): _unified(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -202,6 +202,8 @@ def _unified(value: Any) -> Any:
 
 
 def _texts(given: Any) -> tuple[str, ...]:
+    if not isinstance(given, Iterable):
+        raise ConfigurationError(f"contains({given!r}): must be a text, or several")
     several = (given,) if isinstance(given, str) else tuple(given)
     if not all(isinstance(each, str) for each in several):
         raise ConfigurationError(f"contains({given!r}): must be a text, or several")
@@ -210,7 +212,7 @@ def _texts(given: Any) -> tuple[str, ...]:
 
 def _compiled(pattern: Any, flags: int) -> re.Pattern[str]:
     try:
-        return re.compile(pattern, flags)
+        return re.compile(composed(pattern) if isinstance(pattern, str) else pattern, flags)
     except (re.error, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"regex({pattern!r}): is no regular expression: {error}"

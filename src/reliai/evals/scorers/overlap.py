@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+import re
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from reliai._needs import needed
 from reliai.errors import ConfigurationError
@@ -67,9 +68,11 @@ def rouge(
     at: str | None = None,
     name: str | None = None,
 ) -> Scorer:
-    """ROUGE of one output, its F-measure in [0, 1], by rouge-score; for texts with Latin letters.
+    """ROUGE of one output, its F-measure in [0, 1], by rouge-score, for texts in any script.
 
-    Of several texts that are expected the best counts. Needs `reliai[overlap]`.
+    Words are letters and digits of any script, whatever their capitals; of scripts without blanks
+    (Chinese, Japanese, Thai and others) each letter is one. Of texts without any word it is 1 where
+    they are the same. Of several texts that are expected the best counts. Needs `reliai[overlap]`.
 
     Args:
         kind: "rouge1" words, "rouge2" pairs of words, "rougeL" the longest common sequence.
@@ -83,19 +86,53 @@ def rouge(
     """
     if kind not in get_args(RougeKind):
         raise ConfigurationError(f'rouge({kind!r}): use "rouge1", "rouge2" or "rougeL"')
-    scorer = needed("rouge_score.rouge_scorer", "overlap").RougeScorer([kind], use_stemmer=stem)
+    words = _Words(needed("rouge_score.tokenizers", "overlap").DefaultTokenizer(stem))
+    scorer = needed("rouge_score.rouge_scorer", "overlap").RougeScorer([kind], tokenizer=words)
+
+    def likeness(said: str, expected: str) -> float:
+        if not _WORD.search(said) and not _WORD.search(expected):
+            return float(said == expected)
+        return float(scorer.score(expected, said)[kind].fmeasure)
 
     def measure(said: str, expected: Sequence[str]) -> float:
-        return max(float(scorer.score(each, said)[kind].fmeasure) for each in expected)
+        return max(likeness(said, each) for each in expected)
 
     settings = {"kind": kind, "stem": stem, "minimum": minimum, "at": at}
     return _measured("rouge", measure, settings, name or kind)
+
+
+_ALONE: Final = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+"""Thai, Lao, Burmese, Khmer, Japanese and Chinese letters: words have no blanks between them."""
+_WORD: Final = re.compile(rf"[{_ALONE}]|(?:(?![{_ALONE}])[^\W_])+")
+
+
+class _Words:
+    """Splits text in any script into words: of ASCII text the very ones that rouge-score takes.
+
+    Args:
+        latin: the tokenizer of rouge-score, which drops all but Latin letters and digits.
+    """
+
+    def __init__(self, latin: Any) -> None:
+        self._latin = latin
+
+    def tokenize(self, text: str) -> list[str]:
+        """The words."""
+        if text.isascii():
+            found: list[str] = self._latin.tokenize(text)
+            return found
+        words: list[str] = []
+        for word in _WORD.findall(text.casefold()):
+            words += self._latin.tokenize(word) if word.isascii() else (word,)
+        return words
 
 
 def _by_sacrebleu(
     kind: str, metric: Any, minimum: float | None, at: str | None, name: str
 ) -> Scorer:
     def measure(said: str, expected: Sequence[str]) -> float:
+        if not said.strip() and not all(each.strip() for each in expected):
+            return 1.0  # nothing, as was expected
         return min(1.0, float(metric.sentence_score(said, list(expected)).score) / 100.0)
 
     measure("a", ["a"])  # the signature is known only then
