@@ -122,7 +122,7 @@ def test_rouge_takes_words_of_any_script() -> None:
     assert value(rouge, "🎉", "🎈") == 0.0
     assert value(rouge("rouge1"), "猫が好き", "犬が好き") == pytest.approx(3 / 4)
     assert value(rouge("rouge1"), "ПРИВЕТ, мир!", "привет кот") == pytest.approx(1 / 2)
-    assert value(rouge("rouge1", stem=True), "cats running – é", "cat run é") == pytest.approx(1.0)
+    assert value(rouge("rouge1", stem=True), "cats running: é", "cat run é") == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("scorer", ALL)
