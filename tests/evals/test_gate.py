@@ -336,6 +336,29 @@ def test_a_call_that_failed_may_have_taken_any_time() -> None:
     assert rule.high is None
 
 
+def test_a_percentile_passes_by_the_bound_that_is_shown_and_not_by_another() -> None:
+    """Fifty groups are too few to tell of a share of 5 %, but their calls are not alike."""
+    values = [1e-5 * (1 + case * 37 % 150) for case in range(150)]
+    run = run_of([True] * 150, duration=values.__getitem__, group=lambda case: f"g{case // 3}")
+    (rule,) = Gate("latency_p95", max=4).judge(run).rules
+    assert rule.high is not None
+    assert rule.high < 0.0016
+    assert rule.verdict is PASS
+
+
+def test_groups_whose_calls_are_alike_count_once_for_a_percentile() -> None:
+    values = [1e-5 * (1 + case // 3 * 37 % 50) for case in range(150)]
+    run = run_of([True] * 150, duration=values.__getitem__, group=lambda case: f"g{case // 3}")
+    (rule,) = Gate("latency_p95", max=4).judge(run).rules
+    assert (rule.high, rule.verdict) == (None, INCONCLUSIVE)
+
+
+def test_a_call_that_ran_out_of_time_is_slower_than_a_ceiling_above_that_time() -> None:
+    values = ["timeout" if case % 20 == 0 else True for case in range(200)]
+    (rule,) = Gate("latency_p95", max=4).judge(run_of(values, duration=lambda case: 1.0)).rules
+    assert (rule.high, rule.verdict) == (None, INCONCLUSIVE)
+
+
 def test_a_percentile_is_compared_with_that_of_the_baseline() -> None:
     def fast(case: int) -> float:
         return 1 + case / 1000
@@ -391,6 +414,40 @@ def test_a_floor_may_be_one_of_production_traffic() -> None:
     assert Gate("exact", min=0.9, weighted=True).judge(run).verdict is PASS
     with pytest.raises(ConfigurationError, match="2 of 2 cases have no inclusion probability"):
         Gate("exact", min=0.9, weighted=True).judge(run_of([True, True]))
+
+
+def test_what_stands_for_much_of_production_traffic_is_told_by_few() -> None:
+    """20 cases of a sample of 1 % are nearly all of the traffic."""
+
+    def chance(case: int) -> float:
+        return 1.0 if case < 200 else 0.01
+
+    def judged(values: list[bool]) -> GateResult:
+        return Gate("exact", min=0.95, weighted=True).judge(run_of(values, chance=chance))
+
+    (constant,) = judged([True] * 220).rules
+    assert constant.verdict is INCONCLUSIVE
+    assert constant.low == pytest.approx(0.05 ** (1 / 22))
+    (nearly,) = judged([False, *[True] * 219]).rules
+    assert nearly.verdict is INCONCLUSIVE
+    assert nearly.low == pytest.approx(0.872, abs=0.001)
+
+
+def test_groups_count_for_a_floor_of_production_traffic_too() -> None:
+    values = [case // 10 % 4 > 0 for case in range(200)]
+    run = run_of(values, chance=lambda case: 0.1, group=lambda case: f"g{case // 10}")
+    (plain,) = Gate("exact", min=0.6).judge(run).rules
+    (weighted,) = Gate("exact", min=0.6, weighted=True).judge(run).rules
+    assert (weighted.low, weighted.verdict) == (plain.low, INCONCLUSIVE)
+
+
+def test_a_failure_in_one_of_sixty_groups_is_no_proof_of_a_floor() -> None:
+    values = [True] * 119 + [False]
+    alone = run_of([True] * 59 + [False])
+    groups = run_of(values, group=lambda case: f"g{case // 2}")
+    tries = run_of_tries([values[i : i + 2] for i in range(0, 120, 2)])
+    for run in (alone, groups, tries):
+        assert Gate("exact", min=0.95).judge(run).verdict is INCONCLUSIVE
 
 
 def test_floors_of_slices_are_judged_too() -> None:

@@ -117,20 +117,53 @@ def test_bounds_of_passes_are_exact() -> None:
     assert ten.p_below == pytest.approx(0.4557, abs=1e-4)
 
 
-def test_bounds_of_numbers_are_students() -> None:
-    values = [1.0, 1, 0, 1, 0, 1, 1, 0, 1, 0.5]
+def test_bounds_of_numbers_are_those_of_as_many_passes_as_would_vary_as_much() -> None:
+    values = [1.0, 1, 0, 1, 0, 1, 1, 0, 0, 0.5]
     found = level_evidence(level(values), 0.5, 0.95)
-    assert found.low == mean_interval(values, confidence=0.9).low
-    assert found.p_below == pytest.approx(
-        1 - scipy_stats.ttest_1samp(values, 0.5, alternative="greater").pvalue
-    )
+    worth = float(scipy_stats.norm.ppf(0.95) / scipy_stats.t.ppf(0.95, 9)) ** 2
+    n = 0.55 * 0.45 / (np.var(values, ddof=1) / 10) * worth
+    beta = scipy_stats.beta
+    assert found.low == pytest.approx(beta.ppf(0.05, n * 0.55, n * 0.45 + 1))
+    assert found.high == pytest.approx(beta.ppf(0.95, n * 0.55 + 1, n * 0.45))
+    assert found.p_below == pytest.approx(beta.sf(0.5, n * 0.55 + 1, n * 0.45))
+
+
+def test_bounds_of_numbers_that_vary_little_are_near_students() -> None:
+    values = (0.9 + 0.03 * np.random.default_rng(4).standard_normal(40).clip(-3, 3)).tolist()
+    found = level_evidence(level(values), 0.5, 0.95)
+    students = mean_interval(values, confidence=0.9)
+    assert (found.low, found.high) == pytest.approx((students.low, students.high), abs=6e-4)
 
 
 def test_scores_in_groups_have_robust_bounds() -> None:
     values = [1.0, 1, 0, 0, 0, 0, 1, 1, 1, 1, 0]
     found = level_evidence(level(values, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]), 0.5, 0.95)
-    assert found.low == pytest.approx(0.5454545455 - 2.3533634 * 0.2270346863)
     assert found.units == 4
+    assert found.variance == pytest.approx(0.2270346863**2 * 11)
+    assert 0.0 < (found.low or 0.0) < 0.545 - 2 * 0.227
+
+
+def test_weights_have_the_robust_error_of_a_weighted_mean() -> None:
+    """HC1: the same of each case as its own group."""
+    made = replace(level([0.0, 0, 1, 1, 1, 0]), weights=np.asarray([1, 1, 0.01, 0.01, 0.01, 0.01]))
+    found = level_evidence(made, 0.5, 0.95)
+    assert found.variance == pytest.approx(0.2360171516**2 * 6)
+    assert found.estimate == pytest.approx(0.7462686567)
+
+
+def test_few_groups_that_differ_count_by_their_number() -> None:
+    """One of 60 groups failed in half of its tries."""
+    found = level_evidence(level([0.0] + [1.0] * 119, [i // 2 for i in range(120)]), 0.95, 0.95)
+    assert found.low == pytest.approx(scipy_stats.beta.ppf(0.05, 59.5, 1.5))
+    alone = level_evidence(level([0.5] + [1.0] * 59), 0.95, 0.95)  # two tries of each of 60 cases
+    assert alone.low == found.low
+
+
+def test_the_heaviest_unit_says_how_much_few_tell() -> None:
+    heavy = level_evidence(level([1.0] * 80, [0] * 40 + list(range(1, 41))), 0.5, 0.95)
+    assert heavy.low == pytest.approx(0.05 ** (1 / 2))
+    made = replace(level([1.0] * 220), weights=np.asarray([1.0] * 200 + [0.01] * 20))
+    assert level_evidence(made, 0.5, 0.95).low == pytest.approx(0.05 ** (1 / 22))
 
 
 def test_a_level_beyond_the_range_is_certain() -> None:

@@ -147,3 +147,42 @@ def floor(n: int, passed: int, limit: float) -> tuple[bool, bool]:
     mean = np.concatenate([np.ones(passed), np.zeros(n - passed)])
     evidence = level_evidence(Level(mean, np.zeros(n), None, 0.0, 1.0), limit, 0.95)
     return (evidence.p_below or 0.0) <= 0.05, (evidence.low or 0.0) >= limit
+
+
+@pytest.mark.parametrize("true", [0.85, 0.95])
+@pytest.mark.parametrize("alike", [0.0, 1.0])
+def test_a_floor_at_the_true_level_of_groups_is_rarely_failed_or_passed(
+    true: float, alike: float
+) -> None:
+    random, found = np.random.default_rng(9), []
+    groups = tuple(np.repeat(np.arange(60), 2).tolist())
+    for _ in range(300):
+        whole = random.random(60) < true
+        each = random.random((60, 2)) < true
+        same = random.random(60) < alike
+        values = np.where(same[:, None], whole[:, None], each).astype(np.float64).ravel()
+        found.append(floor_of(Level(values, np.zeros(120), groups, 0.0, 1.0), true))
+    assert sum(fails for fails, _ in found) <= 0.07 * 300
+    assert sum(passes for _, passes in found) <= 0.07 * 300
+
+
+@pytest.mark.parametrize(("of_rule", "of_rest"), [(0.9, 0.95), (0.99, 0.9), (0.3, 0.99)])
+def test_a_floor_of_production_traffic_at_the_true_level_is_rarely_failed_or_passed(
+    of_rule: float, of_rest: float
+) -> None:
+    """90 % of 220 cases are from a rule, the rest are one in a hundred of all other calls."""
+    random, found = np.random.default_rng(9), []
+    share = 0.9 * 0.01 / (0.9 * 0.01 + 0.1)
+    true = share * of_rule + (1 - share) * of_rest
+    for _ in range(300):
+        by_rule = random.random(220) < 0.9
+        values = (random.random(220) < np.where(by_rule, of_rule, of_rest)).astype(np.float64)
+        weights = np.where(by_rule, 1.0, 0.01)
+        found.append(floor_of(Level(values, np.zeros(220), None, 0.0, 1.0, weights), true))
+    assert sum(fails for fails, _ in found) <= 0.07 * 300
+    assert sum(passes for _, passes in found) <= 0.05 * 300
+
+
+def floor_of(level: Level, limit: float) -> tuple[bool, bool]:
+    evidence = level_evidence(level, limit, 0.95)
+    return (evidence.p_below or 0.0) <= 0.05, (evidence.low or 0.0) >= limit

@@ -69,6 +69,9 @@ def quantile(draft: Draft, comparison: RunComparison) -> Asked:
     fields.update(candidate=found.estimate, detectable=None, cases_needed=None, unit="")
     if above is not None:
         fields["notes"] = (f"{percent(above)} of the tries take longer than {rule.limit:g} s",)
+    # What is shown is what passes: the bound of the percentile, and not that of the share.
+    within = found.high is not None and found.high <= rule.limit
+    evidence = replace(evidence, low=q - 1.0 if within else None)
     return _judged(draft, evidence, -1.0, fields, partial=is_partial(columns))
 
 

@@ -46,7 +46,8 @@ def quantile_of(
     percentile (Wilks 1941, Ann. Math. Statist. 12, 91-96). Tries of one case, and cases of one
     group, are alike; their number is divided by the design effect (Kish 1965, Survey Sampling),
     from the cluster-robust variance of being above the percentile. A try that failed may have taken
-    any time: it is counted as the quickest for `low`, and as the slowest for `high`.
+    any time: it is counted as the quickest for `low`, and as the slowest for `high`; one that ran
+    out of time was slower than any ceiling.
 
     Args:
         columns: of a run.
@@ -66,7 +67,9 @@ def quantile_of(
     floor = _at_rank(
         np.concatenate([np.full(missing, -inf), known]), q, effective, 1.0 - confidence
     )
-    ceiling = _at_rank(np.concatenate([known, np.full(missing, inf)]), q, effective, confidence)
+    took = np.where(columns.late, inf, columns.duration)[~unknown]
+    slowest = np.concatenate([np.sort(took), np.full(missing, inf)])
+    ceiling = _at_rank(slowest, q, effective, confidence)
     return Quantile(estimate, floor, ceiling, n, missing, effective)
 
 
@@ -93,8 +96,10 @@ def _three(quantile: Quantile) -> tuple[float, float, float]:
 
 def _effective(above: Flags, groups: Codes) -> float:
     n = len(above)
-    if len(np.unique(groups)) == n or not above.any():
+    if len(np.unique(groups)) == n:
         return float(n)
+    if not above.any():
+        return float(len(np.unique(groups)))
     indicator = above.astype(np.float64)
     clustered = mean_interval(indicator, cluster=groups.tolist()).standard_error
     plain = float(indicator.std(ddof=1)) / n**0.5
