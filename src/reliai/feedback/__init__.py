@@ -14,9 +14,11 @@ from reliai.feedback.signing import accept, token
 
 if TYPE_CHECKING:
     from reliai.feedback._review_items import ReviewItem
+    from reliai.feedback.exporting import Exported, export
     from reliai.feedback.reviews import ReviewAgreement, ReviewQueue
 
 __all__ = [
+    "Exported",
     "FeedbackError",
     "FeedbackNotStored",
     "LeaseLost",
@@ -26,6 +28,7 @@ __all__ = [
     "TokenRefused",
     "accept",
     "correct",
+    "export",
     "history",
     "orphans",
     "prefer",
@@ -36,9 +39,11 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Exported": "exporting",
     "ReviewAgreement": "reviews",
     "ReviewItem": "_review_items",
     "ReviewQueue": "reviews",
+    "export": "exporting",
 }
 
 if not TYPE_CHECKING:

@@ -132,7 +132,8 @@ def prefer(
         ReliaiError: as `record` does; also when both are the same call.
     """
     where = "feedback.prefer"
-    word_of(where, "better", better), word_of(where, "worse", worse)
+    word_of(where, "better", better)
+    word_of(where, "worse", worse)
     if better == worse:
         raise FeedbackError(f"{where}(better={better!r}, worse={worse!r}): give two calls")
     first, second = sorted((better, worse))

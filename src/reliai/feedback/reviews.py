@@ -7,7 +7,7 @@ on all traffic. What they say is feedback like any other, under the queue's name
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from reliai import clock
 from reliai.datasets._capture_calls import EndedCall, Said, chance_of
@@ -16,10 +16,11 @@ from reliai.errors import ConfigurationError
 from reliai.feedback._checked import word_of
 from reliai.feedback._review_items import Claim, ReviewItem
 from reliai.feedback._stores import store_for
+from reliai.feedback._walking import pieces
 from reliai.records._reviews import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from typing import Literal
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from reliai.stats import Agreement, ProductionEstimate
 
 __all__ = ["ReviewAgreement", "ReviewQueue"]
-
-_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +124,7 @@ class ReviewQueue:
             raise ConfigurationError(message)
         judges = [None if rule.start is None else rule.start() for rule in self.rules]
         store, added = self.store, 0
-        store.flush()
-        for calls in _some_at_a_time(store, since, which):
+        for calls in pieces(store, since, which):
             chosen = [one for call in calls if (one := self._judged(call, judges)) is not None]
             added += store.reviews.add(self.name, chosen, clock.active().time())
         return added
@@ -275,19 +273,6 @@ def _matches(rule: Rule, judge: Judge | None, call: EndedCall, said: Sequence[Sa
     # Every judge sees every call, for those that remember.
     now = judge is not None and bool(judge(call))
     return now or (rule.late is not None and any(rule.late(one) for one in said))
-
-
-def _some_at_a_time(
-    store: RecordStore, since: float | datetime | None, which: dict[str, Any]
-) -> Iterator[list[StoredCall]]:
-    seq = 0
-    while True:
-        found, looked = store.after(seq, limit=_AT_ONCE, settled=False, since=since, **which)
-        if found:
-            yield found
-        if looked <= seq:
-            return
-        seq = looked
 
 
 def _apart(who: str, given: Iterable[dict[str, Any]]) -> float | None:
