@@ -246,3 +246,30 @@ def test_a_plan_ends_with_every_try_made_once(
         passed = sum(1 for verdict in plan.verdicts.values() if verdict)
         assert passed >= need or passed + planned - len(tried) < need
     assert said
+
+
+def test_a_target_whose_breaker_does_not_close_is_an_error_soon(tmp_path: Path) -> None:
+    def gone(question: str, before: int) -> str:
+        raise ConnectionError
+
+    policies = reliai.Retry(3), reliai.CircuitBreaker("gone of this test")
+    guarded = reliai.reliable(*policies)(Target(gone).sync)
+    with virtual_clock() as time:
+        run = experiment(tmp_path, guarded, cases(60), repeats=1).run()
+        assert time.now < 200.0
+    assert {trial.status for trial in run.trials()} <= {"error", "rejected"}
+    assert run.manifest["stopped"] == "max_error_rate"
+
+
+def test_tries_wait_for_a_breaker_that_closes_again(tmp_path: Path) -> None:
+    def away_for_a_while(question: str, before: int) -> str:
+        if clock.active().monotonic() - began < 20.0:
+            raise ConnectionError
+        return question
+
+    policies = reliai.Retry(3), reliai.CircuitBreaker("away in this test")
+    guarded = reliai.reliable(*policies)(Target(away_for_a_while).sync)
+    with virtual_clock():
+        began = clock.active().monotonic()
+        run = experiment(tmp_path, guarded, cases(12), retries=5).run()
+    assert sum(1 for trial in run.trials() if trial.status == "ok") >= 8

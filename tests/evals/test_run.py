@@ -391,3 +391,13 @@ def test_a_trial_in_a_log_shows_nothing_of_its_output() -> None:
         case="c", digest="sha256:0", repeat=2, status="ok", output="secret" * 9, scores=scores
     )
     assert repr(made) == "<reliai.evals.Trial c #2 ok: exact=1.0, judge=judge_error>"
+
+
+def test_experiments_of_other_names_have_other_folders(tmp_path: Path) -> None:
+    names = ["q/y", "q_y", "q:y", "q_y ", "é/é", "x" * 130, "x" * 131]
+    for name in names:
+        experiment(tmp_path, Target().sync, cases(1), name=name).run()
+    for name in names:
+        (run,) = Run.list(name, root=tmp_path / "runs")
+        assert run.manifest["experiment"] == name
+    assert (tmp_path / "runs" / "q_y").is_dir()

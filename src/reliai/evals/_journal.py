@@ -14,6 +14,7 @@ import json
 import os
 import re
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -72,7 +73,7 @@ def new_run_id() -> str:
 
 
 def folder_name(experiment: str) -> str:
-    """The name of an experiment as that of a folder.
+    """The name of an experiment as that of a folder; of each name another one.
 
     Raises:
         ConfigurationError: when it is empty, or only dots.
@@ -80,7 +81,10 @@ def folder_name(experiment: str) -> str:
     name = re.sub(r"[^\w.\[\]=,+@ -]", "_", experiment).strip(" .")[:120]
     if not name:
         raise ConfigurationError(f"name={experiment!r}: an experiment needs a name with letters")
-    return name
+    if name == experiment:
+        return name
+    told = experiment.encode("utf-8", "surrogatepass")  # "q/y" and "q:y" are not the same
+    return f"{name}-{blake2b(told, digest_size=4).hexdigest()}"
 
 
 class RunWriter:

@@ -12,7 +12,7 @@ from reliai._core.ambient import deadline
 from reliai._core.binding import bound_of
 from reliai._core.outcome import Outcome
 from reliai._core.workers import acquire, release
-from reliai.errors import ErrorKind
+from reliai.errors import CircuitOpen, ErrorKind
 from reliai.evals._outputs import fresh
 from reliai.evals._persistence import Persistence, is_pacing
 from reliai.evals._tried import kept_of, timed_out, tried_of
@@ -34,6 +34,9 @@ __all__ = ["Tries"]
 
 _GRACE: Final = 1.0
 """Seconds that a cancelled call has to come to its end."""
+
+_OUTAGE: Final = 60.0
+"""Seconds without any success for which tries wait for an open breaker to close."""
 
 _ENDS: Final = (SystemExit, asyncio.CancelledError)
 """What a target may raise that would end more than its own try."""
@@ -67,6 +70,7 @@ class Tries:
         self._clock = clock.active()
         self._random = Random(settings.seed)
         self._left: set[Any] = set()
+        self._open_since: float | None = None
         self._guarded = bound_of(target) is not None
 
     @property
@@ -120,13 +124,23 @@ class Tries:
     ) -> float | None:
         """Seconds until the next attempt; None when there is none."""
         if outcome.error is None:
+            self._open_since = None
             return None
         failure: Any = outcome.failure
         if failure.kind is ErrorKind.TIMEOUT or is_pacing(failure, outcome.error):
             self._session.refused(started)
         if self._timeout is not None and duration >= self._timeout:
             return None  # it has kept to the deadline, and to come to its end took all of the time
+        if isinstance(outcome.error, CircuitOpen) and self._is_gone():
+            return None
         return again.wait(outcome)
+
+    def _is_gone(self) -> bool:
+        """Whether the target's own breaker has been open for long, and nothing has gone well."""
+        now = self._clock.monotonic()
+        if self._open_since is None:
+            self._open_since = now
+        return now - self._open_since >= _OUTAGE
 
     def _call(self, inputs: Mapping[str, Any]) -> _Made:
         """One call in this thread, and its seconds; what ends a program ends only the try."""
