@@ -211,7 +211,9 @@ def test_a_pin_is_written_where_it_is_looked_for(
 
 
 def test_the_name_of_an_experiment_leads_into_no_other_folder() -> None:
-    assert pin_path("../../etc/passwd").as_posix() == ".reliai/baselines/_.._etc_passwd.json"
+    path = pin_path("../../etc/passwd")
+    assert path.parent.as_posix() == ".reliai/baselines"
+    assert path.name.startswith("_.._etc_passwd-")
 
 
 def test_a_run_without_a_name_needs_a_path() -> None:
