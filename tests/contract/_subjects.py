@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 import reliai
+from reliai.rollout import Rollout
 from reliai.testing import Faults, ScriptedModel
 from tests.core._kinds import KINDS
 
@@ -23,6 +24,15 @@ async def middleware(call: reliai.Call, proceed: Any) -> Any:
 
 def _validate(streaming: bool, *checks: Any, **settings: Any) -> Callable[..., Any]:
     return reliai.reliable(reliai.Validate(*checks, buffer=streaming, **settings))
+
+
+def _routed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function in a rollout where it is both variants, so that every call is counted."""
+
+    def by_call(call: reliai.Call) -> str:
+        return call.id
+
+    return Rollout("contract", function, function, by_call, background=False).route()
 
 
 HELD = reliai.Pattern("###", forbid=True)
@@ -45,6 +55,7 @@ POLICIES: dict[str, Callable[[bool], Any]] = {
     "budget": lambda _: reliai.reliable(reliai.Budget(tokens=10_000, estimate=10)),
     "pseudonyms": lambda _: reliai.reliable(reliai.Guard(reliai.Pii("pseudonymize"))),
     "shadow": lambda _: reliai.reliable(reliai.Shadow(lambda *_: "other", rate=0)),
+    "route": lambda _: _routed,
     "faults": lambda _: reliai.reliable(Faults()),
     "middleware": lambda _: reliai.reliable(middleware),
     "standard": lambda _: reliai.standard(timeout=30),

@@ -49,7 +49,8 @@ class Lot:
 
     def draw(self, unit: str) -> int:
         """The unit's bucket, 0 to 999,999."""
-        digest = hashlib.sha256(self._prefix + _framed(unit)).digest()
+        text = unit.encode("utf-8", "surrogatepass")
+        digest = hashlib.sha256(self._prefix + len(text).to_bytes(4, "big") + text).digest()
         return int.from_bytes(digest[:8], "big") * BUCKETS >> 64
 
 

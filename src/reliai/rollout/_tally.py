@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from math import log
 from threading import Lock
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,8 @@ __all__ = ["Tally"]
 
 _PLACES: Final = 1 << 20
 _HEAD: Final = 4
+_MOST_WAITING: Final = 4_096
+"""Calls that wait to be read; whoever brings one more reads them all."""
 
 
 class _Seen:
@@ -67,12 +70,29 @@ class Tally:
         self._phase = -1
         self._units = _Seen()
         self._seen = [_Seen() for _ in guardrails]
+        self._waiting: deque[tuple[Choice, CallRecord]] = deque()
         self._lock = Lock()
 
     def renew(self) -> None:
         """In a forked child: what was counted is its parent's to tell."""
         self._lock = Lock()
         self._pending = {}
+        self._waiting.clear()
+
+    def note(self, choice: Choice, record: CallRecord) -> None:
+        """Remember a call that the hash assigned, to be read off its own path."""
+        self._waiting.append((choice, record))
+        if len(self._waiting) > _MOST_WAITING:
+            self._read_all()
+
+    def _read_all(self) -> None:
+        waiting = self._waiting
+        for _ in range(len(waiting)):
+            try:
+                choice, record = waiting.popleft()
+            except IndexError:  # another thread was faster
+                return
+            self.add(choice, record)
 
     def add(self, choice: Choice, record: CallRecord) -> None:
         """Count a call that the hash assigned."""
@@ -127,6 +147,7 @@ class Tally:
 
     def take(self) -> Mapping[int, tuple[float, ...]]:
         """What was counted since the last time, by phase."""
+        self._read_all()
         with self._lock:
             taken, self._pending = self._pending, {}
         return {phase: tuple(sums) for phase, sums in taken.items()}

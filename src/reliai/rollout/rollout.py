@@ -262,7 +262,7 @@ class Rollout:
     def ended(self, choice: Choice, record: CallRecord) -> None:
         """Count a call that has ended; `Route` tells of each."""
         if choice.reason == "SPLIT":
-            self._controller.tally.add(choice, record)
+            self._controller.tally.note(choice, record)
 
     def tick(self) -> None:
         """What the thread does five times a second."""
