@@ -27,6 +27,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from reliai._core.binding import bound_of
+from reliai.prompts import Prompt, PromptVersion
 
 __all__ = ["code_of", "digest_of"]
 
@@ -34,7 +35,7 @@ _DEEPEST: Final = 6
 _LONGEST: Final = 1_000_000
 _MODULES: Final = 3
 """Modules in a chain of names: `app.prompts.SYSTEM` has two."""
-_CONSTANTS: Final = (str, int, float, tuple, frozenset, re.Pattern)
+_CONSTANTS: Final = (str, int, float, tuple, frozenset, re.Pattern, Prompt, PromptVersion)
 
 
 def digest_of(data: Any) -> str:

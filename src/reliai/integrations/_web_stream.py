@@ -15,6 +15,8 @@ from reliai.integrations._web_frames import KEEP_ALIVE, frame, told
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.background import BackgroundTask
+
     from reliai.integrations._web_context import Message, Receive, Scope, Send
 
 __all__ = ["EventStream"]
@@ -54,7 +56,7 @@ class EventStream(Response):
         self._whole = False
         self._step: asyncio.Future[Any] | None = None
         self.status_code = 200
-        self.background = None
+        self.background: BackgroundTask | None = None
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         if self._call_id is not None:
             headers["X-Call-Id"] = self._call_id

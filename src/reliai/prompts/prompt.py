@@ -155,12 +155,13 @@ class Prompt:
             self._keeper.look()
             return self._keeper.serving
         pinned: Serving | None = used.get(self)
-        if pinned is None:
-            self._keeper.look()
-            # Two threads of one call may come here at once: what the first one put there stays.
-            pinned = used.setdefault(self, self._keeper.serving)
-            note(pinned.version, pinned.source)
-        return pinned
+        if pinned is not None:
+            return pinned
+        self._keeper.look()
+        # Two threads of one call may come here at once: what the first one put there stays.
+        first: Serving = used.setdefault(self, self._keeper.serving)
+        note(first.version, first.source)
+        return first
 
 
 def _check_seconds(reload: Any) -> None:

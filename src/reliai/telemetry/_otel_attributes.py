@@ -159,7 +159,16 @@ def of_inference(record: CallRecord, inference: Inference) -> dict[str, Any]:
         "cost": inference.cost_usd,
         "cost_estimated": True if estimated and inference.cost_usd is not None else None,
         "error": inference.error,
+        **_of_prompt(record),
     }
+
+
+def _of_prompt(record: CallRecord) -> dict[str, Any]:
+    """The prompt that was sent; of several none, for an attribute holds one."""
+    used = [event.attributes for event in record.events if event.kind == "prompt"]
+    if len(used) != 1:
+        return {}
+    return {"prompt_name": used[0].get("name"), "prompt_version": used[0].get("version")}
 
 
 def of_attempt(record: CallRecord, attempt: Attempt) -> dict[str, Any]:
