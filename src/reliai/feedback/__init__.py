@@ -15,9 +15,11 @@ from reliai.feedback.signing import accept, token
 if TYPE_CHECKING:
     from reliai.feedback._review_items import ReviewItem
     from reliai.feedback.exporting import Exported, export
+    from reliai.feedback.fairness import Bias, SliceRate, bias
     from reliai.feedback.reviews import ReviewAgreement, ReviewQueue
 
 __all__ = [
+    "Bias",
     "Exported",
     "FeedbackError",
     "FeedbackNotStored",
@@ -25,8 +27,10 @@ __all__ = [
     "ReviewAgreement",
     "ReviewItem",
     "ReviewQueue",
+    "SliceRate",
     "TokenRefused",
     "accept",
+    "bias",
     "correct",
     "export",
     "history",
@@ -39,10 +43,13 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Bias": "fairness",
     "Exported": "exporting",
     "ReviewAgreement": "reviews",
     "ReviewItem": "_review_items",
     "ReviewQueue": "reviews",
+    "SliceRate": "fairness",
+    "bias": "fairness",
     "export": "exporting",
 }
 
