@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from reliai.evals import Gate, Verdict, compare
+from reliai.evals._betting import Bets
 from reliai.evals._labels import labels_of_tries
 from reliai.evals._levels import Level, level_evidence
 from reliai.evals._paired import Pairs, evidence_of
@@ -175,6 +176,17 @@ def test_a_constant_score_is_judged_by_how_many_have_it() -> None:
     many = level_evidence(level([0.5] * 200), 0.6, 0.95)
     assert many.p_below == pytest.approx((1 - 0.1 / 0.5) ** 200)
     assert many.high == pytest.approx(0.5 + 0.5 * (1 - 0.05 ** (1 / 200)))
+
+
+@pytest.mark.parametrize(("values", "low"), [([1.0] * 100, 0.95), ([0.5] * 100, 0.478)])
+def test_bets_have_bounds_and_a_p_value_that_agree(values: list[float], low: float) -> None:
+    bets = Bets(np.asarray(values))
+    assert bets.lower(0.95) == pytest.approx(low, abs=0.015)
+    against = Bets(1.0 - np.asarray(values))
+    assert against.upper(0.95) == pytest.approx(1.0 - bets.lower(0.95))
+    assert against.p_below(1.0 - bets.lower(0.95)) == pytest.approx(0.05)
+    assert bets.p_below(values[0]) == 1.0
+    assert bets.p_below(1.0) == (1.0 if values[0] == 1.0 else 0.0)
 
 
 # --- percentiles ------------------------------------------------------------------------------

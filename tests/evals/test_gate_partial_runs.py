@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reliai.evals._columns import Columns
 
 HALF = {"state": "partial", "stopped": "max_usd"}
-EARLY = {"stopped": "decided"}
+STOPPED: dict[str, Any] = {"manifest": {"state": "complete", "stopped": "decided"}}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,99 @@ def test_a_slice_counts_what_the_baseline_lost_against_the_candidate() -> None:
     lows = {each.slice: each.low for each in rule.slices}
     assert lows["half=first"] == pytest.approx(0.05 ** (1 / 100) - 1)
     assert (lows["half=second"] or 0.0) < -0.05
+
+
+# --- runs that were ended by what they showed ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("passed", "limit", "verdict"),
+    [
+        (90, 0.8, Verdict.INCONCLUSIVE),  # of a run as planned the bound is 0.836
+        (90, 0.79, Verdict.PASS),
+        (70, 0.85, Verdict.FAIL),
+        (100, 1.0, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_floor_of_a_run_that_was_stopped_early_has_bounds_that_hold_whenever_one_stops(
+    passed: int, limit: float, verdict: Verdict
+) -> None:
+    (rule,) = Gate("exact", min=limit).judge(run_of(passes(passed, 100 - passed), **STOPPED)).rules
+    assert rule.verdict is verdict
+    assert rule.low is not None
+    assert (rule.low >= limit) == (verdict is Verdict.PASS)
+
+
+@pytest.mark.parametrize("text", ["latency_p95 ratio <= 1.2", "exact each >= .5", "exact >= .5"])
+def test_what_has_no_such_bounds_does_not_pass_a_run_that_was_stopped_early(text: str) -> None:
+    grouped = run_of([True] * 400, group=lambda case: f"g{case // 2}", **STOPPED)
+    result = Gate.parse(text).judge(compare(grouped, run_of([True] * 400)))
+    assert result.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_percentile_of_a_run_that_was_stopped_early_takes_more_tries() -> None:
+    gate = Gate("latency_p95", max=4)
+    assert gate.judge(run_of([True] * 80, **STOPPED)).verdict is Verdict.INCONCLUSIVE
+    assert gate.judge(run_of([True] * 200, **STOPPED)).verdict is Verdict.PASS
+
+
+def test_an_amount_of_a_run_that_was_stopped_early_needs_a_range() -> None:
+    run = run_of([True] * 400, **STOPPED)
+    (rule,) = Gate("cost_usd", max=0.05).judge(run).rules
+    assert rule.verdict is Verdict.INCONCLUSIVE
+    assert "needs score_range= of cost_usd" in rule.reason
+    assert Gate("cost_usd", max=0.05, score_range=(0, 0.5)).judge(run).verdict is Verdict.PASS
+
+
+# --- amounts that nobody knows ------------------------------------------------------------------
+
+
+def test_amounts_that_nobody_knows_are_not_between_zero_and_one() -> None:
+    run = run_of([True] * 100, cost=lambda case: None)
+    (rule,) = Gate("cost_usd", max=1.0).judge(run).rules
+    assert rule.verdict is Verdict.INCOMPLETE
+    assert rule.reason.startswith("100 of 100 cases have no known cost_usd")
+    assert (rule.low, rule.high, rule.bounds, rule.missing) == (None, None, None, 100)
+    (all_may,) = Gate("cost_usd", max=1.0, max_missing=1.0).judge(run).rules
+    assert (all_may.verdict, all_may.reason) == (
+        Verdict.INCONCLUSIVE,
+        "no case has a known cost_usd",
+    )
+
+
+def test_it_is_told_what_an_unknown_amount_is_taken_for() -> None:
+    run = run_of([True] * 100, cost=lambda case: None if case == 7 else 0.01 + case / 1e4)
+    (rule,) = Gate("cost_usd", max=1.0).judge(run).rules
+    assert rule.bounds == pytest.approx((0.014843, 0.014843 + 0.01 * 0.0199))
+    assert "counted as the least, and the most, that was seen" in rule.notes[-1]
+
+
+# --- few groups ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exact >= .1",
+        "exact non_inferior .5",
+        "latency_p50 <= 4",
+        "latency_p50 ratio <= 3",
+        "failure_rate <= .9",
+    ],
+)
+@pytest.mark.parametrize(("groups", "passes_it"), [(2, False), (4, False), (40, True)])
+def test_fewer_than_five_groups_conclude_nothing(text: str, groups: int, passes_it: bool) -> None:
+    def made() -> Columns:
+        return run_of(
+            [0.3 + case * 7 % 11 / 50 for case in range(200)],
+            group=lambda case: f"g{case % groups}",
+            duration=lambda case: 1 + case * 7 % 11 / 50,
+        )
+
+    result = Gate.parse(text).judge(compare(made(), made()))
+    assert (result.verdict is Verdict.PASS) == passes_it
+    if not passes_it:
+        assert result.verdict is Verdict.INCONCLUSIVE
 
 
 # --- scorers that give several scores -----------------------------------------------------------

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from reliai.evals import Verdict
+from reliai.evals._betting import Bets
 from reliai.evals._deciding_margins import verdict_on_margin
 from reliai.evals._drafts import Draft
 from reliai.evals._levels import Level, level_evidence
@@ -186,3 +188,16 @@ def test_a_floor_of_production_traffic_at_the_true_level_is_rarely_failed_or_pas
 def floor_of(level: Level, limit: float) -> tuple[bool, bool]:
     evidence = level_evidence(level, limit, 0.95)
     return (evidence.p_below or 0.0) <= 0.05, (evidence.low or 0.0) >= limit
+
+
+def test_looking_again_and_again_passes_a_floor_at_the_true_level_rarely() -> None:
+    random, naive, betting = np.random.default_rng(13), 0, 0
+    looks = np.arange(20, 301, 10)
+    for _ in range(200):
+        values = (random.random(300) < 0.8).astype(np.float64)
+        passed = np.cumsum(values)[looks - 1]
+        naive += bool((import_module("scipy.special").bdtrc(passed - 1, looks, 0.8) <= 0.05).any())
+        # That the mean is at most 0.8 is that of the rest is at least 0.2.
+        betting += any(Bets(1.0 - values[:n]).p_below(0.2) <= 0.05 for n in looks.tolist())
+    assert betting <= 0.05 * 200
+    assert naive >= 0.1 * 200

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai import clock
+from reliai.evals._journal import out_of_git
 from reliai.evals._outputs import is_empty
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class OutputCache:
 
 
 def _opened(file: Path, oldest: float) -> sqlite3.Connection:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    out_of_git(file.parent)
     database = sqlite3.connect(file, timeout=5.0, check_same_thread=False)
     try:
         database.execute("PRAGMA journal_mode=WAL")

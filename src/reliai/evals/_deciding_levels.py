@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from reliai.errors import ConfigurationError
-from reliai.evals._drafts import Asked, is_partial, percent
+from reliai.evals._drafts import Asked, is_decided, is_partial, percent
 from reliai.evals._labels import labels_of_cases, labels_of_tries
 from reliai.evals._levels import Level, level_evidence
 from reliai.evals._names import short_case
 from reliai.evals._power import power_for_level, unit_of
 from reliai.evals._quantiles import quantile_of
-from reliai.evals._readings import Reading, reading_of, share_above
+from reliai.evals._readings import AMOUNTS, Reading, reading_of, share_above
 from reliai.evals._slices import range_of
 from reliai.evals._throughput import rates
 from reliai.evals.rules import quantile_in
@@ -39,6 +39,8 @@ def mean(draft: Draft, comparison: RunComparison) -> Asked:
     reading, rows = _asked(reading_of(columns, rule.metric), draft, comparison)
     if not len(rows):
         return draft.always(Verdict.INCONCLUSIVE, f"no case has anything for {rule.metric!r}")
+    if rule.metric in AMOUNTS and bool(np.isnan(reading.mean).all()):
+        return _unknown(draft, float(reading.lost.sum()), len(rows))
     low, high = range_of([reading], rule.score_range, rule.metric)
     level = Level(
         reading.mean,
@@ -49,9 +51,31 @@ def mean(draft: Draft, comparison: RunComparison) -> Asked:
         _weights(columns, rows, rule),
     )
     sign = 1.0 if rule.condition == "min" else -1.0
-    evidence = level_evidence(_turned(level, sign), sign * rule.limit, rule.confidence)
+    early = is_decided(columns)
+    evidence = level_evidence(
+        _turned(level, sign), sign * rule.limit, rule.confidence, stopped=early
+    )
+    if early and not _is_ranged(rule, low, high):
+        reason = f"the run was stopped by what it showed; that needs score_range= of {rule.metric}"
+        return draft.always(Verdict.INCONCLUSIVE, reason)
     fields = _fields(evidence, sign, rule, len(rows), int((~np.isnan(reading.mean)).sum()))
+    if evidence.missing and not _is_ranged(rule, low, high):
+        fields["notes"] += ("what is missing is counted as the least, and the most, that was seen",)
     return _judged(draft, evidence, sign, fields, partial=is_partial(columns))
+
+
+def _unknown(draft: Draft, missing: float, asked: int) -> Asked:
+    """The result where nobody knows any amount: there is no range in which it would be."""
+    over = draft.over_budget(missing, asked)
+    verdict = Verdict.INCOMPLETE if over else Verdict.INCONCLUSIVE
+    reason = over or f"no case has a known {draft.rule.metric}"
+    return draft.always(verdict, reason, missing=missing, missing_share=missing / asked)
+
+
+def _is_ranged(rule: Rule, low: float, high: float) -> bool:
+    """Whether it is known what the least and the most can be."""
+    whole = rule.metric not in AMOUNTS and (low, high) == (0.0, 1.0)
+    return whole or rule.score_range is not None
 
 
 def quantile(draft: Draft, comparison: RunComparison) -> Asked:
@@ -60,7 +84,8 @@ def quantile(draft: Draft, comparison: RunComparison) -> Asked:
     q = quantile_in(rule.metric) or 0.5
     reading = share_above(columns, rule.limit)
     level = Level(reading.mean, reading.lost, labels_of_cases(columns), 0.0, 1.0)
-    evidence = level_evidence(_turned(level, -1.0), q - 1.0, rule.confidence)
+    early = is_decided(columns)
+    evidence = level_evidence(_turned(level, -1.0), q - 1.0, rule.confidence, stopped=early)
     found = quantile_of(columns, q, labels_of_tries(columns), rule.confidence)
     scored = int((~np.isnan(reading.mean)).sum())
     fields = _fields(evidence, -1.0, rule, len(columns), scored)
@@ -71,7 +96,10 @@ def quantile(draft: Draft, comparison: RunComparison) -> Asked:
         fields["notes"] = (f"{percent(above)} of the tries take longer than {rule.limit:g} s",)
     # What is shown is what passes: the bound of the percentile, and not that of the share.
     within = found.high is not None and found.high <= rule.limit
-    evidence = replace(evidence, low=q - 1.0 if within else None)
+    if early:  # bounds of order statistics hold only for a number of tries that was planned
+        fields.update(low=None, high=None)
+    else:
+        evidence = replace(evidence, low=q - 1.0 if within else None)
     return _judged(draft, evidence, -1.0, fields, partial=is_partial(columns))
 
 
@@ -117,7 +145,7 @@ def cases(draft: Draft, comparison: RunComparison) -> Asked:
     over = draft.over_budget(missing, len(rows)) or ("the run is partial" * is_partial(columns))
     if over:
         return draft.always(Verdict.INCOMPLETE, over, **fields)
-    if columns.manifest.get("stopped") == "decided":
+    if is_decided(columns):
         reason = f"{said}; the run was stopped before it had run all"
         return draft.always(Verdict.INCONCLUSIVE, reason, **fields)
     if len(below) + unsure > rule.failing_cases:
@@ -135,8 +163,8 @@ def _judged(
         verdict, reason = _ruling(draft, evidence, sign, fields, p_adjusted, partial=partial)
         return draft.result(verdict, reason, **fields, p_adjusted=p_adjusted)
 
-    enough = fields["n"] >= rule.min_cases and rule.by == "bounds"
-    return Asked(rule, evidence.p_below if enough else None, decide)
+    few = draft.too_few(fields["n"], fields["clusters"])
+    return Asked(rule, None if few or rule.by == "estimate" else evidence.p_below, decide)
 
 
 def _ruling(
@@ -154,11 +182,12 @@ def _ruling(
     over = draft.over_budget(evidence.missing, evidence.n)
     if over or partial:
         return Verdict.INCOMPLETE, f"{_said(fields)}: {over}" if over else "the run is partial"
-    if fields["n"] < rule.min_cases:
-        few = f"only {fields['n']} scored cases; nothing is concluded from fewer than"
-        return Verdict.INCONCLUSIVE, f"{few} {rule.min_cases}"
+    by_number = rule.by == "estimate"
+    few = draft.too_few(fields["n"], None if by_number else fields["clusters"])
     said = _said(fields)
-    if rule.by == "estimate":
+    if few:
+        return Verdict.INCONCLUSIVE, f"{said}: {few}" if fields["n"] else few
+    if by_number:
         return _by_estimate(evidence, limit, said)
     if evidence.low is not None and evidence.low >= limit - _SAME:
         return Verdict.PASS, said

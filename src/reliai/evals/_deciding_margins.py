@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from reliai._needs import needed
-from reliai.evals._drafts import Asked, is_partial
+from reliai.evals._drafts import Asked, is_decided, is_partial
 from reliai.evals._labels import labels_of_tries
 from reliai.evals._paired import ENOUGH, Pairs, evidence_of
 from reliai.evals._power import Power, Within, power_for_margin, unit_of
@@ -46,7 +46,7 @@ def means(draft: Draft, comparison: RunComparison) -> Asked:
         return draft.always(Verdict.INCONCLUSIVE, "no case is on both sides")
     pairs, margin = _oriented(raw, rule)
     evidence = evidence_of(pairs, rule.confidence)
-    if comparison.candidate.manifest.get("stopped") == "decided":
+    if is_decided(comparison.candidate):
         evidence = _by_sign(evidence, rule.confidence)
     power = power_for_margin(
         evidence,
@@ -69,8 +69,8 @@ def means(draft: Draft, comparison: RunComparison) -> Asked:
         )
         return draft.result(ruling.verdict, ruling.reason, **fields)
 
-    enough = evidence.observed.n >= rule.min_cases
-    return Asked(rule, evidence.p_drop if enough else None, decide)
+    few = draft.too_few(evidence.observed.n, evidence.observed.clusters)
+    return Asked(rule, None if few else evidence.p_drop, decide)
 
 
 def verdict_on_margin(
@@ -89,8 +89,8 @@ def verdict_on_margin(
     over = draft.over_budget(evidence.ours_missing, total)
     if over or partial:
         return Ruling(Verdict.INCOMPLETE, over or "the run is partial")
-    if seen.n < rule.min_cases:
-        few = f"only {seen.n} scored pairs; nothing is concluded from fewer than {rule.min_cases}"
+    few = draft.too_few(seen.n, seen.clusters, "pairs")
+    if few:
         return Ruling(Verdict.INCONCLUSIVE, few)
     gone = draft.lost_by_baseline(evidence.theirs_missing, total)
     if gone:
@@ -129,6 +129,10 @@ def quantiles(draft: Draft, comparison: RunComparison) -> Asked:
     }
 
     partial = is_partial(comparison.candidate)
+
+    if is_decided(comparison.candidate):
+        reason = "the run was stopped by what it showed: percentiles are not compared then"
+        return draft.always(Verdict.INCONCLUSIVE, reason, **fields)
 
     def decide(p_adjusted: float | None) -> RuleResult:
         fields["p_adjusted"] = p_adjusted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reliai.evals._paired import ENOUGH
 from reliai.evals.results import RuleResult
 from reliai.evals.rules import is_measure
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from reliai.evals.rules import Rule
     from reliai.evals.verdicts import Verdict
 
-__all__ = ["Asked", "Draft", "is_partial", "percent"]
+__all__ = ["Asked", "Draft", "is_decided", "is_partial", "percent"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +66,15 @@ class Draft:
         rule = self.rule
         return f"known {rule.metric}" if is_measure(rule.metric) else "score"
 
+    def too_few(self, n: int, clusters: int | None, what: str = "cases") -> str:
+        """Why nothing is concluded from so few; "" where they are enough."""
+        rule = self.rule
+        if n < rule.min_cases:
+            return f"only {n} scored {what}; nothing is concluded from fewer than {rule.min_cases}"
+        if clusters is not None and clusters < ENOUGH:
+            return f"only {clusters} groups; nothing is concluded from fewer than {ENOUGH}"
+        return ""
+
     def lost_by_baseline(self, missing: float, asked: int) -> str:
         """Why there is too little of the baseline; "" where there is not."""
         if not self._is_over(missing, asked):
@@ -87,8 +97,12 @@ class Draft:
 
 def is_partial(columns: Columns) -> bool:
     """Whether cases were left out that nobody meant to leave out."""
-    manifest = columns.manifest
-    return manifest.get("state") == "partial" and manifest.get("stopped") != "decided"
+    return columns.manifest.get("state") == "partial" and not is_decided(columns)
+
+
+def is_decided(columns: Columns) -> bool:
+    """Whether the run was ended as soon as it showed who is better."""
+    return columns.manifest.get("stopped") == "decided"
 
 
 def percent(share: float) -> str:

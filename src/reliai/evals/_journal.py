@@ -40,6 +40,7 @@ __all__ = [
     "json_lines",
     "lines_of",
     "new_run_id",
+    "out_of_git",
     "parts_of",
     "read_manifest",
     "write_manifest",
@@ -87,6 +88,16 @@ def folder_name(experiment: str) -> str:
     return f"{name}-{blake2b(told, digest_size=4).hexdigest()}"
 
 
+def out_of_git(folder: Path) -> None:
+    """Make a folder whose files hold what went in and came out, and git leaves alone.
+
+    One that is there already is left as it is.
+    """
+    with suppress(FileExistsError):
+        folder.mkdir(parents=True)
+        (folder / ".gitignore").write_text("*\n", "utf-8")
+
+
 class RunWriter:
     """Writes one part of a run.
 
@@ -131,7 +142,9 @@ class RunWriter:
     ) -> RunWriter:
         """Begin a run, or another part of the one with that id."""
         run_id = run_id or new_run_id()
-        path = Path(root or RUNS) / folder_name(experiment) / run_id
+        folder = Path(root or RUNS)
+        out_of_git(folder)
+        path = folder / folder_name(experiment) / run_id
         path.mkdir(parents=True, exist_ok=True)
         if not (path / MANIFEST).exists():
             told = {

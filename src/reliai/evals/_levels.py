@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from reliai.evals._betting import Bets
 from reliai.evals._bounded import sample_of
 
 if TYPE_CHECKING:
@@ -76,8 +77,18 @@ class LevelEvidence:
     note: str = ""
 
 
-def level_evidence(level: Level, limit: float, confidence: float) -> LevelEvidence:
-    """What there is for, and against, a mean of at least `limit`."""
+def level_evidence(
+    level: Level, limit: float, confidence: float, *, stopped: bool = False
+) -> LevelEvidence:
+    """What there is for, and against, a mean of at least `limit`.
+
+    Args:
+        level: what is known of each case.
+        limit: what the mean should be at least.
+        confidence: of each one-sided bound.
+        stopped: whether the run was ended by what it showed, so that only bounds hold which hold
+            whenever one looks; there are none of groups and of weights.
+    """
     n, missing = len(level.mean), float(level.lost.sum())
     known = ~np.isnan(level.mean)
     if not n:
@@ -87,13 +98,18 @@ def level_evidence(level: Level, limit: float, confidence: float) -> LevelEviden
     worst, best = level.filled(level.low), level.filled(level.high)
     lowest = sample_of(worst, level, confidence)
     highest = sample_of(best, level, confidence) if missing else lowest
+    low, high = lowest.lower(confidence), highest.upper(confidence)
+    bounds: tuple[float | None, float | None, float | None]
+    bounds = (low, high, highest.p_below(limit))
+    if stopped:
+        bounds = _whenever(level, worst, best, limit, confidence)
     return LevelEvidence(
         estimate=_mean(level.mean[known], None if weights is None else weights[known]),
-        low=lowest.lower(confidence),
-        high=highest.upper(confidence),
+        low=bounds[0],
+        high=bounds[1],
         least=_mean(worst, weights),
         most=_mean(best, weights),
-        p_below=highest.p_below(limit),
+        p_below=bounds[2],
         n=n,
         units=lowest.units,
         variance=None if lowest.error is None else lowest.error**2 * n,
@@ -108,3 +124,15 @@ def _mean(values: Floats, weights: Floats | None) -> float | None:
     if weights is None:
         return float(values.mean())
     return float(values @ (1.0 / weights) / (1.0 / weights).sum())
+
+
+def _whenever(
+    level: Level, worst: Floats, best: Floats, limit: float, confidence: float
+) -> tuple[float | None, float | None, float | None]:
+    """Bounds, and a p-value, that hold whenever the run was ended."""
+    if level.groups is not None or level.weights is not None:
+        return None, None, None
+    below, above = (Bets((each - level.low) / level.span) for each in (worst, best))
+    low, high = below.lower(confidence), above.upper(confidence)
+    p_below = above.p_below((limit - level.low) / level.span)
+    return level.low + level.span * low, level.low + level.span * high, p_below

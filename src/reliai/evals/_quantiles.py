@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reliai._needs import needed
+from reliai.evals._paired import ENOUGH
 from reliai.stats import mean_interval
 
 if TYPE_CHECKING:
@@ -95,16 +96,14 @@ def _three(quantile: Quantile) -> tuple[float, float, float]:
 
 
 def _effective(above: Flags, groups: Codes) -> float:
-    n = len(above)
-    if len(np.unique(groups)) == n:
-        return float(n)
-    if not above.any():
-        return float(len(np.unique(groups)))
+    n, units = len(above), len(np.unique(groups))
+    if units == n or units < ENOUGH or not above.any():
+        return float(units)
     indicator = above.astype(np.float64)
     clustered = mean_interval(indicator, cluster=groups.tolist()).standard_error
     plain = float(indicator.std(ddof=1)) / n**0.5
     if clustered is None or not plain:
-        return float(len(np.unique(groups)))
+        return float(units)
     return float(n / max(1.0, (clustered / plain) ** 2))
 
 

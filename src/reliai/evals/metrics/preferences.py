@@ -41,11 +41,12 @@ class Preference:
         """
         kept = [each for each in trials if not each.extra]
         rows = rows_of(kept, self.score, ("votes",))
-        cases = self._by_case(kept)
+        cases, units = self._means(kept)
         wins = sum(value > 0.5 for value in cases.values())
         losses = sum(value < 0.5 for value in cases.values())
         flips = sum(bool(row.get("flipped")) for row in rows.told)
-        p_value = mcnemar_exact(wins, losses)
+        for_it = sum(value > 0.5 for value in units.values())
+        p_value = mcnemar_exact(for_it, sum(value < 0.5 for value in units.values()))
         verdict: PreferenceVerdict = "inconclusive"
         if p_value < self._alpha:
             verdict = "better" if wins > losses else "worse"
@@ -76,14 +77,21 @@ class Preference:
             note="; ".join(each for each in notes if each),
         )
 
-    def _by_case(self, trials: Iterable[Trial]) -> Mapping[str, float]:
-        """The mean of the repeats of each case."""
+    def _means(self, trials: Iterable[Trial]) -> tuple[Mapping[str, float], Mapping[str, float]]:
+        """The mean of the repeats of each case; and of the cases of each group, which are alike."""
         values: dict[str, list[float]] = {}
+        groups: dict[str, str] = {}
         for trial in trials:
             score = trial.scores.get(self.score)
             if score is not None and score.value is not None:
                 values.setdefault(trial.case, []).append(score.value)
-        return {key: fmean(each) for key, each in values.items()}
+                group = trial.group
+                groups[trial.case] = f"case {trial.case}" if group is None else f"group {group}"
+        cases = {key: fmean(each) for key, each in values.items()}
+        units: dict[str, list[float]] = {}
+        for key, value in cases.items():
+            units.setdefault(groups[key], []).append(value)
+        return cases, {name: fmean(each) for name, each in units.items()}
 
 
 def preference(
@@ -91,8 +99,8 @@ def preference(
 ) -> Preference:
     """The share of pairs that are won, ties counted half, in [0, 1]; 0.5 for no difference.
 
-    `detail` has the verdict: "better" or "worse" by the exact sign test over cases, which leaves
-    ties out, else "inconclusive"; wins, losses and ties of cases; and how many votes turned with
+    `detail` has the verdict: "better" or "worse" by the exact sign test over cases, or the groups
+    that they come in, which leaves ties out, else "inconclusive"; wins, losses and ties of cases; and how many votes turned with
     the order in which the two were shown. Where that is frequent the judge looks at the order and
     not at the answers. `detail["e_value"]` is evidence that may be looked at again and again.
 
