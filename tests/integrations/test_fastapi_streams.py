@@ -106,6 +106,24 @@ async def unguarded() -> AsyncIterator[str]:
     raise LookupError
 
 
+@reliai.reliable(name="title")
+async def title() -> str:
+    return "a title"
+
+
+@reliai.reliable(name="asking")
+async def asking() -> AsyncIterator[str]:
+    yield "first"
+
+
+async def titled() -> Response:
+    chunks = asking()
+    await title()
+    return sse(chunks)
+
+
+app.add_api_route("/two", titled)
+
 CHUNKS: dict[str, list[Any]] = {
     "text": ["Hello", " world", "", "\n", "two\nlines", "\r\nreturn", "ünï"],
     "json": [{"a": 1}, [1, None], 3, True],
@@ -222,6 +240,34 @@ def test_the_header_names_the_call(url: str) -> None:
         record = ended(seen)
     assert response.headers.get_list("X-Call-Id") == [record.id]
     assert (record.status, record.chunks) == ("success", 7)
+
+
+def test_the_header_names_the_streams_call_although_another_came_after(url: str) -> None:
+    with records() as seen:
+        response = httpx.get(f"{url}/two")
+        ended(seen, 2)
+    names = {record.id: record.name for record in seen}
+    assert names[response.headers["X-Call-Id"]] == "asking"
+
+
+@pytest.mark.parametrize(("header", "named"), [("X-Ours", ["x-ours"]), (None, [])])
+def test_a_stream_has_the_header_that_the_application_chose(
+    header: str | None, named: list[str]
+) -> None:
+    small = FastAPI()
+    install(small, header=header)
+    small.add_api_route("/", encoded)
+    with served(small) as url:
+        headers = httpx.get(url).headers
+    assert [name for name in headers if name in {"x-ours", "x-call-id"}] == named
+
+
+def test_without_the_middleware_the_header_is_there_all_the_same() -> None:
+    bare = FastAPI()
+    bare.add_api_route("/", encoded)
+    with served(bare) as url:
+        response = httpx.get(url)
+    assert response.headers["X-Call-Id"] in response.text
 
 
 def test_texts_arrive_as_they_are(url: str) -> None:

@@ -43,7 +43,7 @@ def test_a_store_tells_when_the_prompt_changed(file: Path, tmp_path: Path) -> No
         changes = [each for each in store.changes() if each.kind == "prompt"]
         kept = [call.values["prompt"] for call in store.calls(name="answer")]
     new = prompt.current.reference
-    assert [(each.before, each.after) for each in changes] == [(None, old), (old, new)]
+    assert {(each.before, each.after) for each in changes} == {(None, old), (old, new)}
     assert sorted(kept) == sorted([old, new])
 
 

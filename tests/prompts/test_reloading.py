@@ -15,6 +15,7 @@ from reliai._core import complaints
 from reliai.errors import ReliaiWarning
 from reliai.prompts import Prompt, PromptVersion
 from reliai.testing import VirtualClock, virtual_clock
+from tests.programs import printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -227,6 +228,39 @@ def test_a_clock_that_jumps_back_does_not_stop_the_looking(file: Path) -> None:
         clock.advance(1)
         later(clock, prompt)
         assert later(clock, prompt) == "New ?"
+
+
+def test_a_link_that_is_set_to_another_folder_is_a_changed_file(
+    tmp_path: Path, clock: VirtualClock
+) -> None:
+    """As configuration that is mounted into a container changes: all files at once."""
+    for version in ("v1", "v2"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "answer.md").write_text(f"{version} {{q}}")
+    (tmp_path / "now").symlink_to("v1")
+    prompt = Prompt.load(tmp_path / "now" / "answer.md")
+    (tmp_path / "next").symlink_to("v2")
+    (tmp_path / "next").replace(tmp_path / "now")
+    assert later(clock, prompt) == "v2 ?"
+
+
+def test_a_forked_child_looks_at_the_file_although_its_parent_was_looking(file: Path) -> None:
+    code = """
+        import os, sys
+        from pathlib import Path
+        from reliai.prompts import Prompt
+
+        prompt = Prompt.load(sys.argv[1])
+        with prompt._keeper._lock:
+            child = os.fork()
+            if child == 0:
+                Path(sys.argv[1]).write_text("New {q}")
+                prompt.refresh()
+                print(prompt.format(q="?"), flush=True)
+                os._exit(0)
+            os.waitpid(child, 0)
+    """
+    assert printed(code, file) == ["New ?"]
 
 
 def test_threads_see_the_old_version_or_the_new_one(file: Path) -> None:

@@ -22,13 +22,20 @@ class Calls(list[Any]):
     def __init__(self) -> None:
         super().__init__()
         self._last: deque[CallRecord] = deque(maxlen=MOST)
+        self._chosen: str | None = None
 
     def append(self, record: CallRecord) -> None:
         if record._parent is None:  # noqa: SLF001  asking for `parent_id` would draw an id
             self._last.append(record)
 
+    def choose(self, call_id: str) -> None:
+        """Say which call the answer is from."""
+        self._chosen = call_id
+
     def answering(self) -> str | None:
         """The id of the call that the answer is from: the last one; None where there was none."""
+        if self._chosen is not None:
+            return self._chosen
         return self._last[-1].id if self._last else None
 
     def failing(self) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from reliai.integrations._web_calls import calls_here
 from reliai.integrations._web_errors import answer_to
 from reliai.integrations._web_frames import KEEP_ALIVE, frame, told
 
@@ -57,10 +58,7 @@ class EventStream(Response):
         self._step: asyncio.Future[Any] | None = None
         self.status_code = 200
         self.background: BackgroundTask | None = None
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        if self._call_id is not None:
-            headers["X-Call-Id"] = self._call_id
-        self.init_headers(headers)
+        self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request to the end of the stream, or until its sender has gone.
@@ -89,6 +87,7 @@ class EventStream(Response):
     async def _serve(self, send: Send) -> None:
         try:
             chunk = await self._next()
+            self._name_call()
             await _sent(
                 send, {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             )
@@ -96,6 +95,16 @@ class EventStream(Response):
             await self._send(send, b"", more=False)
         finally:
             await self._close()
+
+    def _name_call(self) -> None:
+        """Put the call's id on the answer, or have the middleware do it, which knows the header."""
+        calls = calls_here()
+        if self._call_id is None:
+            return
+        if calls is None:
+            self.headers["X-Call-Id"] = self._call_id
+        else:
+            calls.choose(self._call_id)
 
     async def _send_all(self, chunk: Any, send: Send) -> None:
         self._sent = asyncio.get_running_loop().time()
