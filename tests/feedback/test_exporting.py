@@ -242,6 +242,25 @@ def test_the_manifest_says_what_the_file_is_and_the_same_data_gives_the_same_fil
     ]
 
 
+def test_forgetting_names_the_files_that_still_have_what_was_forgotten(
+    out: Path, store: RecordStore
+) -> None:
+    with reliai.context(subject="u1"):
+        theirs = asked("mine", "a")
+    for call_id in (theirs, asked("other", "b")):
+        feedback.correct(call_id, output="c")
+    feedback.export("sft", out=out)
+    feedback.export("sft", out=out.with_name("without.jsonl"), where={"input:prompt": "other"})
+    assert [(one.calls, one.forgotten) for one in feedback.exports()] == [(2, 0), (1, 0)]
+    store.forget(subject="u1")
+    store.forget(subject="u1")
+    first, second = feedback.exports()
+    assert (first.path, first.forgotten) == (str(out), 1)
+    assert second.forgotten == 0
+    feedback.export("sft", out=out)
+    assert [row["messages"][0]["content"] for row in rows(out)] == ["other"]
+
+
 def test_a_format_that_there_is_not_names_those_there_are(out: Path) -> None:
     with pytest.raises(reliai.ConfigurationError, match="'openai-dpo'"):
         feedback.export("csv", out=out)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -14,7 +14,7 @@ from reliai.feedback.signing import accept, token
 
 if TYPE_CHECKING:
     from reliai.feedback._review_items import ReviewItem
-    from reliai.feedback.exporting import Exported, export
+    from reliai.feedback.exporting import Exported, export, exports
     from reliai.feedback.fairness import Bias, SliceRate, bias
     from reliai.feedback.reviews import ReviewAgreement, ReviewQueue
 
@@ -33,6 +33,7 @@ __all__ = [
     "bias",
     "correct",
     "export",
+    "exports",
     "history",
     "orphans",
     "prefer",
@@ -51,6 +52,7 @@ _MODULES = {
     "SliceRate": "fairness",
     "bias": "fairness",
     "export": "exporting",
+    "exports": "exporting",
 }
 
 if not TYPE_CHECKING:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from reliai import clock
+from reliai._core import ids
 from reliai.checks.redaction import Redaction
 from reliai.errors import ConfigurationError
 from reliai.feedback._export_rows import (
@@ -29,6 +30,7 @@ from reliai.feedback._export_rows import (
 )
 from reliai.feedback._stores import store_for
 from reliai.feedback._walking import calls_in_pieces
+from reliai.records._exports import ExportNote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from reliai.feedback._export_rows import Message, Prompt
     from reliai.records import RecordStore, StoredCall
 
-__all__ = ["Exported", "export"]
+__all__ = ["Exported", "export", "exports"]
 
 Format = Literal["sft", "openai-sft", "dpo", "openai-dpo", "kto"]
 _LIMIT: Final = 1024 * 1024
@@ -90,6 +92,7 @@ def export(
 
     Left out and counted: doubles, pairs that contradict each other, answers whose judges disagree,
     pairs without a difference, what is held out, what has no prompt, and content that was cut.
+    The store remembers the file: `exports()` tells when calls in it are forgotten.
 
     Args:
         format: "sft", "dpo" and "kto" as TRL reads them, "openai-sft" and "openai-dpo".
@@ -124,9 +127,30 @@ def export(
         kept = [row for one in kept if (row := _redacted(one, redaction, left_out)) is not None]
         kept = _without_doubles(kept, left_out)
     settings = {"format": format, "metric": metric, "redact": redact}
-    return _write(
-        Path(out), kept, settings, left_out, 0 if redaction is None else redaction.replaced
-    )
+    replaced = 0 if redaction is None else redaction.replaced
+    made = _write(Path(out), kept, settings, left_out, replaced)
+    _note(source, made, kept, format)
+    return made
+
+
+def exports(store: RecordStore | None = None) -> list[ExportNote]:
+    """The files that were exported from a store, and how much in each was forgotten since.
+
+    Args:
+        store: the record store; by default the one that is configured.
+
+    Raises:
+        ConfigurationError: without a store.
+    """
+    return (store or store_for("feedback.exports")).exports.all()
+
+
+def _note(store: RecordStore, made: Exported, rows: list[Row], format: str) -> None:  # noqa: A002  as above
+    now = clock.active().time()
+    calls = dict.fromkeys(call_id for row in rows for call_id in row.call_ids)
+    identifier, path = ids.as_text(ids.new(now)), str(made.path.absolute())
+    note = ExportNote(identifier, path, format, made.sha256, now, len(calls), 0)
+    store.exports.note(note, calls)
 
 
 class _Gathering:

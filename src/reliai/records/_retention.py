@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select
 
 from reliai import clock
 from reliai.records._asked import asked
+from reliai.records._exports import forget_in_exports
 from reliai.records._tables import CHILDREN, calls, feedback, review_items, review_slots
 
 if TYPE_CHECKING:
@@ -42,10 +43,12 @@ def _delete_alone(connection: Connection, oldest: float) -> int:
 def forget_some(connection: Connection, subject: str) -> int:
     """Delete up to `CHUNK` calls of a subject, and what was said of their conversations."""
     theirs = calls.c.subject == asked(subject)
-    chosen = select(calls.c.session).where(theirs, calls.c.session.is_not(None))
-    sessions = list(connection.execute(chosen.distinct().limit(CHUNK)).scalars())
+    chosen = select(calls.c.id, calls.c.session).where(theirs).order_by(calls.c.seq).limit(CHUNK)
+    found = connection.execute(chosen).all()
+    sessions = {session for _, session in found if session is not None}
     if sessions:
         connection.execute(delete(feedback).where(feedback.c.session.in_(sessions)))
+    forget_in_exports(connection, [identifier for identifier, _ in found])
     return delete_some(connection, theirs)
 
 

@@ -29,6 +29,8 @@ __all__ = [
     "contents",
     "epochs",
     "events",
+    "export_calls",
+    "exports",
     "feedback",
     "metadata",
     "review_items",
@@ -213,6 +215,26 @@ review_slots = Table(
     Column("leased_until", Double, nullable=False),
     Column("submitted_at", Double),
     Index("review_slots_lease", "lease", unique=True),
+)
+
+exports = Table(
+    "exports",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("forgotten", BigInteger, nullable=False),
+)
+
+export_calls = Table(
+    "export_calls",
+    metadata,
+    Column("export", Text, primary_key=True),
+    Column("call_id", Text, primary_key=True),
+    Index("export_calls_call_id", "call_id"),
 )
 
 changes = Table(

@@ -18,6 +18,7 @@ from reliai.records._changes import changes_of
 from reliai.records._contents import Contents
 from reliai.records._databases import database_of
 from reliai.records._epochs import losses
+from reliai.records._exports import Exports
 from reliai.records._queries import (
     Where,
     conditions,
@@ -134,6 +135,11 @@ class RecordStore:
     def reviews(self) -> Reviews:
         """Who reviews which calls; `reliai.feedback.ReviewQueue` keeps it."""
         return Reviews(self._writer)
+
+    @property
+    def exports(self) -> Exports:
+        """Which calls went into which file; `reliai.feedback.export` notes it."""
+        return Exports(self._writer)
 
     def on_end(self, record: CallRecord) -> None:
         """Take a record in."""
