@@ -401,3 +401,12 @@ def test_experiments_of_other_names_have_other_folders(tmp_path: Path) -> None:
         (run,) = Run.list(name, root=tmp_path / "runs")
         assert run.manifest["experiment"] == name
     assert (tmp_path / "runs" / "q_y").is_dir()
+
+
+def test_outputs_are_kept_out_of_git_unless_somebody_wants_them_there(tmp_path: Path) -> None:
+    experiment(tmp_path / "a", Target().sync, cases(1), cache=True).run()
+    assert (tmp_path / "a" / "runs" / ".gitignore").read_text() == "*\n"
+    assert (tmp_path / "a" / "cache" / ".gitignore").read_text() == "*\n"
+    (tmp_path / "b" / "runs").mkdir(parents=True)
+    experiment(tmp_path / "b", Target().sync, cases(1)).run()
+    assert not (tmp_path / "b" / "runs" / ".gitignore").exists()

@@ -73,16 +73,15 @@ def test_errors_are_not_kept(tmp_path: Path) -> None:
 
 
 def test_stand_ins_are_not_kept(tmp_path: Path) -> None:
-    calls: list[str] = []
-
-    def main(question: str) -> str:
-        calls.append(question)
+    def fail(question: str, before: int) -> str:
         raise ValueError("no")
 
-    guarded = reliai.reliable(reliai.Fallback("sorry"))(main)
+    target = Target(fail)  # a list of calls in its place would be in the key
+    guarded = reliai.reliable(reliai.Fallback("sorry"))(target.sync)
     for _ in range(2):
-        experiment(tmp_path, guarded, cases(1), cache=True).run()
-    assert len(calls) == 2
+        (trial,) = experiment(tmp_path, guarded, cases(1), cache=True).run().trials()
+        assert (trial.status, trial.output, trial.cached) == ("degraded", "sorry", False)
+    assert target.calls == 2
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Which of two systems a judge prefers, and what its order did."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -100,3 +101,10 @@ def test_extra_tries_are_left_out() -> None:
 def test_nothing_judged_has_no_value() -> None:
     found = metrics.preference()(trials("..."))
     assert (found.value, found.detail["flip_rate"]) == (None, None)
+
+
+def test_pairs_of_one_group_are_one_of_the_test() -> None:
+    alike = [replace(each, group=f"session {int(each.case[1:]) // 5}") for each in trials("w" * 20)]
+    found = metrics.preference()(alike)
+    assert (found.detail["wins"], found.detail["p_value"]) == (20, pytest.approx(0.125))
+    assert found.detail["verdict"] == "inconclusive"

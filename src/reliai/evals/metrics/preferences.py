@@ -100,9 +100,10 @@ def preference(
     """The share of pairs that are won, ties counted half, in [0, 1]; 0.5 for no difference.
 
     `detail` has the verdict: "better" or "worse" by the exact sign test over cases, or the groups
-    that they come in, which leaves ties out, else "inconclusive"; wins, losses and ties of cases; and how many votes turned with
-    the order in which the two were shown. Where that is frequent the judge looks at the order and
-    not at the answers. `detail["e_value"]` is evidence that may be looked at again and again.
+    that they come in, which leaves ties out, else "inconclusive"; wins, losses and ties of cases;
+    and how many votes turned with the order in which the two were shown. Where that is frequent the
+    judge looks at the order and not at the answers. `detail["e_value"]` is evidence that may be
+    looked at again and again.
 
     Args:
         score: of `scorers.pairwise`.
