@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -182,7 +183,7 @@ def test_variants_do_not_share_cached_answers() -> None:
     rollout = Always(lambda prompt: "theirs")
     ask = Guarded("sync", Route(rollout), reliai.Cache(), answer=lambda _: "mine")
     assert ask("hi") == "theirs"
-    rollout._choice = Choice("control", ask.function.__wrapped__)  # type: ignore[attr-defined]
+    rollout._choice = Choice("control", inspect.unwrap(ask.function))
     assert ask("hi") == "mine"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def ramp(
     return Ramp("none", minutes, tuple(done))
 
 
-def judged(plan: Plan, *counts: Counts, now: float = 1e5, **standing: object) -> Decision:
+def judged(plan: Plan, *counts: Counts, now: float = 1e5, **standing: Any) -> Decision:
     """What a plan decides on counts, in the step of the last of them."""
-    base = {"status": "ramping", "step": len(counts) - 1, "since": 0.0, "started": 0.0}
-    return decide(plan, Standing(**{**base, **standing}), counts, now)  # type: ignore[arg-type]
+    began = Standing("ramping", len(counts) - 1, 0.0, 0.0)
+    return decide(plan, began._replace(**standing), counts, now)

@@ -101,7 +101,7 @@ def test_a_mean_is_rolled_back_above_the_ratio_and_an_event_above_one() -> None:
     ("make", "match"),
     [
         (lambda: failure_rate(1.0), r"max_ratio=1.0\): must be a number above 1"),
-        (lambda: failure_rate("2"), "must be a number above 0"),  # type: ignore[arg-type]
+        (lambda: failure_rate(-2.0), "must be a number above 0"),
         (lambda: failure_rate(2.0, tolerated=3.0), "must be at most max_ratio, which is 2"),
         (lambda: failure_rate(action="stop"), "use one of 'rollback', 'hold', 'observe'"),
         (lambda: latency(over=0.0), r"latency\(over=0.0\)"),

@@ -77,7 +77,8 @@ class Plan(NamedTuple):
         """What `to_dict` gave."""
         steps = tuple(Step(**each) for each in data["steps"])
         rules = tuple(Rule(**each) for each in data["rules"])
-        return cls(**{**data, "steps": steps, "rules": rules})
+        read: dict[str, Any] = {**data, "steps": steps, "rules": rules}
+        return cls(**read)
 
 
 def checked_steps(given: Iterable[Any], dwell: float, min_calls: int) -> tuple[Step, ...]:

@@ -183,7 +183,7 @@ class Rollout:
                 f"{type(self.control).__name__} and no function; guard the function that uses it "
                 "with Route(rollout, into='parameter')"
             )
-        options = {"name": self.name, **as_reliable}
+        options: dict[str, Any] = {"name": self.name, **as_reliable}
         routed: Callable[..., Any] = reliable(Route(self), **options)(self.control)
         return routed
 
