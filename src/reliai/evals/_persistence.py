@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai.errors import BulkheadFull, CircuitOpen, ErrorKind, RateLimited
@@ -47,13 +48,19 @@ class Persistence:
         self._once = effects == "once"
         self._random = random
 
-    def wait(self, outcome: Outcome) -> float | None:
-        """Seconds until the next attempt; None when there is none."""
+    def wait(self, outcome: Outcome, at_most: float = inf) -> float | None:
+        """Seconds until the next attempt; None when there is none.
+
+        Args:
+            outcome: of the attempt before.
+            at_most: seconds that an answer which says when to come again is heeded.
+        """
         failure: Any = outcome.failure
         if failure is None or (self._once and failure.sent is not False):
             return None
         if is_pacing(failure, outcome.error):
-            return self.put_off(failure.retry_after)
+            later = failure.retry_after
+            return self.put_off(None if later is None else min(later, at_most))
         if failure.kind not in _TRANSPORT or failure.programming or self._left <= 0:
             return None
         self._left -= 1

@@ -13,6 +13,7 @@ from reliai._core.binding import bound_of
 from reliai._core.outcome import Outcome
 from reliai._core.workers import acquire, release
 from reliai.errors import CircuitOpen, ErrorKind
+from reliai.evals._outages import Outages
 from reliai.evals._outputs import fresh
 from reliai.evals._persistence import Persistence, is_pacing
 from reliai.evals._tried import kept_of, timed_out, tried_of
@@ -34,9 +35,6 @@ __all__ = ["Tries"]
 
 _GRACE: Final = 1.0
 """Seconds that a cancelled call has to come to its end."""
-
-_OUTAGE: Final = 60.0
-"""Seconds without any success for which tries wait for an open breaker to close."""
 
 _ENDS: Final = (SystemExit, asyncio.CancelledError)
 """What a target may raise that would end more than its own try."""
@@ -70,7 +68,7 @@ class Tries:
         self._clock = clock.active()
         self._random = Random(settings.seed)
         self._left: set[Any] = set()
-        self._open_since: float | None = None
+        self._outages = Outages()
         self._guarded = bound_of(target) is not None
 
     @property
@@ -92,7 +90,7 @@ class Tries:
             item.deadline = None
             wait = self._next(outcome, again, started, duration)
             if wait is None:
-                return self._scored_now(item, tried_of(outcome, began, duration, again.retries))
+                return self._scored_now(item, self._tried(outcome, began, duration, again.retries))
             self._clock.sleep(wait)
 
     async def amake(self, item: Item) -> Trial:
@@ -111,7 +109,8 @@ class Tries:
             outcome, duration = made
             wait = self._next(outcome, again, started, duration)
             if wait is None:
-                return await self._scored(item, tried_of(outcome, began, duration, again.retries))
+                tried = self._tried(outcome, began, duration, again.retries)
+                return await self._scored(item, tried)
             await self._clock.async_sleep(wait)
 
     def given_up(self, item: Item, now: float) -> Trial:
@@ -124,23 +123,24 @@ class Tries:
     ) -> float | None:
         """Seconds until the next attempt; None when there is none."""
         if outcome.error is None:
-            self._open_since = None
+            self._outages.served()
             return None
+        self._outages.failed(outcome, started)
         failure: Any = outcome.failure
         if failure.kind is ErrorKind.TIMEOUT or is_pacing(failure, outcome.error):
             self._session.refused(started)
         if self._timeout is not None and duration >= self._timeout:
             return None  # it has kept to the deadline, and to come to its end took all of the time
-        if isinstance(outcome.error, CircuitOpen) and self._is_gone():
-            return None
+        if isinstance(outcome.error, CircuitOpen):
+            patience = self._outages.patience(outcome.error, self._clock.monotonic())
+            return None if patience is None else again.wait(outcome, patience)
         return again.wait(outcome)
 
-    def _is_gone(self) -> bool:
-        """Whether the target's own breaker has been open for long, and nothing has gone well."""
-        now = self._clock.monotonic()
-        if self._open_since is None:
-            self._open_since = now
-        return now - self._open_since >= _OUTAGE
+    def _tried(self, outcome: Outcome, began: float, duration: float, retries: int) -> Tried:
+        made = tried_of(outcome, began, duration, retries)
+        if isinstance(outcome.error, CircuitOpen):  # it is the target that failed, not the inputs
+            made.status, made.error = "error", self._outages.reason(outcome.error)
+        return made
 
     def _call(self, inputs: Mapping[str, Any]) -> _Made:
         """One call in this thread, and its seconds; what ends a program ends only the try."""
