@@ -122,6 +122,8 @@ def test_the_fingerprint_is_the_same_in_every_process_and_release() -> None:
         ("+++\nparameters = 3\n+++\nHello", "parameters is no table"),
         ("+++\n[parameters]\nx = inf\n+++\nHello", "a parameter is something that JSON cannot"),
         ("+++\n[parameters]\nx = 2026-01-01\n+++\nHello", "a parameter is something that JSON"),
+        (f"+++\n[parameters]\nx = {'[' * 9_999}\n+++\nHello", "settings cannot be read .Recursion"),
+        (f"+++\n[parameters]\nx = {'9' * 9_999}\n+++\nHello", "settings cannot be read .ValueE"),
         (b"Hello \xff", "byte 6 is no UTF-8"),
         ("x" * 1_000_001, "more than 1,000,000 bytes"),
     ],
@@ -133,6 +135,14 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(
         load(tmp_path, content)
     assert str(tmp_path / "answer.md") in str(raised.value)
     assert "Hello" not in str(raised.value)
+
+
+def test_a_version_can_be_made_of_a_text_in_the_program() -> None:
+    version = Prompt.parse(WHOLE, name="inline")
+    assert version.reference.startswith("inline@3+")
+    assert version.format(language="a", question="b") == "You answer in a.\n\nb"
+    with pytest.raises(ConfigurationError, match="prompt inline: it has no text"):
+        Prompt.parse("", name="inline")
 
 
 def test_a_version_may_be_a_number(tmp_path: Path) -> None:

@@ -312,6 +312,15 @@ def test_a_resource_of_a_package_can_be_bundled(tmp_path: Path) -> None:
     assert prompt.format(q="?") == "Bundled ?"
 
 
+def test_a_start_with_a_stand_in_goes_on_where_warnings_are_errors(
+    file: Path, tmp_path: Path
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        prompt = Prompt.load(tmp_path / "no.md", bundled=file)
+    assert prompt.problem is not None
+
+
 def test_a_bundled_version_that_is_no_good_either_ends_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"no\.md.*the bundled one cannot be read"):
         Prompt.load(tmp_path / "no.md", bundled=tmp_path / "none.md")

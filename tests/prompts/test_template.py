@@ -81,6 +81,11 @@ def test_a_placeholder_in_another_language_is_explained(text: str) -> None:
         filled(f"Dear {text}", name="Ann")
 
 
+def test_a_text_full_of_braces_takes_no_longer() -> None:
+    with pytest.raises(ConfigurationError, match="there is no placeholder"):
+        filled("{" * 300_000, name="Ann")
+
+
 def test_the_message_holds_no_value() -> None:
     with pytest.raises(ConfigurationError) as raised:
         filled("{a}", a="secret", b="secret")

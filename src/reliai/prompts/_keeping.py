@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from reliai import clock
-from reliai._core.complaints import warn, warn_once
+from reliai._core.complaints import warn_once
 from reliai._core.forking import renew_after_fork
 from reliai.errors import ConfigurationError
 from reliai.prompts._files import Readable
@@ -96,7 +96,9 @@ class Keeper:
             self._broken = self.file.stamp()
             self.serving = self._stand_in(bundled, error)
             self.problem = str(error)
-            warn(f"{error}. The {self.serving.source} version serves: {self.serving.version!r}")
+            version, source = self.serving
+            message = f"{error}. The {source} version serves: {version!r}"
+            warn_once(f"prompt {self.file.path} {self._broken} at the start", message)
         self._due = clock.active().monotonic() + (self._every or 0)
 
     def _stand_in(self, bundled: Bundled | None, error: ConfigurationError) -> Serving:
@@ -112,8 +114,8 @@ class Keeper:
         readable = Path(bundled) if isinstance(bundled, str | os.PathLike) else bundled
         try:
             data = readable.read_bytes()
-        except OSError as unread:
-            message = f"{error}; and the bundled one cannot be read ({unread.strerror})"
+        except Exception as unread:  # resources fail in ways of their own
+            message = f"{error}; and the bundled one cannot be read ({type(unread).__name__})"
             raise ConfigurationError(message) from unread
         return Serving(self._checked(data, f"bundled {bundled}"), "bundled")
 

@@ -53,6 +53,9 @@ def parsed(data: bytes, name: str, where: str) -> PromptVersion:
         return _version(_decoded(data), name)
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}: {error}") from None
+    except Exception as error:  # settings that lie too deep in one another, a number too long
+        message = f"{where}: its settings cannot be read ({type(error).__name__})"
+        raise ConfigurationError(message) from error
 
 
 def _decoded(data: bytes) -> str:

@@ -80,7 +80,7 @@ class Template(NamedTuple):
 
     def _almost(self, name: str) -> bool:
         """Whether the text has the name in braces in another way."""
-        shown = re.compile(r"\{+\s*" + re.escape(name) + r"\b[^{}\n]{0,40}\}")
+        shown = re.compile(r"\{{1,3}\s{0,9}" + re.escape(name) + r"\b[^{}\n]{0,40}\}")
         return any(shown.search(text) for text, _ in self.parts)
 
 

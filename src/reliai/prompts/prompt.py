@@ -10,7 +10,7 @@ from reliai.prompts._expected import Expected
 from reliai.prompts._files import File, Snapshots
 from reliai.prompts._keeping import Keeper
 from reliai.prompts._noting import note, notes
-from reliai.prompts._reading import checked_name
+from reliai.prompts._reading import checked_name, parsed
 
 if TYPE_CHECKING:
     import os
@@ -72,6 +72,19 @@ class Prompt:
         keeper = Keeper(named, File(path), every=reload, expected=expected, snapshots=kept)
         keeper.begin(bundled)
         return cls(keeper, expected)
+
+    @staticmethod
+    def parse(text: str, *, name: str) -> PromptVersion:
+        """A version of a prompt that is in no file, from what the file would say.
+
+        Args:
+            text: settings, if any, and text.
+            name: for records.
+
+        Raises:
+            ConfigurationError: when something is wrong with it.
+        """
+        return parsed(text.encode(), checked_name(name), f"prompt {name}")
 
     @property
     def current(self) -> PromptVersion:

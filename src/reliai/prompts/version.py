@@ -36,6 +36,8 @@ class PromptVersion:
     description: str | None = field(default=None, compare=False)
     fingerprint: str = field(init=False, compare=False)
     """Of the text, the model and the parameters; begins with "sha256:"."""
+    reference: str = field(init=False, compare=False)
+    """Name, version and fingerprint in short, as it is on records: "answer@3+1f0c…"."""
     _template: Template = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -44,17 +46,13 @@ class PromptVersion:
         written = json.dumps(said, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         fingerprint = f"sha256:{hashlib.sha256(written.encode()).hexdigest()}"
         object.__setattr__(self, "fingerprint", fingerprint)
+        version = self._short if self.label is None else f"{self.label}+{self._short}"
+        object.__setattr__(self, "reference", f"{self.name}@{version}")
 
     @property
     def version(self) -> str:
         """The version as its author named it, or else the first 12 digits of the fingerprint."""
         return self.label or self._short
-
-    @property
-    def reference(self) -> str:
-        """Name, version and fingerprint in short: "answer@3+1f0c…", as it is on records."""
-        short = f"{self.name}@{self._short}"
-        return short if self.label is None else f"{self.name}@{self.label}+{self._short}"
 
     @property
     def _short(self) -> str:
