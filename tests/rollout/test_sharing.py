@@ -206,6 +206,29 @@ def test_other_settings_under_the_same_version_follow_and_do_not_count(
     assert sum(one.status().calls) == 0
 
 
+def test_other_settings_can_kill_and_roll_back_and_nothing_else(
+    state: State, clock: VirtualClock
+) -> None:
+    one, other = rollout(state, version="o", steps=[0.1, 0.2, 1.0]), rollout(state, version="o")
+    one.advance(1, by="ana")
+    with pytest.warns(ReliaiWarning, match="begun with other settings"):
+        assert other.status().reason == "OTHER_SETTINGS"
+    with pytest.raises(RolloutConflict, match="begun with other settings"):
+        other.advance(2, by="ben")
+    other.rollback(by="ben")
+    other.kill(by="ben")
+    one.sync()
+    assert one.choose("u").reason == "KILLED"
+
+
+def test_a_state_that_lost_everything_is_told_again(state: State, clock: VirtualClock) -> None:
+    ro = rollout(state)
+    ro.kill(by="ana")
+    state.delete("rollout:shared#1")
+    ro.sync()
+    assert rollout(state).choose("u").reason == "KILLED"
+
+
 def test_without_the_state_the_control_is_given_and_nothing_is_raised(
     state: State, clock: VirtualClock
 ) -> None:

@@ -18,6 +18,7 @@ from reliai.rollout._snapshot import Snapshot
 from reliai.rollout._tally import Tally
 from reliai.rollout.conflict import RolloutConflict
 from reliai.rollout.deciding import FINAL, Decision, Standing, decide
+from reliai.rollout.evidence import Evidence
 from reliai.state import configured_state, shared_state
 from reliai.state.base import PATIENT, PROMPT, Count, StateUnavailable
 
@@ -161,7 +162,7 @@ class Controller:
             try:
                 exchanged = self.state.exchange(counts, [self.key], within=within)
                 now = exchanged.now
-                self._learn(exchanged.entries.get(self.key), now)
+                self._learn(exchanged.entries.get(self.key), now, within)
                 self._confess(now)
             except StateUnavailable as error:
                 self.tally.put_back(taken)
@@ -181,13 +182,13 @@ class Controller:
     def _phase_key(self, phase: int) -> str:
         return f"{self.key}:{self._digest}:{phase}"
 
-    def _learn(self, entry: Any, now: float) -> None:
-        """Read the document, or write the first one."""
+    def _learn(self, entry: Any, now: float, within: float) -> None:
+        """Read the document; where there is none, write the one that is known, or the first."""
         if entry is None:
-            page = first_page(self.plan, now)
-            version = self.state.put(self.key, page.dumped(), expected=0, within=PATIENT)
+            page = self.page or first_page(self.plan, now)
+            version = self.state.put(self.key, page.dumped(), expected=0, within=within)
             if version is None:  # another was first
-                entry = self.state.get(self.key, within=PATIENT)
+                entry = self.state.get(self.key, within=within)
                 if entry is None:
                     return
             else:
@@ -259,8 +260,10 @@ class Controller:
         return clock.active().monotonic() - (clock.active().time() - page.standing.since)
 
     def decision(self, now: float | None = None) -> Decision:
-        """What follows from what is known."""
+        """What follows from what is known; nothing by settings that it was not begun with."""
         assert self.page is not None  # noqa: S101  asked for when it is there
+        if not self._counting or not self.counts:
+            return Decision("none", "OTHER_SETTINGS", Evidence((), 1.0, 1.0, 1.0))
         moment = clock.active().time() if now is None else now
         return decide(self.plan, self.page.standing, self.counts, moment, self.quiet)
 
@@ -374,6 +377,11 @@ class Controller:
     ) -> bool:
         page, now = self.page, clock.active().time()
         assert page is not None  # noqa: S101  it was read just now
+        if not self._counting and action != "rollback":
+            raise RolloutConflict(
+                f"{action}: {self.key} was begun with other settings; do it from a process that "
+                "has these, or kill it or roll it back"
+            )
         decision = self.decision(now)
         after, phases = change(page, decision, now)
         if after == page.standing and phases == page.phases:
@@ -409,11 +417,10 @@ class Controller:
                 self._killing = None
                 return
             after = page.standing._replace(status="killed")
-            decision = decide(self.plan, page.standing, self.counts, now) if self.counts else None
             entry = entry_of(
                 page,
                 after,
-                decision or Decision("none", "KILLED", _nothing()),
+                self.decision(now),
                 *(self.plan, self.counts, now, 0.0),
                 action="kill",
                 reason="OPERATOR",
@@ -427,12 +434,6 @@ class Controller:
             known = self.state.get(self.key, within=PATIENT)
             if known is not None:
                 self._take(Page.loaded(known.value), known.version, now)
-
-
-def _nothing() -> Any:
-    from reliai.rollout.evidence import Evidence  # noqa: PLC0415  rarely
-
-    return Evidence((), 1.0, 1.0, 1.0)
 
 
 def _moved(page: Page, decision: Decision, now: float) -> tuple[Standing, tuple[Phase, ...]]:
