@@ -92,6 +92,7 @@ def test_calls_that_end_just_after_their_time_are_not_stuck(
     settings: dict[str, Any] = {"timeout": 0.01, "max_error_rate": 1.0, "concurrency": 1}
     run = experiment(tmp_path, answer, cases(6), **settings).run()
     assert (run.state, run.manifest["stopped"]) == ("complete", None)
+    assert [trial.status for trial in run.trials()] == ["timeout"] * 6  # what came late is nothing
 
 
 @pytest.mark.parametrize("at", [1, 2, 6])

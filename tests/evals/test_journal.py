@@ -19,7 +19,7 @@ import pytest
 from reliai.datasets import Case
 from reliai.errors import ConfigurationError, ReliaiWarning
 from reliai.evals import Run, Trial
-from reliai.evals._journal import RunWriter, new_run_id
+from reliai.evals._journal import RunWriter, is_written, new_run_id, write_manifest
 from reliai.testing import virtual_clock
 from tests.evals.experiments import Target, cases, exact, experiment, length
 from tests.programs import environment
@@ -266,6 +266,52 @@ def test_two_at_a_time_have_runs_of_their_own(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(20)
     assert [run.state for run in Run.list(root=given.runs)] == ["complete"] * 2
+
+
+def test_a_run_that_is_being_made_is_not_gone_on_with(tmp_path: Path) -> None:
+    begun, hang = threading.Event(), threading.Event()
+
+    def wait(question: str, before: int) -> str:
+        if not before:
+            begun.set()
+            hang.wait(20)
+        return question
+
+    given = experiment(tmp_path, Target(wait).sync, cases(1))
+    thread = threading.Thread(target=given.run)
+    thread.start()
+    assert begun.wait(20)
+    other = given.run()
+    hang.set()
+    thread.join(20)
+    assert other.state == "complete"
+    assert [run.state for run in Run.list(root=given.runs)] == ["complete"] * 2
+
+
+def test_nobody_finds_a_run_before_it_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked: list[bool] = []
+
+    def write(path: Path, told: dict[str, Any]) -> None:
+        locked.append(is_written(path))
+        write_manifest(path, told)
+
+    monkeypatch.setattr("reliai.evals._journal.write_manifest", write)
+    RunWriter.create("x", root=tmp_path, alone=True).close()
+    assert locked == [True]
+
+
+def test_a_run_whose_manifest_cannot_be_written_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, told: dict[str, Any]) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("reliai.evals._journal.write_manifest", full)
+    with pytest.raises(OSError, match="No space"):
+        RunWriter.create("x", run_id="r", root=tmp_path, alone=True)
+    RunWriter(tmp_path / "x" / "r", alone=True)._let_go()
 
 
 def test_a_run_that_is_resumed_is_not_resumed_by_another(tmp_path: Path) -> None:

@@ -146,18 +146,23 @@ class RunWriter:
         out_of_git(folder)
         path = folder / folder_name(experiment) / run_id
         path.mkdir(parents=True, exist_ok=True)
-        if not (path / MANIFEST).exists():
-            told = {
-                "format": 1,
-                "id": run_id,
-                "experiment": experiment,
-                "scorers": {},
-                "started_at": clock.active().time(),
-                "ended_at": None,
-                "state": "partial",
-            }
-            write_manifest(path, {**told, **(manifest or {})})
-        return cls(path, part, alone=alone)
+        writer = cls(path, part, alone=alone)  # before anybody can find the run, and go on with it
+        try:
+            if not (path / MANIFEST).exists():
+                told = {
+                    "format": 1,
+                    "id": run_id,
+                    "experiment": experiment,
+                    "scorers": {},
+                    "started_at": clock.active().time(),
+                    "ended_at": None,
+                    "state": "partial",
+                }
+                write_manifest(path, {**told, **(manifest or {})})
+        except BaseException:
+            writer._let_go()
+            raise
+        return writer
 
     @property
     def dirty(self) -> bool:
@@ -218,11 +223,15 @@ class RunWriter:
                 told.update(manifest, state=state, ended_at=self._clock.time())
                 write_manifest(self.path, told)
         finally:
-            if self._lock is not None:
-                self._lock.close()
-                self._lock = None
+            self._let_go()
         made: Run = import_module("reliai.evals.run").Run(self.path)  # it reads by this module
         return made
+
+    def _let_go(self) -> None:
+        self._file.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _finish(self) -> None:
         """Write what waits, and close the part whatever comes of it."""
