@@ -303,3 +303,12 @@ def test_groups_make_it_take_more_cases() -> None:
 
     alone = gate.judge(compare(run_of(theirs), run_of(ours))).rules[0].cases_needed or 0
     assert needed(15) > alone
+
+
+@pytest.mark.parametrize(("losses", "verdict"), [(4, Verdict.INCONCLUSIVE), (5, Verdict.FAIL)])
+def test_a_drop_that_fails_is_seen_in_five_pairs_whatever_the_confidence(
+    losses: int, verdict: Verdict
+) -> None:
+    candidate, baseline = run_of([False] * losses + [True] * 95), run_of([True] * (losses + 95))
+    gate = Gate("exact", non_inferior=0.01, confidence=0.9)
+    assert gate.judge(compare(candidate, baseline)).verdict is verdict
