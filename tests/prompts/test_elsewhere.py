@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 import reliai
+from reliai.decisions.choice import Choice
 from reliai.evals._fingerprints import code_of, digest_of
 from reliai.prompts import Prompt
 from reliai.records import RecordStore
@@ -91,3 +92,26 @@ def test_so_it_does_with_a_prompt_that_is_closed_over(file: Path) -> None:
     file.write_text("New {q}")
     held.refresh()
     assert digest_of(code_of(target)) != before
+
+
+def test_of_two_prompts_a_call_has_the_one_that_is_chosen_for_it(tmp_path: Path) -> None:
+    (tmp_path / "kinder.md").write_text("Kindly: {q}")
+    kinder = Prompt.load(tmp_path / "kinder.md")
+
+    class Halves:
+        variants: ClassVar = {"control": prompt, "kinder": kinder}
+
+        def choose(self, unit: Any = None) -> Choice:
+            name = "kinder" if unit == "ana" else "control"
+            return Choice(name, self.variants[name])
+
+    @reliai.Route(Halves(), into="text")
+    def answer(q: str, text: Prompt = prompt) -> str:
+        return text.format(q=q)
+
+    with reliai.collect() as calls:
+        for user in ("ana", "bob"):
+            with reliai.context(subject=user):
+                answer("why")
+    told = [(call.variant, call.values["prompt"].partition("@")[0]) for call in calls]
+    assert told == [("kinder", "kinder"), ("control", "answer")]
