@@ -98,6 +98,8 @@ def quantile(draft: Draft, comparison: RunComparison) -> Asked:
     within = found.high is not None and found.high <= rule.limit
     if early:  # bounds of order statistics hold only for a number of tries that was planned
         fields.update(low=None, high=None)
+        if evidence.low is not None:
+            fields["notes"] += (f"at most {percent(-evidence.low)} of all do, whenever one stops",)
     else:
         evidence = replace(evidence, low=q - 1.0 if within else None)
     return _judged(draft, evidence, -1.0, fields, partial=is_partial(columns))
