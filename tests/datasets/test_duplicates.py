@@ -168,3 +168,11 @@ def test_a_dataset_without_a_version_has_nothing_to_collapse(tmp_path: Path) -> 
     with pytest.raises(DatasetError, match="no version yet"):
         near_duplicates(cases).collapse(Dataset.open(tmp_path / "d"))
     assert put_back(Dataset.open(tmp_path / "e")) == 0
+
+
+def test_texts_without_words_are_alike_only_when_they_are_the_same() -> None:
+    signs = ["😀", "😡", "?", "!", "…", ""]
+    found = near_duplicates([Case(inputs={"text": sign}) for sign in signs])
+    assert found.redundant == 0
+    twice = [Case(inputs={"text": "😀 😀"}, id=name) for name in ("a", "b")]
+    assert near_duplicates(twice).redundant == 1

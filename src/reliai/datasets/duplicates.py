@@ -241,8 +241,12 @@ def _alone(case: Case, others: Iterable[Case], before: Case) -> Case:
 
 
 def shingles(text: str) -> frozenset[str]:
-    """The sets of three words in a row, in small letters; of fewer words, all of them."""
-    words = _WORD.findall(normalize("NFKC", text).casefold())
+    """The sets of three words in a row, in small letters; of fewer words, all of them.
+
+    Of a text without words, such as one of signs or pictures, it is the text itself.
+    """
+    plain = normalize("NFKC", text).casefold()
+    words = _WORD.findall(plain) or plain.split()
     if len(words) <= _WIDTH:
         return frozenset([" ".join(words)])
     return frozenset(" ".join(words[at : at + _WIDTH]) for at in range(len(words) - _WIDTH + 1))
