@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from fastapi import BackgroundTasks, FastAPI, Response
+from fastapi import BackgroundTasks, FastAPI, Request, Response
 
 import reliai
 from reliai.integrations.fastapi import install, sse
@@ -357,6 +357,22 @@ def test_a_model_that_has_not_begun_is_cancelled_when_its_reader_goes(url: str) 
     with records() as seen:
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(f"{url}/never", timeout=0.2)
+        assert gates.closed.wait(5)
+        assert ended(seen).status == "cancelled"
+
+
+def test_it_is_noticed_behind_a_middleware_of_the_framework_too() -> None:
+    behind = FastAPI()
+    behind.add_api_route("/slow", slowly)
+
+    @behind.middleware("http")
+    async def between(request: Request, call_next: Any) -> Any:
+        return await call_next(request)
+
+    install(behind)
+    with served(behind) as url, records() as seen:
+        with reading(f"{url}/slow") as (_, lines):
+            assert next(events(lines)).data == "first"
         assert gates.closed.wait(5)
         assert ended(seen).status == "cancelled"
 
