@@ -209,7 +209,7 @@ def test_nor_that_of_a_retry_budget() -> None:
 
 
 def test_of_each_policy_it_is_known_what_stands_in_for_it() -> None:
-    left_out = {"Cache", "Hedge", "Shadow"}
+    left_out = {"Cache", "Hedge", "Route", "Shadow"}
     remember_nothing = {"Fallback", "Guard", "Timeout", "Validate"}
     apart = {
         *("AdaptiveLimit", "AdaptiveThrottle", "Budget", "Bulkhead", "CircuitBreaker"),
