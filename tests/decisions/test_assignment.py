@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -55,8 +56,13 @@ def test_units_are_spread_evenly_and_purposes_are_independent() -> None:
     some = [bucket(unit, SALT, "one") < 100_000 for unit in units]
     others = [bucket(unit, SALT, "other") < 100_000 for unit in units]
     both = sum(a and b for a, b in zip(some, others, strict=True))
-    assert 0.09 < sum(some) / len(units) < 0.11
-    assert 0.007 < both / len(units) < 0.013
+    assert abs(sum(some) / len(units) - 0.1) < _four_errors(0.1, len(units))
+    assert abs(both / len(units) - 0.01) < _four_errors(0.01, len(units))
+
+
+def _four_errors(share: float, count: int) -> float:
+    """Of a share, four standard errors: chance is outside them once in 16,000 times."""
+    return 4.0 * math.sqrt(share * (1.0 - share) / count)
 
 
 HALVES = {"control": 500_000, "candidate": 500_000}
@@ -76,7 +82,7 @@ def test_in_a_growing_exposure_nobody_who_is_in_leaves_or_changes_arm() -> None:
     for share in (0.05, 0.25, 0.5, 1.0):
         split = Split("ramp#1", HALVES, round(share * BUCKETS))
         now = {unit: arm for unit in UNITS if (arm := split.arm(unit)) is not None}
-        assert abs(len(now) / len(UNITS) - share) < 0.005
+        assert abs(len(now) / len(UNITS) - share) <= _four_errors(share, len(UNITS))
         assert all(now.get(unit) == arm for unit, arm in before.items())
         before = now
 
@@ -94,11 +100,11 @@ def test_who_is_in_and_which_arm_they_get_have_nothing_to_do_with_each_other() -
     drawn = [(exposed.draw(f"u{n}") < 100_000, variant.draw(f"u{n}")) for n in range(200_000)]
     inside = [bucket < 500_000 for is_in, bucket in drawn if is_in]
     outside = [bucket < 500_000 for is_in, bucket in drawn if not is_in]
-    assert abs(sum(inside) / len(inside) - 0.5) < 0.01
+    assert abs(sum(inside) / len(inside) - 0.5) < _four_errors(0.5, len(inside))
     pooled = (sum(inside) + sum(outside)) / len(drawn)
     gap = sum(inside) / len(inside) - sum(outside) / len(outside)
-    error = (pooled * (1 - pooled) * (1 / len(inside) + 1 / len(outside))) ** 0.5
-    assert (gap / error) ** 2 < 10.83  # chi-square with one degree of freedom, at .001
+    error = math.sqrt(pooled * (1 - pooled) * (1 / len(inside) + 1 / len(outside)))
+    assert abs(gap) < 4.0 * error
 
 
 def test_no_exposure_lets_nobody_in_and_a_full_one_everybody() -> None:
