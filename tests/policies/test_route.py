@@ -27,6 +27,8 @@ def echo(prompt: str) -> str:
 class Always:
     """Chooses the same variant for everybody, and remembers whom it was asked for and told of."""
 
+    name: str | None = None
+
     def __init__(self, value: Any, *, name: str = "candidate", unit: Any = "subject") -> None:
         self.variants = {name: value}
         self.unit = unit
@@ -177,6 +179,20 @@ def test_a_guarded_variant_brings_its_own_policies_and_joins_the_record() -> Non
     ask = Guarded("sync", Route(Always(other)))
     assert ask("hi") == "at last"
     assert [attempt.target for attempt in ask.record.attempts] == ["other"] * 3
+
+
+def test_two_rollouts_on_one_function_are_told_apart() -> None:
+    outer, inner = Always("x", name="outer"), Always("y", name="inner")
+    outer.name, inner.name = "prompts", "models"
+    ask = Guarded("sync", Route(outer, into="prompt"), Route(inner, into="prompt"))
+    assert ask("hi") == "y"
+    told = [each.attributes for each in ask.record.events if each.kind == "route"]
+    assert [(each["rollout"], each["variant"]) for each in told] == [
+        ("prompts", "outer"),
+        ("models", "inner"),
+    ]
+    assert ask.record.variant == "inner"
+    assert len(outer.told) == len(inner.told) == 1
 
 
 def test_variants_do_not_share_cached_answers() -> None:

@@ -221,6 +221,26 @@ def test_other_settings_can_kill_and_roll_back_and_nothing_else(
     assert one.choose("u").reason == "KILLED"
 
 
+def test_from_observe_to_enforce_nothing_begins_anew(state: State, clock: VirtualClock) -> None:
+    one, other = rollout(state, mode="observe"), rollout(state)
+    serve(one, 100, name="one", bad=True)
+    one.sync()
+    clock.advance(_LEASE + 1)
+    other.sync()
+    assert [each.action for each in other.audit()] == ["start", "would_rollback", "rollback"]
+
+
+def test_a_document_that_cannot_be_read_gives_the_control(
+    state: State, clock: VirtualClock
+) -> None:
+    state.put("rollout:shared#broken", b'{"standing": 5}')
+    ro = rollout(state, version="broken")
+    with pytest.warns(ReliaiWarning, match="what it holds cannot be read"):
+        assert ro.choose("u").reason == "ERROR"
+    with pytest.raises(RolloutConflict, match="does not answer"):
+        ro.pause(by="ana")
+
+
 def test_a_state_that_lost_everything_is_told_again(state: State, clock: VirtualClock) -> None:
     ro = rollout(state)
     ro.kill(by="ana")

@@ -37,7 +37,8 @@ class Route(Policy):
     The variant is a function, called with the same arguments: a bare one through the policies
     inside Route, with circuits and limits of its own; a guarded one brings its own policies. With
     `into=` it is a value, such as a prompt or the name of a model, and takes the place of that
-    argument. The record tells the variant, and an event `route` why.
+    argument. The record tells the variant (of several rollouts the innermost one's), and an event
+    `route` for each which rollout it was and why.
 
     In an evaluation the function itself is called; in a shadow a variant is chosen and not counted.
 
@@ -66,6 +67,7 @@ class Route(Policy):
         self.into = into
         self._unit = getattr(rollout, "unit", "subject")
         self._key = key_of(self._unit, "Route(unit)")
+        self._name: str | None = getattr(rollout, "name", None)
         self._told: Callable[[Choice, CallRecord], None] | None = getattr(rollout, "ended", None)
         self._targets: dict[int, tuple[Any, Target | None]] = {}
         self._site: Site
@@ -132,6 +134,7 @@ class Route(Policy):
         record.variant = choice.name
         call.emit(
             "route",
+            rollout=self._name,
             variant=choice.name,
             reason=choice.reason,
             version=choice.version,

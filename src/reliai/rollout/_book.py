@@ -133,8 +133,8 @@ class Page(NamedTuple):
 
 
 def digest_of(plan: Plan) -> str:
-    """What tells two sets of settings apart that must not be mixed."""
-    text = json.dumps(plan.to_dict(), sort_keys=True)
+    """What tells two sets of settings apart that must not be mixed; `mode` may change under way."""
+    text = json.dumps(plan._replace(observe=False).to_dict(), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -195,7 +195,7 @@ class Controller:
                 self._take(page, version, now)
                 return
         if entry.version != self._version or self.page is None:
-            self._take(Page.loaded(entry.value), entry.version, now)
+            self._take(_read(entry.value), entry.version, now)
         elif self._snapshot is not None:
             self._snapshot.confirm(self.page, now)
         if self.traffic is not None and self.traffic.reason in {"STALE", "ERROR"} and self.page:
@@ -433,7 +433,16 @@ class Controller:
                 return
             known = self.state.get(self.key, within=PATIENT)
             if known is not None:
-                self._take(Page.loaded(known.value), known.version, now)
+                self._take(_read(known.value), known.version, now)
+
+
+def _read(data: bytes) -> Page:
+    """The document; one that cannot be read is as good as none that can be reached."""
+    try:
+        return Page.loaded(data)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        message = f"what it holds cannot be read: {type(error).__name__}"
+        raise StateUnavailable(message) from error
 
 
 def _moved(page: Page, decision: Decision, now: float) -> tuple[Standing, tuple[Phase, ...]]:

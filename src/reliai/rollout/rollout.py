@@ -13,7 +13,7 @@ from reliai._core.forking import renew_after_fork
 from reliai._core.policy import plain
 from reliai.decisions.assignment import BUCKETS, Lot, Split, unit_text
 from reliai.decisions.choice import Choice
-from reliai.errors import ConfigurationError
+from reliai.errors import ConfigurationError, ReliaiError
 from reliai.pipeline import reliable
 from reliai.policies._keys import key_of
 from reliai.policies.route import Route
@@ -199,7 +199,7 @@ class Rollout:
         except Exception as error:  # noqa: BLE001  calls go on, with what they had
             warn_once(
                 f"rollout:{self.name}:choose:{type(error).__name__}",
-                f"rollout {self.name}: {type(error).__name__}: {error}; the control is chosen",
+                f"rollout {self.name}: {_told(error)}; the control is chosen",
             )
             choice = Choice("control", self.control, "ERROR", self.version)
         with self._lock:
@@ -457,3 +457,9 @@ class Rollout:
 
     def __repr__(self) -> str:
         return f"reliai.rollout.Rollout({self.name!r}, version={self.version!r})"
+
+
+def _told(error: Exception) -> str:
+    """What may be said of an error: the text of one that is not ours may quote content."""
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, ReliaiError) else name
