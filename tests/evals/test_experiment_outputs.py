@@ -118,3 +118,26 @@ def test_what_a_scorer_does_to_an_output_is_not_there_for_the_next_one(tmp_path:
         "seeing": 1.0,
     }
     assert trial.output == {"items": [1, 2]}
+
+
+def test_what_a_scorer_does_to_a_case_is_not_there_for_the_next_scorer_or_try(
+    tmp_path: Path,
+) -> None:
+    def taking(output: Any, case: Case) -> bool:
+        case.inputs["messages"].append("judged")
+        case.expected["words"].clear()
+        case.metadata["notes"].append(1)
+        return True
+
+    async def seeing(output: Any, case: Case) -> bool:
+        changed = len(case.inputs["messages"]) + len(case.metadata["notes"])
+        return changed == 1 and case.expected == {"words": ["a"]}
+
+    def answer(messages: list[Any]) -> int:
+        return len(messages)
+
+    given = Case(inputs={"messages": ["hello"]}, expected={"words": ["a"]}, metadata={"notes": []})
+    run = experiment(tmp_path, answer, [given], [taking, seeing], repeats=3).run()
+    assert [trial.output for trial in run.trials()] == [1, 1, 1]
+    assert [trial.scores["seeing"].value for trial in run.trials()] == [1.0, 1.0, 1.0]
+    assert given.inputs == {"messages": ["hello"]}

@@ -210,3 +210,24 @@ def test_it(case, score): score.output("x" * 300_000); score("fine", True)
     )
     assert found["case-0"].output["reliai_left_out"]["characters"] == 300_002
     assert found["case-0"].scores["fine"].value == 1.0
+
+
+def test_what_a_try_does_to_its_case_is_not_there_at_the_next_try(suite: pytest.Pytester) -> None:
+    outcomes(
+        suite,
+        """
+from reliai.datasets import Case
+
+GIVEN = [Case(id="chat", inputs={"messages": []})]
+
+@pytest.mark.reliai(dataset=GIVEN, repeats=3)
+def test_it(case, score):
+    case.inputs["messages"].append("x")
+    score(lasting, len(case.inputs["messages"]))
+
+def lasting(output, case):
+    case.inputs["messages"].append("y")
+    return output == 1 and case.inputs["messages"] == ["y"]
+""",
+    )
+    assert [each.scores["lasting"].value for each in trials(suite)] == [1.0, 1.0, 1.0]

@@ -13,9 +13,12 @@ from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
 
-__all__ = ["NotJson", "fresh", "is_empty", "json_form"]
+from reliai.datasets.case import MISSING, Case
+
+__all__ = ["NotJson", "fresh", "fresh_case", "is_empty", "json_form"]
 
 _READY: Final = frozenset((str, int, bool, type(None)))
+_SCALARS: Final = _READY | {float}
 _DEEPEST: Final = 100
 
 
@@ -53,13 +56,27 @@ def json_form(value: Any, _depth: int = 0) -> Any:
 def fresh(value: Any) -> Any:
     """A copy of JSON data, for somebody who may change it: chat agents append to their messages."""
     kind = type(value)
-    if kind in _READY or kind is float:
+    if kind in _SCALARS:
         return value
     if kind is list:
-        return [fresh(each) for each in value]
+        return [each if type(each) in _SCALARS else fresh(each) for each in value]
+    if kind is dict:
+        return {key: v if type(v) in _SCALARS else fresh(v) for key, v in value.items()}
     if isinstance(value, Mapping):
         return {key: fresh(each) for key, each in value.items()}
     return tuple(fresh(each) for each in value) if kind is tuple else deepcopy(value)
+
+
+def fresh_case(case: Case) -> Case:
+    """A copy of a case, for somebody who may change what is inside: others judge by it too."""
+    made, put = object.__new__(type(case)), object.__setattr__
+    for name in _SHARED:
+        put(made, name, getattr(case, name))
+    put(made, "inputs", fresh(case.inputs))
+    put(made, "expected", case.expected if case.expected is MISSING else fresh(case.expected))
+    put(made, "tags", fresh(case.tags))
+    put(made, "metadata", fresh(case.metadata))
+    return made
 
 
 def is_empty(output: Any) -> bool:
@@ -105,6 +122,11 @@ def _unwrapped(value: Any) -> Any:
         "list, a text, a number, a dataclass or a pydantic model"
     )
 
+
+_SHARED: Final = tuple(
+    name for name in Case.__slots__ if name not in {"inputs", "expected", "tags", "metadata"}
+)
+"""What of a case nobody can change."""
 
 _TEXTS: Final = (UUID, PurePath, Decimal, timedelta)
 _WAYS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, cast, overload
 from reliai.datasets.case import MISSING
 from reliai.errors import ConfigurationError
 from reliai.evals._fingerprints import code_of, digest_of
-from reliai.evals._outputs import fresh
+from reliai.evals._outputs import fresh, fresh_case
 from reliai.evals._saying import NO_REFERENCE, READY, Unscored, failed, put
 from reliai.evals._scorer_checks import (
     check_parameters,
@@ -304,11 +304,11 @@ async def scored(
             said = Score(value=None, unscored=_REASONS.get(status, status))
         else:
             try:
-                shown = fresh(output)  # what one changes is not changed for the others
+                given_to = fresh(output), fresh_case(case)  # what one changes, others do not see
                 if each.blocking:
-                    said = asyncio.to_thread(each.function, shown, case)
+                    said = asyncio.to_thread(each.function, *given_to)
                 else:
-                    said = each.function(shown, case)
+                    said = each.function(*given_to)
                 if type(said) not in READY and inspect.isawaitable(said):
                     _check_declared(each, said)
                     waiting.append((len(given), said))

@@ -10,6 +10,7 @@ import pytest
 
 from reliai._core.evaluation import Evaluation
 from reliai.errors import ReliaiError
+from reliai.evals._outputs import fresh_case
 from reliai.testing._pytest_evals.asking import Asked, Trying, asked_of, tries_of
 from reliai.testing._pytest_evals.gathering import Gathering
 from reliai.testing._pytest_evals.going import Going, Scoring
@@ -99,8 +100,8 @@ class EvalsPlugin:
 
     @pytest.fixture
     def case(self, _reliai_trial: Trying) -> Case:
-        """The case of a dataset that this item tries."""
-        return _reliai_trial.case
+        """The case of a dataset that this item tries, as a copy: the next try has another."""
+        return fresh_case(_reliai_trial.case)
 
     @pytest.fixture
     def score(self, request: pytest.FixtureRequest, _reliai_trial: Trying) -> Scoring:
