@@ -6,11 +6,12 @@ import os
 import pickle
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from reliai.datasets import Case, Dataset, DatasetError, Source, VersionNotFound, listed, resolve
+from reliai.datasets._staging import Added
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,21 @@ def test_a_commit_holds_what_was_added(dataset: Dataset) -> None:
         "v1", "week 34", None, 20,
     )  # fmt: skip
     assert {case.digest: case for case in version} == {case.digest: case for case in cases}
+
+
+def test_a_case_is_removed_while_others_are_added(dataset: Dataset) -> None:
+    class Seen:
+        """A row that somebody adds another one after while it is looked at."""
+
+        @property
+        def hash(self) -> bytes:
+            dataset.add(_case(2))
+            return b""
+
+    dataset._staged.append(Added(cast("Any", Seen()), whole=False))
+    dataset.add(_case(1, id="q1"))
+    dataset.remove("q1")
+    assert dataset.staged == 4
 
 
 def test_a_version_without_cases_is_a_version(dataset: Dataset) -> None:

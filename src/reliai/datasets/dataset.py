@@ -114,7 +114,8 @@ class Dataset:
             DatasetError: when there is none, neither in the newest version nor staged.
         """
         hashed = key_hash(key)
-        staged = any(isinstance(each, Added) and each.row.hash == hashed for each in self._staged)
+        waiting = tuple(self._staged)  # other threads add to it meanwhile
+        staged = any(isinstance(each, Added) and each.row.hash == hashed for each in waiting)
         if not staged:
             latest = self.latest
             if latest is None or key not in latest:
