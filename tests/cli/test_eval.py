@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reliai.cli import main
 from reliai.cli.evals_common import progress
 from reliai.evals import Run
 from tests.cli.evaluating import project, run, told
@@ -90,10 +91,40 @@ def test_a_run_that_is_interrupted_goes_on_when_it_is_run_again(folder: Path) ->
     (folder / "app.py").write_text(text.replace(head, head + stop))
     code, said = run("eval", "run", "app.py")
     assert code == 4
-    assert "answer was interrupted; run it again, and it goes on" in said
+    (made,) = Run.list()
+    tries = len(list(made.trials()))
+    assert f"answer was interrupted after {tries} tries, which are in {made.path}; " in said
+    assert said.endswith("run it again, and it goes on\n")
     assert run("eval", "run", "app.py")[0] == 0
     (made,) = Run.list()
     assert (made.state, len(list(made.trials()))) == ("complete", 12)
+
+
+def test_what_goes_on_with_a_run_that_was_to_be_new_is_told(folder: Path) -> None:
+    head = "def answer(prompt: str) -> str:\n"
+    text = (folder / "app.py").read_text().replace(head, f"{head}    raise KeyboardInterrupt\n")
+    (folder / "app.py").write_text(text)
+    code, said = run("eval", "run", "app.py", "--no-resume")
+    assert code == 4
+    assert "run it again without --no-resume, and it goes on" in said
+
+
+def test_an_interruption_before_the_first_try_is_told(folder: Path) -> None:
+    with (folder / "app.py").open("a") as file:
+        file.write("\ndef experiment():\n    raise KeyboardInterrupt\n")
+    assert run("eval", "run", "app.py") == (130, "interrupted\n")
+
+
+def test_an_interruption_while_the_commands_are_loaded_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reliai.cli.app.app", interrupt)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert (left.value.code, capsys.readouterr().err) == (130, "interrupted\n")
 
 
 def test_shards_together_are_the_whole() -> None:

@@ -13,6 +13,14 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; ends the process."""
     try:
+        _run()
+    except KeyboardInterrupt:  # before a command began: imports take a second
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run() -> None:
+    try:
         from reliai.cli.app import app  # noqa: PLC0415  needs an extra
     except ModuleNotFoundError as error:
         from reliai.cli.missing import explain  # noqa: PLC0415

@@ -71,7 +71,22 @@ def run_experiment(
         with common.progress(experiment.name) as tell:
             return experiment.run(resume=resume, shard=part, select=select, progress=tell)
     except KeyboardInterrupt:
-        leave(f"{experiment.name} was interrupted; run it again, and it goes on", UNFINISHED)
+        leave(_interrupted(experiment, resume=resume), UNFINISHED)
+
+
+def _interrupted(experiment: Experiment, *, resume: bool) -> str:
+    """What is told of a run that was interrupted: how far it came, where it is, how to go on."""
+    from reliai.evals import Run  # noqa: PLC0415  when it runs
+
+    runs = Run.list(experiment.name, root=experiment.runs)
+    if not runs or runs[-1].manifest.get("stopped") != "interrupted":
+        return f"{experiment.name} was interrupted before its first try"
+    how = "" if resume else " without --no-resume"
+    tries = f"{runs[-1].manifest.get('evaluated', 0)} tries"
+    return (
+        f"{experiment.name} was interrupted after {tries}, which are in {runs[-1].path}; "
+        f"run it again{how}, and it goes on"
+    )
 
 
 def selection(tags: list[str] | None, keys: list[str] | None) -> Any:

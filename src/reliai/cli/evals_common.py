@@ -43,6 +43,9 @@ _SHORTEST = 6
 USAGE = 2
 """Exit code of a command that was asked for something impossible."""
 
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C ended, as shells have it."""
+
 _NARROW = 80
 """Columns where nobody says how many there are."""
 
@@ -69,6 +72,8 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
             leave(f"{where}{error.strerror or error}")
         except (typer.Exit, typer.Abort):
             raise
+        except KeyboardInterrupt:
+            leave("interrupted", INTERRUPTED)
         except Exception:  # noqa: BLE001  Python's own exit code is that of a gate that failed
             traceback.print_exc()
             raise typer.Exit(USAGE) from None
