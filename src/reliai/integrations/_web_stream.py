@@ -1,13 +1,13 @@
-"""The response that sends a stream as server-sent events. Loaded where Starlette is needed."""
+"""The response that sends a stream as server-sent events. Loaded where FastAPI is needed."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
 
 from reliai.integrations._web_calls import calls_here
 from reliai.integrations._web_errors import answer_to
@@ -15,8 +15,6 @@ from reliai.integrations._web_frames import KEEP_ALIVE, frame, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from starlette.background import BackgroundTask
 
     from reliai.integrations._web_context import Message, Receive, Scope, Send
 
@@ -57,7 +55,7 @@ class EventStream(Response):
         self._whole = False
         self._step: asyncio.Future[Any] | None = None
         self.status_code = 200
-        self.background: BackgroundTask | None = None
+        self.background = cast("Any", None)  # the framework puts its tasks there
         self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,7 +6,7 @@ right status, and streams go out as server-sent events.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reliai._needs import needed
 from reliai.errors import ConfigurationError
@@ -17,8 +17,7 @@ from reliai.integrations._web_errors import ANSWERS, answer_to, headers_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 
-    from starlette.applications import Starlette
-    from starlette.responses import Response
+    from fastapi.responses import Response
 
     from reliai.integrations._web_context import Reader, Scope
 
@@ -27,8 +26,20 @@ __all__ = ["ContextMiddleware", "feedback_router", "install", "sse"]
 _EXTRA = "fastapi"
 
 
+class Application(Protocol):
+    """What a FastAPI or Starlette application is here."""
+
+    exception_handlers: Any
+
+    def add_middleware(self, middleware_class: Any, *args: Any, **settings: Any) -> None:
+        """Put a middleware around it."""
+
+    def add_exception_handler(self, exc_class_or_status_code: Any, handler: Any) -> None:
+        """Have an exception answered."""
+
+
 def install(
-    app: Starlette,
+    app: Application,
     *,
     subject: Reader | None = None,
     session: Reader | None = None,
@@ -53,9 +64,9 @@ def install(
         header: that carries the call's id; None: none does.
 
     Raises:
-        ConfigurationError: when a setting is wrong, or Starlette is missing.
+        ConfigurationError: when a setting is wrong, or FastAPI is missing.
     """
-    needed("starlette", _EXTRA, "install()")
+    needed("fastapi", _EXTRA, "install()")
     said: dict[str, Any] = {"subject": subject, "session": session, "tenant": tenant}
     said |= {"tags": tags, "header": header}
     ContextMiddleware(_nowhere, **said)  # what is wrong with them is said now
@@ -86,7 +97,7 @@ def sse(
             the line; None: never.
 
     Raises:
-        ConfigurationError: when `stream` is no stream, a setting is wrong, or Starlette is missing.
+        ConfigurationError: when `stream` is no stream, a setting is wrong, or FastAPI is missing.
     """
     kind = type(stream).__name__
     if isinstance(stream, str | bytes | dict) or not (
@@ -123,7 +134,7 @@ def feedback_router(path: str = "/feedback", *, durable: bool = False) -> Any:
 
 def _handler(header: str | None) -> Callable[[Any, Exception], Any]:
     async def handle(connection: Any, error: Exception) -> Response | None:
-        from starlette.responses import JSONResponse  # noqa: PLC0415  loaded by then
+        from fastapi.responses import JSONResponse  # noqa: PLC0415  loaded by then
 
         status, code, detail = answer_to(error)
         if connection.scope["type"] == "websocket":
