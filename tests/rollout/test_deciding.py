@@ -102,6 +102,10 @@ def test_one_paused_waits_for_somebody() -> None:
     assert judged(PLAN, QUIET, status="paused").reason == "PAUSED"
 
 
+def test_a_clock_that_jumps_back_begins_nothing() -> None:
+    assert judged(PLAN, QUIET, now=1_000.0, since=4_600.0).reason == "DWELL"
+
+
 def test_calls_that_ceased_hold_it() -> None:
     standing = Standing("ramping", 0, 0.0, 0.0)
     assert decide(PLAN, standing, [QUIET], 1e5, quiet=3_601.0).reason == "STALE"

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -155,3 +156,36 @@ def test_rollouts_share_through_redis(redis: RedisServer) -> None:
     fleet[0].sync()
     assert fleet[0].choose("u").reason == "KILLED"
     assert [each.action for each in fleet[1].audit()] == ["start", "advance", "kill"]
+
+
+def test_the_thread_rolls_back_by_itself() -> None:
+    ro = Rollout("minded", "a", "b", steps=[0.5, 1.0])
+    ask = Route(ro, into="variant")(_fails_for_b)
+    for number in range(100):
+        with reliai.context(subject=f"u{number}"):
+            reliai.execute(ask)
+    until = time.monotonic() + 20
+    while ro.choose("u").reason == "SPLIT" and time.monotonic() < until:
+        time.sleep(0.01)
+    assert ro.choose("u").reason == "ROLLED_BACK"
+
+
+def test_calls_of_many_threads_are_counted_once_each_while_others_look() -> None:
+    ro = Rollout("threads", "a", "b", steps=[0.5, 1.0], background=False)
+    ask = Route(ro, into="variant")(lambda variant="": variant)
+
+    def serve(thread: int) -> None:
+        for number in range(200):
+            with reliai.context(subject=f"{thread}-{number}"):
+                ask()
+            if number % 20 == 0:
+                ro.sync()
+
+    threads = [threading.Thread(target=serve, args=(each,)) for each in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ro.sync()
+    assert sum(ro.status().calls) == 1_200
+    assert ro.status().reasons == {"SPLIT": 1_200}

@@ -12,6 +12,7 @@ import reliai
 from reliai.errors import ConfigurationError, ReliaiWarning
 from reliai.policies.route import Route
 from reliai.rollout import Rollout, RolloutConflict, Step, failure_rate, force, latency
+from reliai.rollout._minder import minder
 from reliai.testing import virtual_clock
 
 if TYPE_CHECKING:
@@ -514,13 +515,9 @@ def test_force_takes_no_other_variant() -> None:
         pass
 
 
-def test_nothing_starts_before_the_first_call() -> None:
-    import threading
-
-    from reliai.rollout._minder import minder
-
-    before = threading.active_count()
+def test_nothing_is_minded_before_its_first_call() -> None:
     ro = Rollout("lazy", "a", "b")
-    assert threading.active_count() == before
+    assert ro not in minder._minded
     ro.choose("u")
+    assert ro in minder._minded
     assert minder.running
