@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reliai.cli import main
 from reliai.cli.evals_common import progress
+from reliai.errors import ReliaiWarning
 from reliai.evals import Run
 from tests.cli.evaluating import project, run, told
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("clean_imports")
 
@@ -98,6 +97,16 @@ def test_a_run_that_is_interrupted_goes_on_when_it_is_run_again(folder: Path) ->
     assert run("eval", "run", "app.py")[0] == 0
     (made,) = Run.list()
     assert (made.state, len(list(made.trials()))) == ("complete", 12)
+
+
+def test_a_damaged_run_is_left_out_of_the_list() -> None:
+    damaged, kept = ran()["path"], ran()["path"]
+    (Path(damaged) / "manifest.json").write_text('{"id": ')
+    with pytest.warns(ReliaiWarning, match="a run is left out: .*is damaged"):
+        code, said = run("eval", "list")
+    assert code == 0
+    assert Path(kept).name[:20] in said
+    assert Path(damaged).name[:20] not in said
 
 
 def test_what_goes_on_with_a_run_that_was_to_be_new_is_told(folder: Path) -> None:

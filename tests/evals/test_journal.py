@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import suppress
 from random import Random
+from shutil import rmtree
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
@@ -526,3 +527,15 @@ def test_a_damaged_run_of_long_ago_is_in_nobodys_way(tmp_path: Path) -> None:
     assert run.state == "complete"
     with pytest.warns(ReliaiWarning, match="is left out"):
         assert [each.id for each in Run.list(root=tmp_path / "runs")] == [run.id]
+
+
+def test_a_run_whose_folder_is_gone_says_so(tmp_path: Path) -> None:
+    run = experiment(tmp_path, Target().sync, cases(2)).run()
+    rmtree(run.path)
+    for read in (run.trials, run.cases, run.lines):
+        with pytest.raises(ConfigurationError, match="the folder of this run is gone"):
+            list(read())
+    with pytest.raises(ConfigurationError, match="the folder of this run is gone"):
+        run.summary()
+    with pytest.raises(ConfigurationError, match="the folder of this run is gone"):
+        run.compare(None).to_dict()

@@ -283,7 +283,13 @@ def parts_of(path: Path) -> list[Path]:
 
 
 def lines_of(path: Path) -> Iterator[dict[str, Any]]:
-    """The data of the trials of a run, in the order in which they were written."""
+    """The data of the trials of a run, in the order in which they were written.
+
+    Raises:
+        ConfigurationError: when its folder is gone, which would otherwise read as no trials.
+    """
+    if not path.is_dir():
+        raise ConfigurationError(f"{str(path)!r}: the folder of this run is gone")
     for part in parts_of(path):
         yield from json_lines(part)
 
