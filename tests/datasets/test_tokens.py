@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reliai
+from reliai.checks._pii.finding import Hit
 from reliai.datasets import Marker, Tokens, markers
 
 TALK = [
@@ -139,3 +140,27 @@ def test_equal_things_have_equal_tokens_and_others_have_others(people: list[str]
     made = Tokens().apply(people).value
     assert len(set(made)) == len(set(people))
     assert [people.index(each) for each in people] == [made.index(each) for each in made]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ada@example.com wrote", "[EMAIL_1] wrote"),
+        ("the key ada@example.community stays", "the key ada@example.community stays"),
+        ("(Kimberly)", "([NAME_1])"),
+        ("Kimberlyana and xKimberly", "Kimberlyana and xKimberly"),
+    ],
+)
+def test_what_was_found_elsewhere_is_replaced_where_it_is_a_word(text: str, shown: str) -> None:
+    class Names:
+        def find(self, said: str) -> list[Hit]:
+            """Finds only what is introduced."""
+            hits: list[Hit] = []
+            for kind, word in (("email", "ada@example.com"), ("name", "Kimberly")):
+                at = said.find(f"I am {word}") + len("I am ")
+                if at >= len("I am "):
+                    hits.append(Hit(at, at + len(word), kind))
+            return hits
+
+    value = {"a": "I am ada@example.com", "b": "I am Kimberly", "c": text}
+    assert Tokens(Names()).apply(value).value["c"] == shown
