@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyarrow import parquet  # type: ignore[import-untyped]
 
+import reliai
 from reliai.datasets import Case, Dataset
 from reliai.errors import ConfigurationError
 from reliai.evals import Run, Score, Trial, scorer
@@ -410,3 +411,44 @@ def test_outputs_are_kept_out_of_git_unless_somebody_wants_them_there(tmp_path: 
     (tmp_path / "b" / "runs").mkdir(parents=True)
     experiment(tmp_path / "b", Target().sync, cases(1)).run()
     assert not (tmp_path / "b" / "runs" / ".gitignore").exists()
+
+
+def test_a_run_that_nothing_can_score_anew_is_incomplete_until_something_can(
+    tmp_path: Path,
+) -> None:
+    def broken(output: Any, case: Case) -> bool:
+        raise RuntimeError("no judge")
+
+    run = experiment(tmp_path, Target().sync, cases(5)).run()
+    assert run.exit_code == 0
+    again = run.rescore([broken])
+    assert (again.exit_code, again.manifest["lost_cases"]) == (4, 5)
+    assert run.rescore([length]).exit_code == 0
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_the_summary_says_which_parameter_the_inputs_do_not_fit(
+    tmp_path: Path, *, guarded: bool
+) -> None:
+    def asked(query: str) -> str:
+        return query
+
+    target = reliai.reliable()(asked) if guarded else asked
+    summary = experiment(tmp_path, target, cases(3)).run().summary()
+    (note,) = summary.notes
+    assert note.startswith("3 tries: ")
+    assert "'question'" in note or "'query'" in note
+    assert note in str(summary)
+
+
+def test_what_a_target_itself_says_is_not_in_the_summary(tmp_path: Path) -> None:
+    def asked(question: str) -> str:
+        raise TypeError(f"cannot take {question}")
+
+    assert experiment(tmp_path, asked, cases(3)).run().summary().notes == ()
+
+
+def test_the_summary_says_that_means_of_shortened_repeats_lean(tmp_path: Path) -> None:
+    shortened = experiment(tmp_path, Target().sync, cases(3), repeats=3, min_pass=2).run()
+    assert "min_pass" in str(shortened.summary())
+    assert "min_pass" not in str(experiment(tmp_path, Target().sync, cases(3)).run().summary())

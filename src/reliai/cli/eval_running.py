@@ -65,14 +65,18 @@ def rescore(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Score stored outputs anew, without a call to the target; the old scores are kept beside."""
+    """Score stored outputs anew, without a call to the target; the old scores are kept beside.
+
+    Exit code 0: done; 4: unfinished, or more cases without a score than allowed; 5: no case.
+    """
     given = common.loaded(scorers, "a list of scorers", _are_scorers, "scorers")
     before = run_at(stored)
     after = before.rescore(getattr(given, "scorers", given))
     if as_json:
         print_json({"path": str(after.path), **after.summary().to_dict()})
-        return
-    print(after.summary())
+    else:
+        print(after.summary())
+    raise typer.Exit(after.exit_code)
 
 
 def _are_scorers(value: Any) -> bool:

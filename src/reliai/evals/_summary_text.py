@@ -25,6 +25,7 @@ def text_of(summary: Summary) -> str:
     lines = [_title(summary), _tries(summary)]
     if summary.errors:
         lines.append(f"errors: {_counts(summary.errors)}; run.trials() has what they say")
+    lines += summary.notes
     width = max((len(name) for name in summary.scores), default=0)
     for score in summary.scores.values():
         lines += _score(score, width)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from reliai.evals.early import Watch
     from reliai.evals.trial import Score, Trial
 
-__all__ = ["Tally"]
+__all__ = ["Tally", "is_lost"]
 
 _HOPELESS: Final = 50
 """Tries that all failed, after which nobody wants to wait and pay for the others."""
@@ -53,11 +53,10 @@ class Tally:
             last: whether it is the last one of its case.
             replayed: whether it was read from the journal.
         """
-        bad = trial.status not in {"ok", "skipped"}
         self.trials += trial.status != "skipped"
-        self.failed += bad
+        self.failed += _is_bad(trial)
         self._pay(trial)
-        self._count(trial, bad=bad or _is_unjudged(trial), last=last)
+        self._count(trial, bad=is_lost(trial), last=last)
         if self._watch is not None and self._watch.take(trial, last=last):
             self.stopped = self.stopped or "decided"
         if not replayed:
@@ -146,10 +145,18 @@ class Tally:
             self.stopped = self.stopped or "max_error_rate"
 
 
-def _is_unjudged(trial: Trial) -> bool:
-    """Whether all that were asked for a judgement failed: then nothing was evaluated."""
+def is_lost(trial: Trial) -> bool:
+    """Whether it has no good answer, or all that were asked to judge it failed."""
     if trial.status == "skipped":
         return False
+    return _is_bad(trial) or _is_unjudged(trial)
+
+
+def _is_bad(trial: Trial) -> bool:
+    return trial.status not in {"ok", "skipped"}
+
+
+def _is_unjudged(trial: Trial) -> bool:
     asked = [score for score in trial.scores.values() if score.unscored not in NOT_ASKED]
     return bool(asked) and all(score.unscored is not None for score in asked)
 

@@ -14,6 +14,7 @@ from reliai.evals._isolation import isolated
 from reliai.evals._loops import off_the_loop
 from reliai.evals._running import CASES
 from reliai.evals._source import opened
+from reliai.evals._tally import is_lost
 from reliai.evals.run import Run
 from reliai.evals.scoring import scored, scorers_of
 from reliai.evals.trial import Trial
@@ -88,8 +89,21 @@ def _tell(run: Run, names: dict[str, str], file: str) -> Run:
     if not scorings:
         scorings.append({"scorers": manifest.get("scorers"), "file": None})
     scorings.append({"scorers": names, "file": file, "at": clock.active().time()})
-    _journal.write_manifest(run.path, {**manifest, "scorers": names, "scorings": scorings})
+    told = {**manifest, "scorers": names, "scorings": scorings}
+    _journal.write_manifest(run.path, told)
+    _journal.write_manifest(run.path, {**told, **_lost(Run(run.path))})
     return Run(run.path)
+
+
+def _lost(run: Run) -> dict[str, Any]:
+    """How many cases are lost with the scores that hold now, for the manifest."""
+    cases, lost = 0, 0.0
+    for trials in run.cases():
+        cases += 1
+        lost += sum(map(is_lost, trials)) / len(trials)
+    allowed = (run.manifest.get("settings") or {}).get("max_error_rate", 1.0)
+    over = cases > 0 and lost > allowed * cases + 1e-9
+    return {"lost_cases": round(lost, 6), "over_error_rate": over}
 
 
 def _all(

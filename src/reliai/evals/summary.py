@@ -6,6 +6,7 @@ would have got: a target that fails on hard cases must not look better for it.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from dataclasses import asdict, dataclass, field
@@ -87,6 +88,8 @@ class Summary:
         unpriced: tries whose cost is unknown.
         tokens: (input, output) that were measured.
         exit_code: of the run.
+        notes: what else is to be known: inputs that do not fit the target's parameters, tries that
+            were left out.
     """
 
     experiment: str
@@ -107,6 +110,7 @@ class Summary:
     unpriced: int
     tokens: tuple[int, int]
     exit_code: int
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON data."""
@@ -132,6 +136,7 @@ def summary_of(run: Run) -> Summary:
         stopped=run.manifest.get("stopped"),
         exit_code=run.exit_code,
         of_cases=_of(run.manifest),
+        notes=(*reader.mistakes(), *_curtailed(run.manifest)),
         **reader.told(),
     )
 
@@ -139,6 +144,24 @@ def summary_of(run: Run) -> Summary:
 def _of(manifest: Mapping[str, Any]) -> int | None:
     some = manifest.get("selection") or manifest.get("shard")
     return None if some else manifest.get("cases")
+
+
+def _curtailed(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    if not manifest.get("curtailed") or (manifest.get("repeats") or 1) == 1:
+        return ()
+    return (_CURTAILED,)
+
+
+_CURTAILED: Final = (
+    "tries that could not change how many of a case pass were left out (min_pass): judge each "
+    "case, as means lean to 0 and 1"
+)
+_MISFIT: Final = re.compile(
+    r"([\w.<>]+\(\) )?(got an unexpected keyword argument '\w+'( or .*)?|"
+    r"missing \d+ required (positional|keyword-only) arguments?: ['\w, ]+|"
+    r"missing a required (keyword-only )?argument: '\w+')"
+)
+"""What Python says of arguments that do not fit: names, and nothing of what was in them."""
 
 
 class _Reader:
@@ -150,6 +173,7 @@ class _Reader:
         self._durations = array("d")
         self._statuses: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
+        self._misfits: Counter[str] = Counter()
         self._cases = self._extra = self._cached = self._retried = 0
         self._cost, self._priced, self._unpriced = 0.0, 0, 0
         self._tokens = [0, 0]
@@ -178,6 +202,13 @@ class _Reader:
             known.startswith(several) for known in self._columns
         )
 
+    def mistakes(self) -> list[str]:
+        """The commonest thing that is said of inputs that the target cannot take."""
+        return [
+            f"{count} tries: {said} (inputs are passed by name)"
+            for said, count in self._misfits.most_common(1)
+        ]
+
     def told(self) -> dict[str, Any]:
         columns = self._columns
         shown = {
@@ -204,6 +235,8 @@ class _Reader:
         self._statuses[trial.status] += 1
         if trial.error is not None:
             self._errors[trial.error.type] += 1
+            if trial.error.type == "TypeError" and _MISFIT.fullmatch(trial.error.message):
+                self._misfits[trial.error.message] += 1
         self._extra += trial.extra
         self._cached += trial.cached
         self._retried += trial.retries > 0
