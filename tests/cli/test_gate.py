@@ -72,6 +72,13 @@ def test_what_cannot_be_judged_is_2(arguments: tuple[str, ...]) -> None:
     assert said.strip()
 
 
+def test_a_metric_that_there_is_not_is_told_before_the_first_call() -> None:
+    code, said = run("gate", EXPERIMENT, "--gate", "exact >= .8 AND exactt >= .9")
+    assert code == 2
+    assert "'exactt' is no metric of answer: its scorers are exact, length" in said
+    assert Run.list() == ()
+
+
 def test_too_little_evidence_is_3_or_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORSE", "4")
     code, found = verdict(gate="exact >= .8")
@@ -111,6 +118,14 @@ def test_a_stored_run_is_judged_without_a_call(folder: Path) -> None:
     (folder / "app.py").unlink()
     assert verdict(gate="exact >= .8", target=done["run"])[0] == 0
     assert len(Run.list()) == 1
+
+
+def test_a_run_that_nothing_can_score_anew_is_4(folder: Path) -> None:
+    done = told("eval", "run", EXPERIMENT, "--json")[1]
+    with (folder / "app.py").open("a") as file:
+        file.write("\ndef lost(output, case):\n    return 1 / 0\n\nbroken = [lost]\n")
+    assert run("eval", "rescore", done["path"], "app.py:broken")[0] == 4
+    assert run("eval", "rescore", done["path"], "app.py:scorers")[0] == 0
 
 
 def test_several_gates_must_all_hold() -> None:

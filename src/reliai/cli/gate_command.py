@@ -24,6 +24,7 @@ from reliai.cli.gate_replay import replayed
 if TYPE_CHECKING:
     from reliai.evals.baselines import Pin
     from reliai.evals.comparison import RunComparison
+    from reliai.evals.experiment import Experiment
     from reliai.evals.gate import Gate, GateResult
     from reliai.evals.run import Run
 
@@ -110,7 +111,7 @@ def gate(
     _check(no_baseline=(no_baseline, _POLICIES), inconclusive=(inconclusive, _WAYS))
     asked = Gate.parse(" AND ".join(conditions))
     if replay is None:
-        candidate = _candidate(targets, cache=cache, resume=resume)
+        candidate = _candidate(targets, asked, cache=cache, resume=resume)
         other = _baseline(
             asked, candidate, baseline, target=targets[0], missing=no_baseline, branch=branch
         )
@@ -139,11 +140,13 @@ def _check(**given: tuple[str, tuple[str, ...]]) -> None:
             leave(f"--{name.replace('_', '-')} {value!r}: use one of {', '.join(known)}")
 
 
-def _candidate(targets: list[str], *, cache: bool | None, resume: bool) -> Run:
+def _candidate(targets: list[str], asked: Gate, *, cache: bool | None, resume: bool) -> Run:
     """What is judged: an experiment's run, a stored one, or shards put together."""
     makes = [_is_experiment(target) for target in targets]
     if len(targets) == 1 and makes[0]:
-        return run_experiment(experiment_at(targets[0], cache=cache), resume=resume)
+        experiment = experiment_at(targets[0], cache=cache)
+        _check_metrics(asked, experiment)
+        return run_experiment(experiment, resume=resume)
     if any(makes):
         leave(f"{targets[makes.index(True)]}: give one experiment, or runs only")
     if len(targets) == 1:
@@ -151,6 +154,19 @@ def _candidate(targets: list[str], *, cache: bool | None, resume: bool) -> Run:
     from reliai.evals import merge  # noqa: PLC0415  seldom
 
     return merge([run_at(each) for each in targets])
+
+
+def _check_metrics(asked: Gate, experiment: Experiment) -> None:
+    """See to it, before the first call is paid for, that the gate asks for what will be there."""
+    from reliai.evals._names import giver_of  # noqa: PLC0415  when it runs
+    from reliai.evals.rules import is_measure  # noqa: PLC0415  the same
+
+    scorers = [each.name for each in experiment.scorers]
+    for rule in asked:
+        if not is_measure(rule.metric) and giver_of(rule.metric, scorers) not in scorers:
+            known = ", ".join(scorers) or "none"
+            why = f"{rule.metric!r} is no metric of {experiment.name}: its scorers are {known}"
+            leave(f"--gate: {why}")
 
 
 def _is_experiment(target: str) -> bool:
