@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -442,3 +445,22 @@ def test_two_stores_on_one_database_leave_one_value(
     assert second.flush()
     assert len(store.feedback.current(CALL)) == 1
     assert len(store.feedback.history(CALL)) == 61
+
+
+def test_a_store_that_the_environment_names_takes_feedback_before_any_call(
+    tmp_path: Path,
+) -> None:
+    program = f"""
+from reliai import feedback
+feedback.record("{CALL}", "thumbs", 1)
+print([said.value for said in feedback.read("{CALL}")])
+"""
+    url = f"sqlite:///{tmp_path}/records.db"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, "RELIAI_OBSERVERS": f"records:{url}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("[1]\n", "")
