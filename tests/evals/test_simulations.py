@@ -201,3 +201,16 @@ def test_looking_again_and_again_passes_a_floor_at_the_true_level_rarely() -> No
         betting += any(Bets(1.0 - values[:n]).p_below(0.2) <= 0.05 for n in looks.tolist())
     assert betting <= 0.05 * 200
     assert naive >= 0.1 * 200
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_a_drop_of_groups_as_large_as_the_margin_rarely_passes(alike: bool) -> None:
+    """None becomes better, so the spread is that of the few that become worse."""
+    random, passed = np.random.default_rng(17), 0
+    groups = tuple(np.repeat(np.arange(60), 2).tolist())
+    for _ in range(150):
+        drawn = np.repeat(random.random(60), 2) if alike else random.random(120)
+        margin = 0.15 if alike else 0.1
+        ours = (drawn >= margin).astype(np.float64)
+        passed += verdict_of(ours, np.ones(120), margin, groups) is Verdict.PASS
+    assert passed <= 0.07 * 150

@@ -12,19 +12,42 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from reliai._needs import needed
-from reliai.evals._paired import ENOUGH
 
 if TYPE_CHECKING:
     from reliai.evals._columns import Floats
-    from reliai.evals._levels import Level
 
-__all__ = ["Sample", "sample_of"]
+__all__ = ["ENOUGH", "Bounded", "Sample", "sample_of"]
+
+ENOUGH: Final = 5
+"""Units that differ, from which on a drop can be significant, and a spread be relied on."""
 
 _NOISE: Final = 1e-9
 
 _MANY: Final = 1e9
 
 _CONSTANT: Final = "all values are the same: the bounds rest on their number"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """What is known of values besides them.
+
+    Attributes:
+        groups: of the cases; None where each stands for itself.
+        low, high: the least and the most that a value can be.
+        weights: shape (n,), the probability with which each case was captured; None for a plain
+            mean.
+    """
+
+    groups: tuple[object, ...] | None
+    low: float
+    high: float
+    weights: Floats | None = None
+
+    @property
+    def span(self) -> float:
+        """The largest difference that there can be."""
+        return max(self.high - self.low, _NOISE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +97,7 @@ class Sample:
         return float(betainc(self.n - self.gains, self.gains + 1.0, 1.0 - share))
 
 
-def sample_of(values: Floats, level: Level, confidence: float) -> Sample:
+def sample_of(values: Floats, level: Bounded, confidence: float) -> Sample:
     """What values tell of their mean.
 
     How many independent cases would tell as much is `share (1 - share) / variance`, with the
@@ -133,7 +156,7 @@ class _Units:
         return float(self.weights.sum() ** 2 / (self.weights @ self.weights))
 
 
-def _units_of(values: Floats, level: Level) -> _Units:
+def _units_of(values: Floats, level: Bounded) -> _Units:
     chances = level.weights
     weights = np.ones(len(values)) if chances is None else chances.min() / chances
     seen: dict[object, int] = {}
@@ -148,7 +171,7 @@ def _units_of(values: Floats, level: Level) -> _Units:
     return _Units(means, heavy, mean, error if n > 1 and error > _NOISE * level.span / n else None)
 
 
-def _around(common: float, units: _Units, level: Level, *, constant: bool) -> Sample:
+def _around(common: float, units: _Units, level: Bounded, *, constant: bool) -> Sample:
     """Where nearly all units have one value between the ends: few are below it, or above."""
     low, high, scale = level.low, level.high, units.weights / units.weights.max()
     losses = float(scale @ np.maximum(0.0, common - units.means)) / (common - low)

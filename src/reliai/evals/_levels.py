@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reliai.evals._betting import Bets
-from reliai.evals._bounded import sample_of
+from reliai.evals._bounded import Bounded, sample_of
 
 if TYPE_CHECKING:
     from reliai.evals._columns import Floats
 
 __all__ = ["Level", "LevelEvidence", "level_evidence"]
-
-_NOISE: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +37,9 @@ class Level:
     weights: Floats | None = None
 
     @property
-    def span(self) -> float:
-        """The largest difference that there can be."""
-        return max(self.high - self.low, _NOISE)
+    def bounded(self) -> Bounded:
+        """Without the values."""
+        return Bounded(self.groups, self.low, self.high, self.weights)
 
     def filled(self, value: float) -> Floats:
         """The means, with what is missing put at a value."""
@@ -96,8 +94,8 @@ def level_evidence(
         return LevelEvidence(*none, n=0, units=0, variance=None, missing=missing, note="no cases")
     weights = level.weights
     worst, best = level.filled(level.low), level.filled(level.high)
-    lowest = sample_of(worst, level, confidence)
-    highest = sample_of(best, level, confidence) if missing else lowest
+    lowest = sample_of(worst, level.bounded, confidence)
+    highest = sample_of(best, level.bounded, confidence) if missing else lowest
     low, high = lowest.lower(confidence), highest.upper(confidence)
     bounds: tuple[float | None, float | None, float | None]
     bounds = (low, high, highest.p_below(limit))
@@ -132,7 +130,8 @@ def _whenever(
     """Bounds, and a p-value, that hold whenever the run was ended."""
     if level.groups is not None or level.weights is not None:
         return None, None, None
-    below, above = (Bets((each - level.low) / level.span) for each in (worst, best))
+    span = level.bounded.span
+    below, above = (Bets((each - level.low) / span) for each in (worst, best))
     low, high = below.lower(confidence), above.upper(confidence)
-    p_below = above.p_below((limit - level.low) / level.span)
-    return level.low + level.span * low, level.low + level.span * high, p_below
+    p_below = above.p_below((limit - level.low) / span)
+    return level.low + span * low, level.low + span * high, p_below

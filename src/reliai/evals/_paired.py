@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from reliai._needs import needed
+from reliai.evals._bounded import ENOUGH, Bounded, sample_of
 from reliai.stats import Comparison, mcnemar_exact, paired_difference
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from reliai.evals._columns import Flags, Floats
 
 __all__ = ["ENOUGH", "PairedEvidence", "Pairs", "evidence_of", "observed", "uneven"]
-
-ENOUGH: Final = 5
-"""Units that differ, from which on a drop can be significant, and Student's t be relied on."""
 
 _ALL_WAYS: Final = 12
 """Units that differ, up to which all ways of their signs are looked at instead of Student's t.
@@ -184,7 +182,23 @@ def _bound(ours: Floats, theirs: Floats, pairs: Pairs, confidence: float) -> flo
     if result.lower_bound is None and result.estimate is not None and len(off) > 1:
         unseen = min(1.0, _most(0, len(off), confidence) * uneven(pairs.groups))
         return float(result.estimate * (1.0 - unseen) - pairs.span * unseen)
-    return result.lower_bound
+    if result.lower_bound is None:
+        return None
+    return min(result.lower_bound, _of_both(ours - theirs, pairs, confidence))
+
+
+def _of_both(off: Floats, pairs: Pairs, confidence: float) -> float:
+    """The lower bound of a mean difference from the bounds of its losses and of its gains.
+
+    A spread of losses alone is too small where few have them, as that of few failures is. The two
+    bounds are put together as those of independent means: Zou and Donner (2008), Statistics in
+    Medicine 27, 1693-1702.
+    """
+    about = Bounded(pairs.groups, 0.0, pairs.span)
+    lost, won = np.maximum(0.0, -off), np.maximum(0.0, off)
+    most = sample_of(lost, about, confidence).upper(confidence) - float(lost.mean())
+    least = float(won.mean()) - sample_of(won, about, confidence).lower(confidence)
+    return float(off.mean()) - sqrt(most**2 + least**2)
 
 
 def _score_bound(better: int, worse: int, n: int, confidence: float) -> float:
