@@ -69,7 +69,8 @@ class Isolated:
     def fingerprint(self) -> str:
         """The digest of the function's own code, its policies and the way they are used.
 
-        What the code calls in other packages, and models behind an API, are not in it.
+        What it names of other modules counts too, but for installed packages; what classes do, what
+        a function imports inside of itself, and models behind an API are not in it.
         """
         site = self._bound.site
         kept = None if self.policies == "bare" else site.fingerprint
