@@ -184,7 +184,7 @@ def test_a_key_that_is_used_for_another_call_loses_nothing(local: RecordStore) -
     assert len(feedback.read()) == 3
 
 
-def test_a_conversation_can_be_judged(store: RecordStore) -> None:
+def test_a_conversation_can_be_judged(local: RecordStore) -> None:
     feedback.record(None, "solved", True, session="s1", by="u1")
     feedback.record(None, "solved", False, session="s1", by="u1")
     feedback.record(None, "solved", True, session="s2", by="u1")
@@ -193,11 +193,11 @@ def test_a_conversation_can_be_judged(store: RecordStore) -> None:
 
 
 # --- corrections and preferences -----------------------------------------------------------------
-def test_a_correction_is_what_the_output_should_have_been(store: RecordStore) -> None:
+def test_a_correction_is_what_the_output_should_have_been(local: RecordStore) -> None:
     call_id = reliai.execute(answer, "2+2").call_id
     assert call_id is not None
     feedback.correct(call_id, output={"sum": 4, "steps": ["2+2"]}, by="rev1")
-    (said,) = store.calls()[0].feedback
+    (said,) = local.calls()[0].feedback
     assert (said.name, said.value) == ("correction", {"sum": 4, "steps": ["2+2"]})
 
 
@@ -290,9 +290,10 @@ def test_odd_texts_are_kept_as_the_database_can(store: RecordStore) -> None:
 # --- what may be kept -----------------------------------------------------------------------------
 @pytest.mark.parametrize("content", ["none", "redacted"])
 def test_personal_data_in_comments_values_and_corrections_is_replaced(
-    opened: Callable[..., RecordStore], content: str
+    tmp_path: Path, content: Any
 ) -> None:
-    reliai.configure(observers=[], records=opened(content=content))
+    store = RecordStore(f"sqlite:///{tmp_path}/records.db", content=content)
+    reliai.configure(observers=[], records=store)
     feedback.record(CALL, "note", "ask ana@example.com", comment="or bob@example.com", by="u1")
     feedback.correct(CALL, output={"to": "eve@example.com"}, by="u1")
     shown = repr([(said.value, said.comment) for said in feedback.read(CALL)])
@@ -406,7 +407,7 @@ def test_what_finds_no_room_is_dropped_and_counted(tmp_path: Path) -> None:
     assert store.feedback.counts == (5, 3, 2, 0, 0)
 
 
-def test_many_threads_that_say_the_same_leave_one_value_each(store: RecordStore) -> None:
+def test_many_threads_that_say_the_same_leave_one_value_each(local: RecordStore) -> None:
     def say(by: str) -> None:
         for value in range(50):
             feedback.record(CALL, "stars", value, by=by)

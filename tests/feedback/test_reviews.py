@@ -47,7 +47,7 @@ def test_eight_at_once_give_each_call_two_reviews_by_two_people_and_never_more(
     store: RecordStore, url: str, opened: Callable[..., RecordStore]
 ) -> None:
     """3 reviewers, 8 threads on two stores, so that no lock of one store helps."""
-    calls = asked(size := 100 if url.startswith("sqlite") else 30)
+    calls = asked(size := 100 if url.startswith("sqlite") else 15)
     stores = (store, opened())
     queue = ReviewQueue("q", reviews_per_item=2)
     queue.add(*calls)
