@@ -11,6 +11,7 @@ import pytest
 import reliai
 from reliai import clock
 from reliai.datasets import Case
+from reliai.errors import ConfigurationError
 from reliai.testing import records, virtual_clock
 from tests.evals.experiments import Target, cases, exact, experiment, length
 from tests.programs import printed
@@ -234,3 +235,12 @@ def test_running_an_experiment_loads_nothing_heavy() -> None:
         print(len(list(run.trials())), [name for name in heavy.split() if name in sys.modules])
     """
     assert printed(program) == ["3 []"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_first_call(tmp_path: Path) -> None:
+    (tmp_path / "full").touch()
+    target = Target()
+    made = experiment(tmp_path / "full", target.sync, cases(3))
+    with pytest.raises(ConfigurationError, match=r"runs='.*' cannot be written .*give .* a folder"):
+        made.run()
+    assert target.calls == 0

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Self
 
 from reliai._core.complaints import warn
+from reliai.errors import ConfigurationError
 from reliai.evals import _journal
 from reliai.evals._cache import OutputCache
 from reliai.evals._concurrency import limit_of
@@ -156,16 +157,25 @@ class Folder:
         return sum(experiment.settings.repeats_of(case) for case in chosen)
 
     def __enter__(self) -> Self:
+        try:
+            self._begin()
+        except OSError as error:
+            raise ConfigurationError(
+                f"runs={str(self.experiment.runs)!r} cannot be written ({error}): give the "
+                "experiment runs= a folder that can"
+            ) from error
+        self.cache = self._cache()
+        return self
+
+    def _begin(self) -> None:
         experiment = self.experiment
         if self._earlier is not None:
             self.writer = _journal.RunWriter(self._earlier.path, alone=True)
-        else:
-            self.writer = _journal.RunWriter.create(
-                experiment.name, root=experiment.runs, manifest=self._manifest(), alone=True
-            )
-            self._keep_cases()
-        self.cache = self._cache()
-        return self
+            return
+        self.writer = _journal.RunWriter.create(
+            experiment.name, root=experiment.runs, manifest=self._manifest(), alone=True
+        )
+        self._keep_cases()
 
     def __exit__(
         self,
