@@ -367,6 +367,12 @@ def test_opening_a_version_as_a_dataset_says_what_to_do(tmp_path: Path) -> None:
     assert Dataset.open(tmp_path / "a@b" / "refunds").name == "refunds"
 
 
+def test_a_name_that_no_folder_can_have_is_refused_when_opened() -> None:
+    with pytest.raises(DatasetError, match="longer than a folder's name: 255 bytes"):
+        Dataset.open("x" * 300)
+    assert Dataset.open("x" * 255).name == "x" * 255
+
+
 def test_a_path_object_is_a_path_and_no_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

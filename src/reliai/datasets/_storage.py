@@ -63,6 +63,10 @@ class Storage(Protocol):
         """Make ready for the first commit, and see that commits are safe here."""
 
 
+_LONGEST_NAME: Final = 255
+"""Bytes of a folder's name, on all file systems in use."""
+
+
 def storage_at(where: str | os.PathLike[str], options: Mapping[str, Any] | None = None) -> Storage:
     """Open the folder of a dataset, without reading anything.
 
@@ -84,7 +88,11 @@ def storage_at(where: str | os.PathLike[str], options: Mapping[str, Any] | None 
     if options:
         named = ", ".join(sorted(options))
         raise DatasetError(f"a local dataset takes no options, and {named} would do nothing")
-    return LocalStorage(_local_path(text) if isinstance(where, str) else Path(text))
+    path = _local_path(text) if isinstance(where, str) else Path(text)
+    if len(path.name.encode("utf-8", "surrogatepass")) > _LONGEST_NAME:
+        shown = f"{path.name[:20]}…"
+        raise DatasetError(f"{shown!r} is longer than a folder's name: {_LONGEST_NAME} bytes")
+    return LocalStorage(path)
 
 
 def _local_path(text: str) -> Path:
