@@ -165,6 +165,7 @@ def _bound(ours: Floats, theirs: Floats, pairs: Pairs, confidence: float) -> flo
     Pearson's bound of their share), each by the largest difference there is: for identical runs
     `1 - (1 - confidence)^(1 / n)`. Groups may be as large as the largest of them. Where all
     differ by the same, those that were not seen may still differ otherwise.
+    Else it is the lower of Student's, and of what losses and gains come to.
     """
     if not len(ours):
         return None
