@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path) -> RecordStore:
-    made = RecordStore(f"sqlite:///{tmp_path}/records.db", content="full")
-    reliai.configure(observers=[], records=made)
-    return made
+def store(local: RecordStore) -> RecordStore:
+    return local
 
 
 @reliai.reliable(name="answer")

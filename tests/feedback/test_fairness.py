@@ -8,10 +8,10 @@ import pytest
 
 import reliai
 from reliai import feedback
-from reliai.records import RecordStore
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from reliai.records import RecordStore
+
 
 COUNTS = {"en": (40, 1000), "de": (12, 200), "pt": (18, 150), "ar": (9, 60), "vi": (2, 9)}
 
@@ -22,10 +22,8 @@ def answer() -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> RecordStore:
-    made = RecordStore(f"sqlite:///{tmp_path}/records.db")
-    reliai.configure(observers=[], records=made)
-    return made
+def store(local: RecordStore) -> RecordStore:
+    return local
 
 
 def judge(locale: str | None, value: Any) -> None:

@@ -35,14 +35,6 @@ def answer(prompt: str) -> str:
     return prompt
 
 
-@pytest.fixture
-def local(tmp_path: Path) -> RecordStore:
-    """A store on SQLite, for what is the same on every database."""
-    made = RecordStore(f"sqlite:///{tmp_path}/records.db")
-    reliai.configure(observers=[], records=made)
-    return made
-
-
 def values(call_id: str | None = None, **which: Any) -> list[Any]:
     return [said.value for said in feedback.read(call_id, **which)]
 

@@ -12,24 +12,17 @@ import reliai
 from reliai import feedback
 from reliai.datasets import novel, on_feedback, uniform
 from reliai.feedback import ReviewQueue
-from reliai.records import RecordStore
 from reliai.testing import virtual_clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from reliai.records import RecordStore
 
 
 @reliai.reliable(name="answer")
 def answer(prompt: str) -> str:
     return prompt
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> RecordStore:
-    made = RecordStore(f"sqlite:///{tmp_path}/records.db", content="full")
-    reliai.configure(observers=[], records=made)
-    return made
 
 
 def asked(count: int) -> list[str]:

@@ -14,22 +14,20 @@ from hypothesis import strategies as st
 
 import reliai
 from reliai import feedback
-from reliai.records import RecordStore
 from reliai.testing import virtual_clock
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from reliai.records import RecordStore
+
 
 CALL = "0" * 31 + "1"
 KEY = "k" * 32
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecordStore:
+def store(local: RecordStore, monkeypatch: pytest.MonkeyPatch) -> RecordStore:
     monkeypatch.setenv("RELIAI_FEEDBACK_KEY", KEY)
-    made = RecordStore(f"sqlite:///{tmp_path}/records.db")
-    reliai.configure(observers=[], records=made)
-    return made
+    return local
 
 
 def refusal(token: Any, **how: Any) -> str:
