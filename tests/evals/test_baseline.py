@@ -150,6 +150,27 @@ def test_a_shallow_clone_is_told_what_to_fetch(repository: Path, tmp_path_factor
     assert "fetch-depth: 0" in found.reason
 
 
+def test_a_commit_to_the_target_branch_is_not_judged_by_a_pin_of_its_own(repository: Path) -> None:
+    git(repository, "switch", "-q", "main")
+    pinned(repository, passes(100, 100))
+    commit(repository, "Lower the baseline")
+    found = baseline(experiment=NAME, folder=repository)
+    assert found.columns().scores["exact"].value.mean() == 1.0
+    commit(repository, "Change something else")
+    found = baseline(experiment=NAME, folder=repository)
+    assert found.columns().scores["exact"].value.mean() == 0.5
+
+
+def test_a_shallow_clone_of_one_branch_is_not_judged_by_its_own_pin(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    clone = tmp_path_factory.mktemp("clone") / "c"
+    url = repository.as_uri()
+    git(repository, "clone", "-q", "--depth", "1", "--branch", "change", url, str(clone))
+    found = baseline(experiment=NAME, folder=clone)
+    assert "fetch-depth: 0" in found.reason
+
+
 def test_a_path_is_read_as_it_is(repository: Path) -> None:
     found = baseline(f".reliai/baselines/{NAME}.json", experiment=NAME, folder=repository)
     assert found.columns().scores["exact"].value.mean() == 0.5

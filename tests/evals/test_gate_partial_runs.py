@@ -39,6 +39,11 @@ def test_half_a_run_is_incomplete_whatever_is_asked(text: str) -> None:
     assert gate.judge(compare(half, whole)).verdict is Verdict.INCOMPLETE
 
 
+def test_a_shard_by_itself_passes_nothing() -> None:
+    shard = run_of([True] * 200, manifest={"state": "complete", "shard": [1, 2]})
+    assert Gate("exact", min=0.5).judge(shard).verdict is Verdict.INCOMPLETE
+
+
 def test_cases_that_are_known_to_fail_stay_so_in_half_a_run() -> None:
     half = run_of(passes(195, 5), manifest=HALF)
     assert Gate("exact", case_min=0.5).judge(half).verdict is Verdict.FAIL

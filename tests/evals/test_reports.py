@@ -322,6 +322,14 @@ def test_the_same_result_gives_the_same_page(hostile: Report) -> None:
     assert hostile.html() == hostile.html()
 
 
+def test_half_an_emoji_in_an_answer_stops_no_report(tmp_path: Path) -> None:
+    comparison = compare(stored(30, "cand", "\ud83d"), stored(0, "base"))
+    result = Gate("exact", non_inferior=0.02).judge(comparison)
+    written = report(result, comparison, content=True).write(tmp_path)
+    assert len(written) == 5
+    assert report(result, comparison, content=True).json().encode()
+
+
 def test_answers_are_shown_to_those_who_ask_only() -> None:
     comparison = compare(stored(30, "cand", "confidential"), stored(0, "base", "confidential"))
     result = Gate("exact", non_inferior=0.02).judge(comparison)

@@ -96,8 +96,10 @@ class Draft:
 
 
 def is_partial(columns: Columns) -> bool:
-    """Whether cases were left out that nobody meant to leave out."""
-    return columns.manifest.get("state") == "partial" and not is_decided(columns)
+    """Whether cases were left out that nobody meant to; a shard leaves those of the others."""
+    manifest = columns.manifest
+    cut = manifest.get("state") == "partial" or manifest.get("shard") is not None
+    return cut and not is_decided(columns)
 
 
 def is_decided(columns: Columns) -> bool:

@@ -61,6 +61,33 @@ class Repository:
         more = ": the clone is shallow; fetch its history (fetch-depth: 0)" if shallow else ""
         raise GitError(f"HEAD and {wanted!r} have no commit in common here{more}")
 
+    def before(self, commit: str, path: str) -> str:
+        """The commit to compare with, where a change began at `commit` itself.
+
+        That is so for what is committed to the target branch, and in a shallow clone of a branch.
+        When that very commit changed the file at `path`, what was there before it counts, as no
+        change says itself what it is judged by.
+
+        Args:
+            commit: the merge base.
+            path: from the top of the repository, with `/`.
+
+        Raises:
+            GitError: when a shallow clone does not have what was before.
+        """
+        if commit != self.commit("HEAD"):
+            return commit
+        if not self._has("HEAD^"):
+            if self._run("rev-parse", "--is-shallow-repository").stdout.strip() == "true":
+                raise GitError(
+                    "the clone is shallow, and has nothing of before this commit: fetch its "
+                    "history (fetch-depth: 0)"
+                )
+            return commit
+        parent = self.commit("HEAD^")
+        earlier = self.file_at(parent, path)
+        return commit if earlier in {None, self.file_at(commit, path)} else parent
+
     def commit(self, revision: str) -> str:
         """The commit that a revision names.
 

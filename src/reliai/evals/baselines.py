@@ -78,7 +78,7 @@ def _at_merge_base(
     try:
         git = repository_of(folder)
         path = git.path_of(pin_path(experiment, folder))
-        commit = git.merge_base(target)
+        commit = git.before(git.merge_base(target), path)
         text = git.file_at(commit, path)
     except GitError as error:
         return str(error), commit

@@ -71,9 +71,12 @@ class Quarantine:
         where = Path() if folder is None else Path(folder)
         try:
             git = repository_of(where)
-            merge_base = revision == "merge-base"
-            commit = git.merge_base(target) if merge_base else git.commit(revision)
-            text = git.file_at(commit, git.path_of(where / path))
+            file = git.path_of(where / path)
+            if revision == "merge-base":
+                commit = git.before(git.merge_base(target), file)
+            else:
+                commit = git.commit(revision)
+            text = git.file_at(commit, file)
         except GitError as error:
             said = f"no case is quarantined, as the base revision cannot be read: {error}"
             return cls({}, "no base revision", (said,) if (where / path).exists() else ())

@@ -78,7 +78,8 @@ class Report:
 
     def json(self) -> str:
         """The same as JSON text."""
-        return json.dumps(self.data(), indent=2, ensure_ascii=False, default=str) + "\n"
+        text = json.dumps(self.data(), indent=2, ensure_ascii=False, default=str)
+        return text.encode("utf-8", "replace").decode() + "\n"  # half an emoji is no UTF-8
 
     def write(self, folder: str | PathLike[str]) -> tuple[Path, ...]:
         """Write all formats into a folder: gate.md, gate.html, gate.xml, gate.json, gate.txt."""
@@ -88,7 +89,7 @@ class Report:
         for name, form in _FILES.items():
             text: str = getattr(self, form)()
             path = where / name
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8", errors="replace")
             written.append(path)
         return tuple(written)
 
