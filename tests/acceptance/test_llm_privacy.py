@@ -129,6 +129,6 @@ def test_nothing_of_a_prompt_or_an_answer_is_on_a_record(way: Way) -> None:
         got = ask("the zebra of bob@example.com")
         assert isinstance(got.error, reliai.OutputInvalid | reliai.StreamInterrupted)
         written = json.dumps(got.record.to_dict())
-        for content in ("zebra", "example.com", "4242"):
+        for content in ("zebra", "example.com", "4242 4242"):
             assert content not in written
             assert content not in str(got.error)
