@@ -297,11 +297,14 @@ pool.close()
 pool.join()
 """,
     "Pool, terminated": """
-import multiprocessing
+import multiprocessing, time
 set_up(flush_on_sigterm=True)
 calls('main')
 with multiprocessing.get_context('fork').Pool(2) as pool:
     pool.map(calls, ['child0', 'child1'], chunksize=1)
+    # A signal that comes just before a worker waits for its next task is handled only after that
+    # wait, by any handler in Python: so let them wait first.
+    time.sleep(0.3)
 """,
     "os.fork in the middle": """
 set_up()
