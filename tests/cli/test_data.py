@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
 
 import reliai
+from reliai.cli.evals_common import progress
 from reliai.datasets import Case, Dataset, resolve
 from reliai.records import RecordStore
 from tests.cli.evaluating import cases, run, told
@@ -259,3 +262,23 @@ def test_health_warns_of_traffic_without_cases(refunds: Dataset, store: str) -> 
     assert code == (0 if found["ok"] else 1)
     code, said = run("data", "health", "refunds", "--store", store)
     assert said.startswith("refunds@v1: 6 cases beside 3 calls")
+
+
+# --- progress ---------------------------------------------------------------------------------
+
+
+def test_long_work_has_a_bar_on_a_terminal_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    with progress("verifying") as tell:
+        assert tell is None
+    assert not shown.getvalue()
+    monkeypatch.setattr(shown, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress("verifying") as tell:
+        assert tell is not None
+        tell(3, 7)
+    assert "verifying" in shown.getvalue()
+    assert "3/7" in shown.getvalue()

@@ -207,6 +207,8 @@ def test_a_judge_of_several_scores_is_refused() -> None:
         return {"a": True, "b": False}
 
     with pytest.raises(ConfigurationError, match="several scores"):
+        asyncio.run(Anchors.afreeze(several, ITEMS, name="several"))
+    with pytest.raises(ConfigurationError, match="several scores"):
         Anchors.freeze(several, ITEMS)
 
 

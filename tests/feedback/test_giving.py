@@ -11,13 +11,11 @@ import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 import pytest
 
 import reliai
 from reliai import feedback
-from reliai._core.settings import settings
 from reliai.datasets import Capture, Dataset, on_feedback
 from reliai.records import RecordStore
 from reliai.testing import virtual_clock
@@ -261,9 +259,13 @@ def test_a_retraction_of_a_preference_names_the_other_call(local: RecordStore) -
         feedback.retract(CALL, "thumbs", other=OTHER)
 
 
-def test_without_a_store_it_says_what_to_configure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_configured_store_it_says_what_to_configure(local: RecordStore) -> None:
     reliai.configure(observers=[])
-    monkeypatch.setattr(settings, "observed", WeakSet())  # nor one of functions of other tests
+
+    @reliai.reliable(observers=[local])  # the store of one function is nobody else's
+    def asked() -> None: ...
+
+    asked()
     with pytest.raises(reliai.ConfigurationError, match=r"reliai\.configure\(records="):
         feedback.record(CALL, "thumbs", 1)
 

@@ -11,6 +11,14 @@ import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
+VERDICTS = {
+    "digits, four neighbours:": "PASS",
+    "digits, half the lines:": "FAIL",
+    "questions, no question mark:": "PASS",
+    "questions, 30 characters:": "FAIL",
+}
+"""Of the example's gate: harmless changes pass, planted regressions do not."""
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -26,6 +34,10 @@ def test_the_example_runs_and_shows_something(example: Path, tmp_path: Path) -> 
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout
+    if example.name == "evaluation.py":
+        lines = done.stdout.splitlines()
+        said = {lines[n]: lines[n + 1].partition(":")[0] for n in range(len(lines) - 1)}
+        assert {change: said[change] for change in VERDICTS} == VERDICTS
 
 
 def test_there_are_examples() -> None:

@@ -12,10 +12,10 @@ from reliai.datasets._live import lookup, lookup_named
 from reliai.datasets._reading import Stored, rows_with_data
 from reliai.datasets._rows import case_of, key_hash
 from reliai.datasets.failures import CaseNotFound
-from reliai.datasets.views import View, selected, split
+from reliai.datasets.views import Divisible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from reliai.datasets._manifest import Manifest
     from reliai.datasets._parts import Parts
@@ -45,7 +45,7 @@ class Cases(Protocol):
     def __iter__(self) -> Iterator[Case]: ...
 
 
-class Version:
+class Version(Divisible):
     """One version of a dataset; never changes. Cases are read when they are asked for.
 
     Attributes:
@@ -131,20 +131,6 @@ class Version:
         except ValueError:
             return None
         return lookup_named(self._parts, within, [digest]).get(digest)
-
-    def split(self, shares: Mapping[str, float], *, seed: int = 0) -> dict[str, View]:
-        """Divide the cases; see `reliai.datasets.views.split`."""
-        return split(self, shares, seed=seed)
-
-    def select(
-        self,
-        *,
-        tags: Mapping[str, str | Iterable[str]] | None = None,
-        keys: Iterable[str] | None = None,
-        where: Callable[[Case], bool] | None = None,
-    ) -> View:
-        """Some of the cases; see `reliai.datasets.views.selected`."""
-        return selected(self, tags=tags, keys=keys, where=where)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Version):

@@ -14,7 +14,7 @@ from reliai.datasets.failures import CaseNotFound, DatasetError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["Listed", "Placed", "View", "listed", "selected", "split"]
+__all__ = ["Divisible", "Listed", "Placed", "View", "listed", "selected", "split"]
 
 _MOST_SAID: Final = 5
 """Keys that an error names."""
@@ -53,7 +53,25 @@ class _Source(Protocol):
     def placed(self) -> Iterator[Placed]: ...
 
 
-class View:
+class Divisible:
+    """What versions, views and lists have in common: they are divided, and selected from."""
+
+    def split(self: _Source, shares: Mapping[str, float], *, seed: int = 0) -> dict[str, View]:
+        """Divide the cases; see `reliai.datasets.views.split`."""
+        return split(self, shares, seed=seed)
+
+    def select(
+        self: _Source,
+        *,
+        tags: Mapping[str, str | Iterable[str]] | None = None,
+        keys: Iterable[str] | None = None,
+        where: Callable[[Case], bool] | None = None,
+    ) -> View:
+        """Some of the cases; see `reliai.datasets.views.selected`."""
+        return selected(self, tags=tags, keys=keys, where=where)
+
+
+class View(Divisible):
     """Some of the cases of a version or a list, in their order. Nothing is read until it is needed.
 
     Args:
@@ -100,20 +118,6 @@ class View:
             if key in {case.id, case.digest}:
                 return case
         raise CaseNotFound(f"{self.described} has no case {key!r}")
-
-    def split(self, shares: Mapping[str, float], *, seed: int = 0) -> dict[str, View]:
-        """Divide the cases; see `split`."""
-        return split(self, shares, seed=seed)
-
-    def select(
-        self,
-        *,
-        tags: Mapping[str, str | Iterable[str]] | None = None,
-        keys: Iterable[str] | None = None,
-        where: Callable[[Case], bool] | None = None,
-    ) -> View:
-        """Some of the cases; see `selected`."""
-        return selected(self, tags=tags, keys=keys, where=where)
 
     def __repr__(self) -> str:
         return f"<reliai View {self.described}>"
@@ -252,7 +256,7 @@ def _texts(values: str | Iterable[str]) -> frozenset[str]:
     return frozenset([values]) if isinstance(values, str) else frozenset(values)
 
 
-class Listed:
+class Listed(Divisible):
     """A list of cases with the interface of a version. In the order in which they were given.
 
     Raises:
@@ -300,20 +304,6 @@ class Listed:
             if key in {case.id, case.digest}:
                 return case
         raise CaseNotFound(f"the list has no case {key!r}")
-
-    def split(self, shares: Mapping[str, float], *, seed: int = 0) -> dict[str, View]:
-        """Divide the cases; see `split`."""
-        return split(self, shares, seed=seed)
-
-    def select(
-        self,
-        *,
-        tags: Mapping[str, str | Iterable[str]] | None = None,
-        keys: Iterable[str] | None = None,
-        where: Callable[[Case], bool] | None = None,
-    ) -> View:
-        """Some of the cases; see `selected`."""
-        return selected(self, tags=tags, keys=keys, where=where)
 
     def __repr__(self) -> str:
         return f"<reliai list of {len(self)} cases>"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reliai.evals._absent import NoBaseline
-    from reliai.evals.anchors import AnchorCheck, Anchors, anchor_items, served_models
+    from reliai.evals.anchor_checks import AnchorCheck
+    from reliai.evals.anchors import Anchors, anchor_items, served_models
     from reliai.evals.baselines import Pin, baseline, pin
     from reliai.evals.comparison import RunComparison, compare
     from reliai.evals.early import EarlyStop
@@ -63,7 +64,7 @@ __all__ = [
 
 # A module never has the name of what it offers: once loaded, it would stand in its way.
 _MODULES = {
-    "AnchorCheck": "anchors",
+    "AnchorCheck": "anchor_checks",
     "Anchors": "anchors",
     "EarlyStop": "early",
     "Experiment": "experiment",

@@ -31,7 +31,7 @@ def store_for(what: str) -> RecordStore:
         import_module("reliai._configure").use_named()
     module: Any = sys.modules.get("reliai.records.store")
     if module is not None:
-        for observer in settings.everyone():
+        for observer in settings.observers:
             if isinstance(observer, module.RecordStore):
                 return cast("RecordStore", observer)
     message = (

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reliai.evals import Run
-    from reliai.evals.anchors import AnchorCheck, Anchors
+    from reliai.evals.anchor_checks import AnchorCheck
+    from reliai.evals.anchors import Anchors
     from reliai.evals.scoring import Scorer
     from reliai.incidents.trial import Trial
 
