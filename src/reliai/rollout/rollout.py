@@ -17,31 +17,27 @@ from reliai.errors import ConfigurationError, ReliaiError
 from reliai.pipeline import reliable
 from reliai.policies._keys import key_of
 from reliai.policies.route import Route
-from reliai.rollout._book import Phase
-from reliai.rollout._controller import Controller, page_steps
+from reliai.rollout._controller import Controller
 from reliai.rollout._forcing import forced
 from reliai.rollout._minder import minder
+from reliai.rollout._operable import Operable
 from reliai.rollout._settings import among, chance, checked_force, seconds, share, text
-from reliai.rollout.conflict import RolloutConflict
-from reliai.rollout.deciding import FINAL
 from reliai.rollout.guardrails import checked_guardrails, failure_rate
 from reliai.rollout.plan import Plan, Rule, checked_steps
-from reliai.rollout.status import Explanation, RolloutStatus, replayed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from reliai._core.record import CallRecord
-    from reliai.rollout._book import AuditEntry, Page
+    from reliai.rollout._book import AuditEntry
     from reliai.rollout._controller import Traffic
-    from reliai.rollout.deciding import Decision, Standing
 
 __all__ = ["Rollout"]
 
 _HOLDOUT: Final = "holdout"
 
 
-class Rollout:
+class Rollout(Operable):
     """Gives a growing share of the units the candidate, and takes it back when it does harm.
 
     A unit gets the same variant on every machine; in a growing share nobody who has the candidate
@@ -276,67 +272,6 @@ class Rollout:
         """
         return self._controller.sync()
 
-    # --- looking
-
-    @property
-    def ready(self) -> bool:
-        """Whether the state was reached, and calls get what it says; for a health page."""
-        traffic = self._controller.traffic
-        return traffic is not None and traffic.reason not in {"ERROR", "STALE"}
-
-    def status(self) -> RolloutStatus:
-        """How it stands, by all that is known of all processes."""
-        control = self._controller
-        reached = control.sync(deciding=False)
-        page = control.page
-        if page is None or not control.counts:
-            return self._unknown()
-        decision = control.decision()
-        evidence, here = decision.evidence, page.standing
-        held = here.status in {"held", "paused", *FINAL}
-        return RolloutStatus(
-            *(self.name, self.version, here.status, here.step + 1),
-            share=0.0 if control.traffic is None else control.traffic.share,
-            since=here.since,
-            reason=page.reason if held else decision.reason,
-            missing=decision.missing,
-            calls=control.counts[-1].calls,
-            findings=evidence.findings,
-            harm=evidence.harm,
-            split=evidence.split,
-            reasons=dict(self._reasons),
-            ready=reached and self.ready,
-        )
-
-    def _unknown(self) -> RolloutStatus:
-        return RolloutStatus(
-            *(self.name, self.version, "unknown", 1, 0.0, 0.0, "ERROR", ("the state",), (0, 0)),
-            *((), 1.0, 1.0, dict(self._reasons)),
-            ready=False,
-        )
-
-    def audit(self) -> tuple[AuditEntry, ...]:
-        """What happened, oldest first, with what each decision was made from."""
-        self._controller.sync(deciding=False)
-        page = self._controller.page
-        return () if page is None else page.audit
-
-    def explain(self, number: int | None = None) -> Explanation:
-        """One entry of the audit, with its decision made again from its counts.
-
-        Args:
-            number: of the entry; None for the last decision that the controller made.
-
-        Raises:
-            RolloutConflict: when there is no such entry.
-        """
-        entries = self.audit()
-        ours = [each for each in entries if each.by == "reliai"]
-        for entry in entries if number is not None else ours[-1:]:
-            if number in {None, entry.number}:
-                return replayed(entry)
-        raise RolloutConflict(f"{self.name}: the audit has no entry {number}")
-
     # --- operating
 
     def kill(self, by: str, why: str = "") -> None:
@@ -348,112 +283,6 @@ class Rollout:
         self._controller.kill(text("by", by), why)
         if self._background and not self._minded:
             self._started()
-
-    def rollback(self, by: str, why: str = "") -> None:
-        """Give all units the control, for good; another try is another version.
-
-        Raises:
-            RolloutConflict: when it has ended otherwise, or the state does not answer.
-        """
-
-        def change(page: Page, _: Decision, __: float) -> tuple[Standing, tuple[Phase, ...]]:
-            self._check_open(page, "rollback", but="promoted")
-            return page.standing._replace(status="rolled_back"), page.phases
-
-        self._controller.operate("rollback", text("by", by), why, change)
-
-    def approve(self, step: int, by: str, why: str = "") -> None:
-        """Let the next step begin, in one that asks for it and has nothing else missing.
-
-        Args:
-            step: the step under way, from 1.
-            by: who approves.
-            why: for the audit.
-
-        Raises:
-            RolloutConflict: when another step is under way, or something else is missing, which it
-                names; or the state does not answer.
-        """
-
-        def change(page: Page, decision: Decision, _: float) -> tuple[Standing, tuple[Phase, ...]]:
-            self._check_step(page, "approve", step)
-            if not self.plan.steps[page.standing.step].approval:
-                raise RolloutConflict(f"approve: step {step} of {self.name} asks for no approval")
-            if decision.action not in {"await_approval", "advance", "promote"}:
-                raise RolloutConflict(
-                    f"approve: step {step} of {self.name} is not through; still missing: "
-                    f"{'; '.join(decision.missing) or decision.reason}"
-                )
-            return page.standing._replace(approved=page.standing.step), page.phases
-
-        self._controller.operate("approve", text("by", by), why, change)
-
-    def pause(self, by: str, why: str = "") -> None:
-        """Stop the ramp where it is; a guardrail still rolls back.
-
-        Raises:
-            RolloutConflict: when it has ended, or the state does not answer.
-        """
-
-        def change(page: Page, _: Decision, __: float) -> tuple[Standing, tuple[Phase, ...]]:
-            self._check_open(page, "pause")
-            return page.standing._replace(status="paused"), page.phases
-
-        self._controller.operate("pause", text("by", by), why, change)
-
-    def resume(self, by: str, why: str = "") -> None:
-        """Let the ramp go on after a pause; in this step signals do not pause it again.
-
-        Raises:
-            RolloutConflict: when it is not paused, or the state does not answer.
-        """
-
-        def change(page: Page, _: Decision, __: float) -> tuple[Standing, tuple[Phase, ...]]:
-            if page.standing.status != "paused":
-                raise RolloutConflict(
-                    f"resume: {self.name} is {page.standing.status} and not paused"
-                )
-            return page.standing._replace(status="ramping", overridden=True), page.phases
-
-        self._controller.operate("resume", text("by", by), why, change)
-
-    def advance(self, step: int, by: str, why: str = "") -> None:
-        """Begin the next step, whatever is missing; the last one promotes.
-
-        Args:
-            step: the step under way, from 1: of two who advance it one gets `RolloutConflict`.
-            by: who does it.
-            why: for the audit.
-
-        Raises:
-            RolloutConflict: when another step is under way, it has ended, or the state does not
-                answer.
-        """
-
-        def change(page: Page, _: Decision, now: float) -> tuple[Standing, tuple[Phase, ...]]:
-            self._check_step(page, "advance", step)
-            shares = page_steps(page)
-            status = "promoted" if step == len(shares) - 1 else "ramping"
-            after = page.standing._replace(status=status, step=step, since=now, overridden=False)
-            return after, (*page.phases, Phase(shares[step], now))
-
-        self._controller.operate("advance", text("by", by), why, change)
-
-    def _check_open(self, page: Page, action: str, but: str | None = None) -> None:
-        status = page.standing.status
-        if status in FINAL and status != but:
-            raise RolloutConflict(
-                f"{action}: {self.name} version {self.version} is {status}, for good; give "
-                "another try another version="
-            )
-
-    def _check_step(self, page: Page, action: str, step: int) -> None:
-        self._check_open(page, action)
-        if step != page.standing.step + 1:
-            raise RolloutConflict(
-                f"{action}: step {step} of {self.name} is not under way, step "
-                f"{page.standing.step + 1} is"
-            )
 
     def __repr__(self) -> str:
         return f"reliai.rollout.Rollout({self.name!r}, version={self.version!r})"
