@@ -13,7 +13,8 @@ from reliai._core.frames import empty_frames
 from reliai._core.outcome import Outcome
 from reliai._core.record import CallRecord, ErrorInfo
 from reliai._core.settings import settings
-from reliai._core.usage import joined, note_request, settle_readings, settle_usage
+from reliai._core.usage import joined, note_request, settle_readings
+from reliai._core.usage_sums import settle_usage
 from reliai.errors import CircuitOpen, ConfigurationError, ErrorKind
 
 if TYPE_CHECKING:
