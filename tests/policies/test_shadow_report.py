@@ -11,14 +11,19 @@ import pytest
 
 import reliai
 from reliai import comparisons
+from reliai._core.settings import settings
 from reliai.policies.shadow import ShadowReport
+from reliai.state import open_state
+from reliai.state.keeper import keeper_of
 from reliai.testing import virtual_clock
 from tests.policies._guarded import every_kind, every_one_value
 from tests.policies._shadowing import LONG, Shadowed, candidate_of
 from tests.policies._spending import answer as costly
+from tests.programs import printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from reliai.testing import VirtualClock
 
@@ -89,6 +94,42 @@ def test_a_budget_for_each_tenant_skips_the_one_that_has_spent_it() -> None:
         with reliai.context(tenant=tenant):
             ask("hello")
     assert (ask.report.started, ask.report.skipped_for) == (2, {"budget": 1})
+
+
+def test_what_a_shadow_may_cost_is_one_cap_for_all_processes(tmp_path: Path) -> None:
+    """Case 34: what one process has spent the other knows at its next sampled call."""
+    url = f"sqlite:///{tmp_path}/state.db"
+    budget = reliai.Budget(usd=1.0, estimate=0.5, name="v2", state=url)
+    ask = Shadowed("sync", lambda prompt: costly(0.5), spend=budget, answer=lambda prompt: "a")
+    ask("hello")
+    elsewhere = f"""
+        import reliai
+        budget = reliai.Budget(usd=1.0, estimate=0.5, name="v2", state={url!r})
+        shadow = reliai.Shadow(lambda prompt: {costly(0.5)!r}, rate=1, spend=budget, name="v2")
+        ask = shadow(lambda prompt: "a")
+        for _ in range(3):
+            assert ask("hello") == "a" and shadow.drain(20)
+        print(shadow.report().started, shadow.report().skipped_for)
+    """
+    assert printed(elsewhere) == ["1 {'budget': 2}"]
+    ask("hello")
+    assert (ask.report.started, ask.report.skipped_for) == (1, {"budget": 1})
+
+
+def test_a_number_is_one_cap_for_the_shadows_of_a_name(tmp_path: Path) -> None:
+    state = open_state(f"sqlite:///{tmp_path}/state.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "state", state)
+        one, other, third = (
+            Shadowed("sync", lambda prompt: costly(2.0), spend=1.0, name=name)
+            for name in ("v2", "v2", "v3")
+        )
+        one("hello")
+        assert keeper_of(state).step()
+        other("hello")
+        third("hello")
+    assert (one.report.started, third.report.started) == (1, 1)
+    assert other.report.skipped_for == {"budget": 1}
 
 
 # --- how it compares ----------------------------------------------------------------------

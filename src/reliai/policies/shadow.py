@@ -69,7 +69,8 @@ class Shadow(Policy):
             reason why they differ.
         noise_baseline: share of the shadowed calls, in [0, 1], that also ask the function again,
             without its policies, to tell a worse candidate from chance.
-        spend: what the shadow may cost: US dollars a day (> 0), or a `Budget`. None: no limit.
+        spend: what the shadow may cost: US dollars a day (> 0), or a `Budget`. None: no limit. With
+            a shared state it is one cap for all processes whose shadows have the same name.
         max_pending: shadows that may wait or run at the same time (>= 1).
         name: for records and events; by default the candidate's.
         timeout: seconds for the candidate, and for each comparison (> 0).
@@ -109,7 +110,7 @@ class Shadow(Policy):
         self.publish = publish
         self.stand_ins = dict(stand_ins or {})
         self._comparator = comparator_of(compare)
-        self._budget = _budget(spend)
+        self._budget = _budget(spend, self.name)
         self._replaced = _by_identity(self.stand_ins)
         self._tally = Tally()
         self._desk: Desk
@@ -357,12 +358,12 @@ def _seconds(name: str, value: Any) -> float:
     raise ConfigurationError(f"Shadow({name}={value!r}): must be a number of seconds above 0")
 
 
-def _budget(spend: Any) -> Budget | None:
+def _budget(spend: Any, name: str) -> Budget | None:
     if spend is None or isinstance(spend, Budget):
         return spend
     number = isinstance(spend, int | float) and not isinstance(spend, bool)
     if number and 0 < spend < math.inf:
-        return Budget(usd=float(spend))
+        return Budget(usd=float(spend), name=f"shadow:{name}")
     raise ConfigurationError(
         f"Shadow(spend={spend!r}): must be US dollars a day above 0, a Budget, or None"
     )
