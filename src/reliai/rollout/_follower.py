@@ -1,0 +1,231 @@
+"""Keeps a rollout in step with its state; knows nothing of calls, of variants or of deciding."""
+
+from __future__ import annotations
+
+from threading import Lock, RLock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from reliai import clock
+from reliai._core.complaints import warn_once
+from reliai._core.forking import renew_after_fork
+from reliai.rollout._book import Page, digest_of, first_page
+from reliai.rollout._snapshot import Snapshot
+from reliai.rollout._tally import Tally
+from reliai.rollout.deciding import FINAL
+from reliai.state import configured_state, shared_state
+from reliai.state.base import PATIENT, PROMPT, Count, StateUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reliai.rollout.evidence import Counts
+    from reliai.rollout.guardrails import Guardrail
+    from reliai.rollout.plan import Plan
+    from reliai.state import State
+
+__all__ = ["Follower", "Traffic", "page_of"]
+
+_FOREVER: Final = 1e10
+"""Width of the one bucket that a phase is counted in: seconds, some three hundred years."""
+_REASONS: Final = {"killed": "KILLED", "rolled_back": "ROLLED_BACK", "promoted": "PROMOTED"}
+
+
+class Traffic(NamedTuple):
+    """What calls are to get now.
+
+    Attributes:
+        share: of the candidate.
+        phase: number of the phase.
+        reason: why the hash is not asked; None when it is.
+    """
+
+    share: float
+    phase: int
+    reason: str | None = None
+
+
+class Follower:
+    """One version of one rollout, in this process.
+
+    Attributes:
+        traffic: what calls are to get; None before the first look at the state.
+        page: the document, as it was read last.
+        counts: of all processes, by phase.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        plan: Plan,
+        guardrails: Sequence[Guardrail],
+        state: Any,
+        *,
+        snapshot: str | None,
+        max_staleness: float,
+    ) -> None:
+        self.key = key
+        self.plan = plan
+        self._digest = digest_of(plan)
+        self._given = None if state is None else shared_state(state)
+        self._own: State | None = None
+        self._snapshot = None if snapshot is None else Snapshot(snapshot, key, max_staleness)
+        self._max_staleness = max_staleness
+        self.tally = Tally(guardrails)
+        self.traffic: Traffic | None = None
+        self.page: Page | None = None
+        self.counts: tuple[Counts, ...] = ()
+        self._version = 0
+        self._candidates = -1
+        self._grew = self._reached = -1e300
+        self._killing: tuple[str, str] | None = None
+        self._renew()
+        renew_after_fork(self)
+
+    def _renew(self) -> None:
+        self._lock = RLock()
+        self._beginning = Lock()
+        self.tally.renew()
+
+    @property
+    def state(self) -> State:
+        """Where it is written down: the one given, the configured one, or this process's own."""
+        state = self._given or configured_state()
+        if state is not None:
+            return state
+        if self._own is None:
+            from reliai.state.memory import MemoryState  # noqa: PLC0415  only where it is needed
+
+            self._own = MemoryState()
+        return self._own
+
+    def begin(self) -> Traffic:
+        """The first look at the state, once; it may take the 50 ms of a question in a call."""
+        with self._beginning:
+            if self.traffic is None:
+                self.sync(within=PROMPT, deciding=False)
+            traffic = self.traffic
+            if traffic is None:
+                traffic = self.traffic = self._from_snapshot() or Traffic(0.0, 0, "ERROR")
+            return traffic
+
+    def _from_snapshot(self) -> Traffic | None:
+        page = None if self._snapshot is None else self._snapshot.read(clock.active().time())
+        if page is None:
+            return None
+        self.page = page
+        self._reached = clock.active().monotonic()
+        return self._traffic_of(page)
+
+    def sync(self, *, within: float = PATIENT, deciding: bool = True) -> bool:
+        """Tell what was counted, read what the others did, and decide when it is time.
+
+        Returns:
+            Whether the state answered.
+        """
+        with self._lock:
+            taken = self.tally.take() if self._counting else {}
+            known = 1 if self.page is None else len(self.page.phases)
+            counts = [
+                Count(self._phase_key(phase), 0, _FOREVER, 1, taken.get(phase, ()))
+                for phase in range(known)
+            ]
+            try:
+                exchanged = self.state.exchange(counts, [self.key], within=within)
+                now = exchanged.now
+                self._learn(exchanged.entries.get(self.key), now, within)
+                self._confess(now)
+            except StateUnavailable as error:
+                self.tally.put_back(taken)
+                self._lost(error)
+                return False
+            self._reached = clock.active().monotonic()
+            sums = [exchanged.counted.get(count.key, {}) for count in counts]
+            self._total([next(iter(each.values()), ()) for each in sums])
+            if deciding:
+                self._decide_in_turn(now)
+            return True
+
+    def _confess(self, now: float) -> None:
+        """Tell the state what was done here while it was away."""
+
+    def _decide_in_turn(self, now: float) -> None:
+        """What is known is up to date: decide, when it is time and this process's turn."""
+
+    @property
+    def _counting(self) -> bool:
+        return self.page is not None and self.page.digest == self._digest
+
+    def _phase_key(self, phase: int) -> str:
+        return f"{self.key}:{self._digest}:{phase}"
+
+    def _learn(self, entry: Any, now: float, within: float) -> None:
+        """Read the document; where there is none, write the one that is known, or the first."""
+        if entry is None:
+            page = self.page or first_page(self.plan, now)
+            version = self.state.put(self.key, page.dumped(), expected=0, within=within)
+            if version is None:  # another was first
+                entry = self.state.get(self.key, within=within)
+                if entry is None:
+                    return
+            else:
+                self._take(page, version, now)
+                return
+        if entry.version != self._version or self.page is None:
+            self._take(page_of(entry.value), entry.version, now)
+        elif self._snapshot is not None:
+            self._snapshot.confirm(self.page, now)
+        if self.traffic is not None and self.traffic.reason in {"STALE", "ERROR"} and self.page:
+            self.traffic = self._traffic_of(self.page)
+
+    def _take(self, page: Page, version: int, now: float) -> None:
+        self.page, self._version = page, version
+        if page.digest != self._digest:
+            warn_once(
+                f"rollout:{self.key}:{self._digest}",
+                f"{self.key} was begun with other settings, so this process gives calls what it "
+                "says and neither counts nor decides; give the rollout another version=",
+            )
+        self.traffic = self._traffic_of(page)
+        if self._snapshot is not None:
+            self._snapshot.write(page, now)
+
+    def _traffic_of(self, page: Page) -> Traffic:
+        status, phase = page.standing.status, len(page.phases) - 1
+        if self._killing is not None:
+            return Traffic(0.0, phase, "KILLED")
+        share = 0.0 if status in {"killed", "rolled_back"} else page.phases[-1].share
+        return Traffic(share, phase, _REASONS.get(status))
+
+    def _total(self, sums: list[tuple[float, ...]]) -> None:
+        page = self.page
+        if page is None:
+            return
+        sums += [()] * (len(page.phases) - len(sums))
+        self.counts = tuple(
+            self.tally.counts(phase.share, each)
+            for phase, each in zip(page.phases, sums, strict=False)
+        )
+        candidates = sum(each.calls[1] for each in self.counts)
+        if candidates != self._candidates:
+            self._candidates, self._grew = candidates, clock.active().monotonic()
+
+    def _lost(self, error: StateUnavailable) -> None:
+        warn_once(
+            f"rollout:{self.key}:away",
+            f"the state of {self.key} does not answer ({error}); calls get what was known last, "
+            f"for {self._max_staleness:g} s, and then the control",
+        )
+        page = self.page
+        if page is None or page.standing.status in FINAL or self._killing is not None:
+            return
+        if clock.active().monotonic() - self._reached > self._max_staleness:
+            self.traffic = Traffic(0.0, len(page.phases) - 1, "STALE")
+
+
+def page_of(data: bytes) -> Page:
+    """The document; one that cannot be read is as good as none that can be reached."""
+    try:
+        return Page.loaded(data)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        message = f"what it holds cannot be read: {type(error).__name__}"
+        raise StateUnavailable(message) from error
