@@ -323,3 +323,70 @@ def test_two_reviewers_have_a_kappa_and_calls_they_differ_on_are_named(local: Re
     assert agreement.kappa.value == pytest.approx(0.5)
     assert agreement.kappa.observed == pytest.approx(0.75)
     assert len(agreement.conflicts) == 1
+
+
+# --- opened by name, gone on with, passed over ----------------------------------------------------
+def test_a_queue_that_was_filled_is_opened_by_its_name_with_its_settings(
+    store: RecordStore,
+) -> None:
+    made = ReviewQueue("q", reviews_per_item=2, lease=60, blind=False, labels=("right", "wrong"))
+    made.add(*asked(1))
+    found = ReviewQueue.open("q", store=store)
+    assert (found.reviews_per_item, found.lease, found.blind) == (2, 60.0, False)
+    assert found.labels == ("right", "wrong")
+    assert [queue.name for queue in ReviewQueue.list(store=store)] == ["q"]
+
+
+def test_a_queue_without_labels_leaves_those_that_were_kept(local: RecordStore) -> None:
+    ReviewQueue("q", labels=("right", "wrong")).add(*asked(1))
+    ReviewQueue("q").add(*asked(1))
+    assert ReviewQueue.open("q", store=local).labels == ("right", "wrong")
+
+
+def test_a_queue_that_nobody_filled_cannot_be_opened(local: RecordStore) -> None:
+    ReviewQueue("quality").add(*asked(1))
+    with pytest.raises(reliai.ConfigurationError, match="there are: quality"):
+        ReviewQueue.open("q", store=local)
+
+
+def test_what_a_reviewer_has_is_found_again(store: RecordStore) -> None:
+    queue = ReviewQueue("q")
+    queue.add(*asked(2))
+    assert queue.resume("ana") is None
+    first = take(queue, "ana")
+    found = ReviewQueue.open("q", store=store).resume("ana")
+    assert found is not None
+    assert (found.call_id, found.leased_until) == (first.call_id, first.leased_until)
+    found.submit("right")
+    assert queue.resume("ana") is None
+    assert queue.given("ana") == (first.call_id,)
+
+
+def test_a_call_whose_lease_is_over_is_submitted_if_nobody_else_came(local: RecordStore) -> None:
+    queue = ReviewQueue("q", lease=60)
+    (call,) = asked(1)
+    queue.add(call)
+    with virtual_clock() as time:
+        take(queue, "ana")
+        time.advance(61)
+        assert queue.resume("ana") is None
+        found = queue.resume("ana", call_id=call)
+        assert found is not None
+        assert take(queue, "ben").call_id == call
+        assert queue.resume("ana", call_id=call) is None
+
+
+def test_what_is_passed_over_comes_again_at_the_end(store: RecordStore) -> None:
+    queue = ReviewQueue("q")
+    first, second, urgent = asked(3)
+    queue.add(first, second)
+    queue.add(urgent, priority=-1)
+    seen: list[str] = []
+    after = None
+    for _ in range(4):
+        item = queue.take("ana", after=after)
+        assert item is not None
+        seen.append(item.call_id)
+        item.release()
+        after = item.number
+    assert seen == [urgent, first, second, urgent]

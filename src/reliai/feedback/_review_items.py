@@ -27,6 +27,7 @@ class ReviewItem:
 
     Attributes:
         call: the call; of a blind queue without what other reviewers said.
+        number: its place in the queue; `take(after=…)` goes on behind it.
         reviewer: who has it.
         rule: why it is in the queue; None for none.
         inclusion_probability: how likely it was to be chosen; None where nobody knows.
@@ -40,6 +41,7 @@ class ReviewItem:
         self._queue = queue
         self._claimed = claimed
         self.call = call
+        self.number = claimed.item
         self.reviewer = reviewer
         self.rule = claimed.wanted.rule
         self.inclusion_probability = claimed.wanted.inclusion_probability

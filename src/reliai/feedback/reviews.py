@@ -96,6 +96,32 @@ class ReviewQueue:
         self.blind = bool(blind)
         self.labels = None if labels is None else tuple(labels)
         self._store = store
+        self._told = False
+
+    @classmethod
+    def open(cls, name: str, *, store: RecordStore | None = None) -> ReviewQueue:
+        """A queue as it was set up by whoever filled it, without its rules.
+
+        Args:
+            name: of the queue.
+            store: the record store; by default the one that is configured.
+
+        Raises:
+            ConfigurationError: when there is no such queue.
+        """
+        known = (store or store_for(f"ReviewQueue.open({name!r})")).reviews.queues()
+        if name not in known:
+            there = ", ".join(known) or "none"
+            raise ConfigurationError(f"ReviewQueue.open({name!r}): unknown; there are: {there}")
+        queue = cls(name, store=store, **known[name])
+        queue._told = True
+        return queue
+
+    @classmethod
+    def list(cls, *, store: RecordStore | None = None) -> tuple[ReviewQueue, ...]:
+        """All queues of a store, by name."""
+        known = (store or store_for("ReviewQueue.list")).reviews.queues()
+        return tuple(cls.open(name, store=store) for name in known)
 
     @property
     def store(self) -> RecordStore:
@@ -122,6 +148,7 @@ class ReviewQueue:
         if not self.rules:
             message = f"ReviewQueue({self.name!r}).fill: it has no rules; give some, or use add"
             raise ConfigurationError(message)
+        self._tell()
         judges = [None if rule.start is None else rule.start() for rule in self.rules]
         store, added = self.store, 0
         for calls in pieces(store, since, which):
@@ -156,8 +183,17 @@ class ReviewQueue:
         Returns:
             How many are new in it.
         """
+        self._tell()
         wanted = [Wanted(word_of("add", "call_id", one), rule, priority) for one in call_ids]
         return self.store.reviews.add(self.name, wanted, clock.active().time())
+
+    def _tell(self) -> None:
+        """Keep the settings, once, for those who open the queue by its name."""
+        if self._told:
+            return
+        names = ("labels", "reviews_per_item", "lease", "blind")
+        self.store.reviews.keep_settings(self.name, {name: getattr(self, name) for name in names})
+        self._told = True
 
     # --- reviewing --------------------------------------------------------------------------------
     def claim(self, reviewer: str) -> Claim:
@@ -168,9 +204,15 @@ class ReviewQueue:
         """
         return Claim(self, word_of("ReviewQueue.claim", "reviewer", reviewer))
 
-    def take(self, reviewer: str) -> ReviewItem | None:
-        """The same without a block: it is given back by `release()`, or when its lease is over."""
+    def take(self, reviewer: str, *, after: int | None = None) -> ReviewItem | None:
+        """The same without a block: it is given back by `release()`, or when its lease is over.
+
+        Args:
+            reviewer: who reviews.
+            after: the `number` of an item that is passed over: those behind it come first.
+        """
         word_of("ReviewQueue.take", "reviewer", reviewer)
+        self._tell()
         self.store.flush()
         while True:
             claimed = self.store.reviews.claim(
@@ -179,6 +221,7 @@ class ReviewQueue:
                 reviews=self.reviews_per_item,
                 lease=self.lease,
                 now=clock.active().time(),
+                after=after,
             )
             if claimed is None:
                 return None
@@ -187,6 +230,28 @@ class ReviewQueue:
                 self.store.reviews.release(claimed.lease)
                 continue
             return ReviewItem(self, reviewer, claimed, self._shown(call))
+
+    def resume(self, reviewer: str, *, call_id: str | None = None) -> ReviewItem | None:
+        """The call that a reviewer has taken and not submitted: after a restart, or a reload.
+
+        Args:
+            reviewer: who has it.
+            call_id: this one, also when its lease is over and nobody else has come.
+
+        Returns:
+            None when there is none, or when another has it now.
+        """
+        word_of("ReviewQueue.resume", "reviewer", reviewer)
+        now = clock.active().time()
+        claimed = self.store.reviews.held(self.name, reviewer, now, call_id)
+        call = None if claimed is None else self.store.get(claimed.wanted.call_id)
+        if claimed is None or call is None:
+            return None
+        return ReviewItem(self, reviewer, claimed, self._shown(call))
+
+    def given(self, reviewer: str, *, limit: int = 100) -> tuple[str, ...]:
+        """The calls that somebody has reviewed, the latest first."""
+        return tuple(one.call_id for one in self.store.reviews.given(self.name, reviewer, limit))
 
     def _shown(self, call: StoredCall) -> StoredCall:
         if not self.blind:

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import delete, func, insert, select, update
 
 from reliai.records._asked import asked, plain
+from reliai.records._review_queues import behind, given_by, held_by, queues_in, set_settings
 from reliai.records._tables import calls, review_items, review_slots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
+    from reliai.records._review_queues import Given
     from reliai.records._writer import Writer
     from reliai.records.revision import Revision
 
@@ -118,7 +120,14 @@ class Reviews:
             return len(rows)
 
     def claim(
-        self, queue: str, reviewer: str, *, reviews: int, lease: float, now: float
+        self,
+        queue: str,
+        reviewer: str,
+        *,
+        reviews: int,
+        lease: float,
+        now: float,
+        after: int | None = None,
     ) -> Claimed | None:
         """A slot of the call that comes first of those the reviewer has none of; None for none.
 
@@ -128,15 +137,19 @@ class Reviews:
             reviews: slots that a call has.
             lease: seconds until another may have it, unless something is submitted.
             now: Unix seconds.
+            after: the number of an item: those behind it come first.
         """
-        return self._writer.patiently(lambda: self._claim(queue, reviewer, reviews, now, lease))
+        free = _next(queue, reviewer, reviews)
+        wanted = [free] if after is None else [free.where(behind(after)), free]
+        return self._writer.patiently(lambda: self._claim(queue, reviewer, wanted, now, lease))
 
     def _claim(
-        self, queue: str, reviewer: str, reviews: int, now: float, lease: float
+        self, queue: str, reviewer: str, wanted_in_turn: Sequence[Any], now: float, lease: float
     ) -> Claimed | None:
         with self._writing() as connection:
             _free_expired(connection, queue, now)
-            found = connection.execute(_next(queue, reviewer, reviews)).first()
+            looked = (connection.execute(each).first() for each in wanted_in_turn)
+            found = next((row for row in looked if row is not None), None)
             if found is None:
                 return None
             seq, *wanted = found
@@ -144,6 +157,43 @@ class Reviews:
             row = {"item": seq, "reviewer": plain(reviewer), "lease": claimed.lease}
             connection.execute(insert(review_slots).values(**row, leased_until=now + lease))
             return claimed
+
+    def held(
+        self, queue: str, reviewer: str, now: float, call_id: str | None = None
+    ) -> Claimed | None:
+        """The slot that a reviewer has and has not submitted; None for none.
+
+        Args:
+            queue: its name.
+            reviewer: who has it.
+            now: Unix seconds.
+            call_id: of this call, also when its lease is over and nobody else came.
+        """
+        with self._writer.reading() as connection:
+            found = held_by(connection, queue, reviewer, now, call_id)
+        if found is None:
+            return None
+        item, lease, leased_until, *wanted = found
+        return Claimed(item, lease, leased_until, Wanted(*wanted))
+
+    def given(self, queue: str, reviewer: str, limit: int) -> list[Given]:
+        """The reviews that somebody gave, the latest first."""
+        with self._writer.reading() as connection:
+            return given_by(connection, queue, reviewer, limit)
+
+    def queues(self) -> dict[str, dict[str, Any]]:
+        """The queues that there are, each with the settings that were kept of it."""
+        with self._writer.reading() as connection:
+            return queues_in(connection)
+
+    def keep_settings(self, queue: str, settings: Mapping[str, Any]) -> None:
+        """Keep the settings of a queue; where they name no labels, those that are there stay."""
+
+        def action() -> None:
+            with self._writing() as connection:
+                set_settings(connection, queue, settings)
+
+        self._writer.patiently(action)
 
     def renew(self, lease: str, until: float) -> bool:
         """Have a slot for longer; say whether it is still there."""

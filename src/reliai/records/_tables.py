@@ -34,6 +34,7 @@ __all__ = [
     "feedback",
     "metadata",
     "review_items",
+    "review_queues",
     "review_slots",
     "values",
 ]
@@ -215,6 +216,13 @@ review_slots = Table(
     Column("leased_until", Double, nullable=False),
     Column("submitted_at", Double),
     Index("review_slots_lease", "lease", unique=True),
+)
+
+review_queues = Table(
+    "review_queues",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("settings", JSON, nullable=False),
 )
 
 exports = Table(
