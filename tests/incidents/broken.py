@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from reliai.incidents import run_part
-from reliai.incidents.findings import PartName
+
+if TYPE_CHECKING:
+    from reliai.incidents import PartName
 
 __all__ = ["missed"]
 

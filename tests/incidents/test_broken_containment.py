@@ -36,7 +36,4 @@ def test_ir20_a_bad_candidate_on_a_healthy_day_is_seen(monkeypatch: pytest.Monke
         return shipped(trial, name, **{**given, "bad": 0.2})
 
     monkeypatch.setattr(ir20, "Shipped", bad)
-    assert missed("IR-20", "healthy", calls=5_000) == [
-        "where it stands",
-        "decisions against it",
-    ]
+    assert {"where it stands", "decisions against it"} <= {*missed("IR-20", "healthy", calls=5_000)}
