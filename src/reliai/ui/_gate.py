@@ -1,0 +1,144 @@
+"""What every request goes through: the host it asks for, who asks, and whether a form is ours.
+
+A page cannot forget it: a request that changes something reaches a page only when somebody is
+signed in and the form came from a page of this server.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from starlette.datastructures import FormData, Headers, MutableHeaders, UploadFile
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse
+
+from reliai.ui.site import FORM, SESSION
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from reliai.ui._sessions import Session
+    from reliai.ui.site import Site
+
+__all__ = ["Gate"]
+
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OPEN: Final = ("/static/", "/sign-in")
+_LARGEST: Final = 1 << 20
+READ_ONLY: Final = "This page is read-only: it was started without a token."
+_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",  # with "no-referrer" forms would come from origin "null"
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class Gate:
+    """Lets a request pass, or says why not.
+
+    Args:
+        app: what is behind it.
+        site: what is shown.
+        hosts: names that may be asked for; another name that leads here is somebody's trick to
+            have a browser read this page for a page of theirs (DNS rebinding).
+        private: whether reading needs signing in.
+    """
+
+    def __init__(self, app: ASGIApp, *, site: Site, hosts: frozenset[str], private: bool) -> None:
+        self._app = app
+        self._site = site
+        self._hosts = hosts
+        self._private = private
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Look at a request."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        send = _with_headers(send)
+        if host_of(headers.get("host", "")) not in self._hosts:
+            answer = PlainTextResponse("This server does not go by that name.\n", 421)
+            await answer(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        scope[SESSION] = session = self._session(request)
+        refused = await self._refusal(request, headers, session)
+        await (refused or self._app)(scope, receive, send)
+
+    def _session(self, request: Request) -> Session | None:
+        sessions = self._site.sessions
+        return None if sessions is None else sessions.read(request.cookies.get(sessions.cookie))
+
+    async def _refusal(
+        self, request: Request, headers: Headers, session: Session | None
+    ) -> ASGIApp | None:
+        path = request.url.path
+        if request.method in _SAFE:
+            if self._private and session is None and not path.startswith(_OPEN):
+                return RedirectResponse(f"/sign-in?next={quote(path)}", 303)
+            return None
+        why = (
+            "" if self._site.sessions else "This page is read-only: it was started without a token."
+        )
+        if not why and not is_ours(headers):
+            why = "The form came from another site."
+        if not why:
+            why = await _read(request, headers)
+        if not why and path != "/sign-in":
+            why = self._site.forged(request)
+        return self._site.problem(request, 403, "Not done", why) if why else None
+
+
+async def _read(request: Request, headers: Headers) -> str:
+    """Read a form; gives why it cannot be read."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return "This is no form of this page."
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST:
+            return "The form is larger than 1 MB."
+    pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+    request.scope[FORM] = FormData(list[tuple[str, str | UploadFile]](pairs))
+    return ""
+
+
+def is_ours(headers: Headers) -> bool:
+    """Whether a browser says that a form comes from a page of this server.
+
+    What is no browser says nothing, and has no cookie that a stranger could make it send.
+    """
+    if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+def host_of(header: str) -> str:
+    """The name in a `Host` header, without its port."""
+    try:
+        return (urlsplit(f"//{header}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _with_headers(send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            given: dict[str, Any] = dict(_HEADERS)
+            for name, value in given.items():
+                headers[name] = value
+            headers.setdefault("cache-control", "no-store")
+        await send(message)
+
+    return sent

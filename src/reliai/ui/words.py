@@ -1,0 +1,80 @@
+"""How pages write numbers, moments and amounts; each is a filter of the templates."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup
+
+__all__ = ["ago", "amount", "as_json", "dollars", "moment", "percent", "seconds", "short_id"]
+
+
+def seconds(value: float | None) -> str:
+    """A duration: "3.2 ms", "1.25 s", "4 min"; empty for none."""
+    if value is None:
+        return ""
+    if value < 1:
+        return f"{value * 1000:.1f} ms" if value < 0.1 else f"{value * 1000:.0f} ms"
+    if value < 120:
+        return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if value >= 2 * size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f} s"
+
+
+def dollars(value: float | None) -> str:
+    """US dollars; empty where the price is not known."""
+    if value is None:
+        return ""
+    if value == 0:
+        return "$0"
+    return (
+        f"${value:,.2f}" if value >= 100 else f"${value:.4f}" if value >= 0.01 else f"${value:.6f}"
+    )
+
+
+def amount(value: float | None) -> str:
+    """A count with thousands told apart; empty for none."""
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as a percentage; empty for none."""
+    return "" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def moment(value: float | None) -> str:
+    """A Unix time as a `<time>` element in the server's time zone; the date only of other days."""
+    if value is None:
+        return ""
+    at = datetime.fromtimestamp(value).astimezone()
+    today = datetime.now().astimezone().date()
+    shown = at.strftime("%H:%M:%S" if at.date() == today else "%Y-%m-%d %H:%M")
+    whole = at.isoformat(" ", "milliseconds")
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), whole, shown)
+
+
+def ago(value: float | None) -> str:
+    """How long ago a Unix time was: "12 s ago"; empty for none."""
+    if value is None:
+        return ""
+    passed = max(0.0, time.time() - value)
+    return f"{seconds(float(int(passed)))} ago" if passed >= 1 else "now"
+
+
+def short_id(identifier: str) -> str:
+    """The end of an id, which is where ids of one moment differ."""
+    return identifier[-8:]
+
+
+def as_json(value: Any) -> str:
+    """Any value as indented JSON; a text as it is."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
