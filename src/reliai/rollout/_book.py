@@ -11,15 +11,15 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from reliai.rollout.deciding import Standing
+from reliai.rollout.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reliai.rollout.deciding import Decision
     from reliai.rollout.evidence import Counts
-    from reliai.rollout.plan import Plan
 
-__all__ = ["AuditEntry", "Page", "Phase", "digest_of", "entry_of", "first_page"]
+__all__ = ["AuditEntry", "Page", "Phase", "digest_of", "entry_of", "first_page", "plan_of"]
 
 MOST_ENTRIES: Final = 200
 """Entries that the audit keeps; the first is kept, and of the others the last ones."""
@@ -124,6 +124,20 @@ class Page(NamedTuple):
             entries=int(raw["entries"]),
         )
 
+    @classmethod
+    def read(cls, data: bytes) -> Page | None:
+        """From bytes; None when they are no document."""
+        try:
+            return cls.loaded(data)
+        except (ValueError, KeyError, TypeError, IndexError):
+            return None
+
+    @property
+    def share(self) -> float:
+        """Of the units that get the candidate."""
+        gone = self.standing.status in {"killed", "rolled_back"}
+        return 0.0 if gone or not self.phases else self.phases[-1].share
+
     def with_entry(self, entry: AuditEntry) -> Page:
         """The document with one more entry in its audit."""
         audit = (*self.audit, entry)
@@ -136,6 +150,11 @@ def digest_of(plan: Plan) -> str:
     """What tells two sets of settings apart that must not be mixed; `mode` may change under way."""
     text = json.dumps(plan._replace(observe=False).to_dict(), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def plan_of(page: Page) -> Plan:
+    """The settings that a rollout was begun with."""
+    return Plan.from_dict(page.audit[0].plan)
 
 
 def first_page(plan: Plan, now: float) -> Page:

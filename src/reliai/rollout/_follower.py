@@ -9,6 +9,7 @@ from reliai import clock
 from reliai._core.complaints import warn_once
 from reliai._core.forking import renew_after_fork
 from reliai.rollout._book import Page, digest_of, first_page
+from reliai.rollout._index import list_in
 from reliai.rollout._snapshot import Snapshot
 from reliai.rollout._tally import Tally
 from reliai.rollout.deciding import FINAL
@@ -47,6 +48,16 @@ class Traffic(NamedTuple):
 class Follower:
     """One version of one rollout, in this process.
 
+    Args:
+        key: of the document in the state.
+        plan: the settings.
+        guardrails: what is read from each call.
+        state: where it is shared.
+        snapshot: a file to keep what was known last.
+        max_staleness: seconds for which what was known last is good.
+        listing: the name and version that the state lists it by; None to leave the list alone.
+        begun: the document, where it is operated from outside: its settings are not others.
+
     Attributes:
         traffic: what calls are to get; None before the first look at the state.
         page: the document, as it was read last.
@@ -62,17 +73,21 @@ class Follower:
         *,
         snapshot: str | None,
         max_staleness: float,
+        listing: tuple[str, str] | None = None,
+        begun: Page | None = None,
     ) -> None:
         self.key = key
         self.plan = plan
-        self._digest = digest_of(plan)
+        self._digest = digest_of(plan) if begun is None else begun.digest
+        self._listing = listing
+        self._listed = listing is None
         self._given = None if state is None else shared_state(state)
         self._own: State | None = None
         self._snapshot = None if snapshot is None else Snapshot(snapshot, key, max_staleness)
         self._max_staleness = max_staleness
         self.tally = Tally(guardrails)
         self.traffic: Traffic | None = None
-        self.page: Page | None = None
+        self.page: Page | None = begun
         self.counts: tuple[Counts, ...] = ()
         self._version = 0
         self._candidates = -1
@@ -143,6 +158,8 @@ class Follower:
             self._total([next(iter(each.values()), ()) for each in sums])
             if deciding:
                 self._decide_in_turn(now)
+            if self._listing and not self._listed and within > PROMPT:
+                self._listed = list_in(self.state, *self._listing)
             return True
 
     def _confess(self, now: float) -> None:
@@ -161,6 +178,7 @@ class Follower:
     def _learn(self, entry: Any, now: float, within: float) -> None:
         """Read the document; where there is none, write the one that is known, or the first."""
         if entry is None:
+            self._listed = False  # a state that lost the document has lost the list too
             page = self.page or first_page(self.plan, now)
             version = self.state.put(self.key, page.dumped(), expected=0, within=within)
             if version is None:  # another was first

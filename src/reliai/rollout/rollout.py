@@ -19,6 +19,7 @@ from reliai.policies._keys import key_of
 from reliai.policies.route import Route
 from reliai.rollout._controller import Controller
 from reliai.rollout._forcing import forced
+from reliai.rollout._index import key_of_rollout
 from reliai.rollout._minder import minder
 from reliai.rollout._operable import Operable
 from reliai.rollout._settings import among, chance, checked_force, seconds, share, text
@@ -138,10 +139,11 @@ class Rollout(Operable):
         self._force = checked_force(force)
         self.salt = f"{self.name}#{self.version}" if salt is None else text("salt", salt)
         self._controller = Controller(
-            f"rollout:{self.name}#{self.version}",
+            key_of_rollout(self.name, self.version),
             self.plan,
             chosen,
             state,
+            listing=(self.name, self.version),
             snapshot=snapshot,
             max_staleness=seconds("max_staleness", max_staleness),
             notify=notify,

@@ -1,0 +1,57 @@
+"""Which rollouts a state holds: one small list in it, so that they are found without their code."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from reliai.state.base import PATIENT, StateUnavailable
+
+if TYPE_CHECKING:
+    from reliai.state import State
+
+__all__ = ["key_of_rollout", "list_in", "listed_in"]
+
+_KEY: Final = "rollouts"
+_TRIES: Final = 20
+"""How often an entry is written anew when others write theirs meanwhile."""
+
+
+def key_of_rollout(name: str, version: str) -> str:
+    """Where the document of a rollout is."""
+    return f"rollout:{name}#{version}"
+
+
+def listed_in(state: State) -> list[tuple[str, str]]:
+    """The names and versions in the list, in the order in which they were begun.
+
+    Raises:
+        StateUnavailable: when the state does not answer.
+    """
+    entry = state.get(_KEY, within=PATIENT)
+    return [] if entry is None else _read(entry.value)
+
+
+def list_in(state: State, name: str, version: str) -> bool:
+    """See to it that a rollout is in the list; whether it is."""
+    try:
+        for _ in range(_TRIES):
+            entry = state.get(_KEY, within=PATIENT)
+            known = [] if entry is None else _read(entry.value)
+            if (name, version) in known:
+                return True
+            text = json.dumps([*known, (name, version)], ensure_ascii=False)
+            expected = 0 if entry is None else entry.version
+            if state.put(_KEY, text.encode(), expected=expected, within=PATIENT) is not None:
+                return True
+    except StateUnavailable:
+        pass
+    return False
+
+
+def _read(data: bytes) -> list[tuple[str, str]]:
+    """The list; one that cannot be read is begun anew by those that are still there."""
+    try:
+        return [(str(name), str(version)) for name, version in json.loads(data)]
+    except (ValueError, TypeError):
+        return []
