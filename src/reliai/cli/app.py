@@ -106,16 +106,26 @@ def doctor(
         str,
         typer.Argument(metavar="APP", help="A module, module:attribute, or a file such as app.py."),
     ],
+    *,
+    retirements: Annotated[
+        Path | None,
+        typer.Option(help='A JSON file that says when models retire: {"model": "YYYY-MM-DD"}.'),
+    ] = None,
+    ahead: Annotated[
+        int, typer.Option(min=0, help="Days before it that a retirement is a finding.")
+    ] = 60,
 ) -> None:
     """Look at an application's guarded functions for what will hurt later.
 
     Imports the application. Exit code 0: nothing found, 1: findings, 2: it cannot be looked at.
+    Dates of retirement also come from installed packages that know some: anthropic, litellm.
     """
     from reliai.cli.doctor import Unreadable, examine  # noqa: PLC0415
     from reliai.cli.doctor_report import print_findings  # noqa: PLC0415
 
     try:
-        examined = examine(target)
+        given = None if retirements is None else str(retirements)
+        examined = examine(target, retirements=given, ahead=ahead)
     except Unreadable as error:
         _leave(str(error))
     print_findings(target, examined)

@@ -9,13 +9,23 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 import reliai
+from reliai import clock
 from reliai.cli.doctor_code import bare, held, is_guarded, mentions, place, reached
+from reliai.cli.doctor_models import models_of
 from reliai.cli.doctor_target import Application, Unreadable, load
+from reliai.errors import ConfigurationError
 from reliai.providers import InnerClient, inner_retries
+from reliai.providers.retirements import (
+    AHEAD,
+    installed_retirements,
+    read_retirements,
+    retiring,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,14 +62,17 @@ class Examination:
     notes: list[Finding] = field(default_factory=list[Finding])
 
 
-def examine(target: str) -> Examination:
+def examine(target: str, *, retirements: str | None = None, ahead: int = AHEAD) -> Examination:
     """Import an application and look at its functions.
 
     Args:
         target: "module", "module:attribute" or "file.py".
+        retirements: a file that says when models are retired; it goes before what installed
+            packages know.
+        ahead: days before it that a retirement is a problem.
 
     Raises:
-        Unreadable: it cannot be imported, or nothing in it is guarded.
+        Unreadable: it cannot be imported, nothing in it is guarded, or the file cannot be read.
     """
     application = load(target)
     guarded, others = _functions(application)
@@ -73,8 +86,22 @@ def examine(target: str) -> Examination:
     for message, where in application.warnings:
         if "by itself" not in message and message not in known:  # check() says that one in full
             examined.problems.append(Finding(where, message))
+    examined.problems.extend(_retiring(guarded, retirements, ahead))
     examined.notes.extend(_notes(guarded, others))
     return examined
+
+
+def _retiring(guarded: list[FunctionType], path: str | None, ahead: int) -> Iterator[Finding]:
+    """Models that a function names and that are retired soon."""
+    try:
+        written = {} if path is None else read_retirements(path)
+    except ConfigurationError as error:
+        raise Unreadable(str(error)) from error
+    known = {**installed_retirements(), **written}
+    today = datetime.fromtimestamp(clock.active().time(), UTC).date()
+    for function in guarded:
+        for each in retiring(models_of(function), known, today=today, within=ahead):
+            yield Finding(place(function), each.told(today))
 
 
 def guarded_functions(target: str) -> list[FunctionType]:
