@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
 
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BUCKETS", "Lot", "Split", "bucket", "unit_text"]
+__all__ = ["BUCKETS", "PLACES", "Lot", "Split", "bucket", "place_of", "unit_text"]
+
+PLACES: Final = 1 << 20
+"""Places to remember units in."""
 
 BUCKETS: Final = 1_000_000
 """Buckets that units fall into, each as likely as the others."""
@@ -30,7 +34,7 @@ def bucket(unit: str, salt: str, purpose: str) -> int:
         salt: what the assignment is for, such as the name of a rollout and its version.
         purpose: which of its decisions it is.
     """
-    digest = hashlib.sha256(b"".join(map(_framed, (_SCHEME, salt, purpose, unit)))).digest()
+    digest = sha256(b"".join(map(_framed, (_SCHEME, salt, purpose, unit)))).digest()
     return int.from_bytes(digest[:8], "big") * BUCKETS >> 64
 
 
@@ -50,7 +54,7 @@ class Lot:
     def draw(self, unit: str) -> int:
         """The unit's bucket, 0 to 999,999."""
         text = unit.encode("utf-8", "surrogatepass")
-        digest = hashlib.sha256(self._prefix + len(text).to_bytes(4, "big") + text).digest()
+        digest = sha256(self._prefix + len(text).to_bytes(4, "big") + text).digest()
         return int.from_bytes(digest[:8], "big") * BUCKETS >> 64
 
 
@@ -70,7 +74,7 @@ class Split:
         ConfigurationError: for weights that do not add up, or an exposure out of its range.
     """
 
-    __slots__ = ("_edges", "_exposed", "_exposure", "_variant")
+    __slots__ = ("_edges", "_exposed", "_exposure", "_last", "_variant")
 
     def __init__(self, salt: str, weights: Mapping[str, int], exposure: int = BUCKETS) -> None:
         total = sum(weights.values())
@@ -88,14 +92,18 @@ class Split:
         for name, weight in weights.items():
             edge += weight
             edges.append((edge, name))
-        self._edges = tuple(edges)
+        self._edges = tuple(edges[:-1])
+        self._last = edges[-1][1]
 
     def arm(self, unit: str) -> str | None:
         """The unit's arm; None when it is not in."""
         if self._exposure < BUCKETS and self._exposed.draw(unit) >= self._exposure:
             return None
         drawn = self._variant.draw(unit)
-        return next(name for edge, name in self._edges if drawn < edge)
+        for edge, name in self._edges:
+            if drawn < edge:
+                return name
+        return self._last
 
 
 def unit_text(unit: Any) -> str | None:
@@ -119,6 +127,11 @@ def unit_text(unit: Any) -> str | None:
         f"a unit of type {type(unit).__name__} cannot be assigned; give a text, a whole number, or "
         "a tuple of these"
     )
+
+
+def place_of(unit: str) -> int:
+    """One of 1,048,576 places that units fall into, to tell apart those that were seen."""
+    return crc32(unit.encode("utf-8", "surrogatepass")) & (PLACES - 1)
 
 
 def _framed(text: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,6 +72,7 @@ class Route(Policy):
         self._told: Callable[[Choice, CallRecord], None] | None = getattr(rollout, "ended", None)
         self._targets: dict[int, tuple[Any, Target | None]] = {}
         self._site: Site
+        self._give: Callable[[Call, Any], Call]
 
     def isolated(self, evaluation: Evaluation) -> None:
         return None
@@ -84,6 +86,7 @@ class Route(Policy):
         check_key_fits(self._unit, site, "Route(unit)")
         if self.into is not None:
             checked_parameter(site, self.into, "Route(into=…)")
+            bound._give = _giver(site, self.into)  # noqa: SLF001  as above
             return bound
         variants = getattr(self.rollout, "variants", None)
         for name, value in (variants if isinstance(variants, Mapping) else {}).items():
@@ -140,6 +143,7 @@ class Route(Policy):
             version=choice.version,
             share=choice.share,
             phase=choice.phase,
+            place=choice.place,
         )
         told = self._told
         if told is None or here.shadow is not None or here.evaluation is not None:
@@ -152,7 +156,7 @@ class Route(Policy):
 
     def _onwards(self, call: Call, choice: Choice, proceed: Proceed) -> Awaitable[Outcome]:
         if self.into is not None:
-            return proceed(call.with_arguments(**{self.into: choice.value}))
+            return proceed(self._give(call, choice.value))
         known = self._targets.get(id(choice.value))
         target = self._target_of(choice.name, choice.value) if known is None else known[1]
         return proceed(call) if target is None else target.ask(call, proceed)
@@ -176,6 +180,28 @@ class Route(Policy):
         if len(self._targets) < _MOST:
             self._targets[id(value)] = (value, target)  # the value too: ids are given again
         return target
+
+
+def _giver(site: Site, name: str) -> Callable[[Call, Any], Call]:
+    """What puts a value in the place of an argument: by its place, for binding takes 10 µs."""
+    parameters = site.signature.parameters
+    parameter = parameters.get(name)
+    if parameter is not None and parameter.kind in {
+        parameter.POSITIONAL_ONLY,  # those not given have no place of their own
+        parameter.VAR_POSITIONAL,
+        parameter.VAR_KEYWORD,
+    }:
+        return lambda call, value: call.with_arguments(**{name: value})
+    named = parameter is None or parameter.kind is parameter.KEYWORD_ONLY
+    place = sys.maxsize if named else list(parameters).index(name)
+
+    def give(call: Call, value: Any) -> Call:
+        args, kwargs = call.args, call.kwargs
+        if place < len(args):
+            return call.given((*args[:place], value, *args[place + 1 :]), kwargs)
+        return call.given(args, {**kwargs, name: value})
+
+    return give
 
 
 async def _failed(error: Exception) -> Outcome:

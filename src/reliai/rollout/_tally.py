@@ -6,12 +6,13 @@ from collections import deque
 from math import log
 from threading import Lock
 from typing import TYPE_CHECKING, Final
-from zlib import crc32
 
+from reliai.decisions.assignment import PLACES, place_of
+from reliai.rollout._young import Young
 from reliai.rollout.evidence import Counts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from reliai._core.record import CallRecord
     from reliai.decisions.choice import Choice
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Tally"]
 
-_PLACES: Final = 1 << 20
 _HEAD: Final = 4
 _MOST_WAITING: Final = 4_096
 """Calls that wait to be read; whoever brings one more reads them all."""
@@ -40,7 +40,7 @@ class _Seen:
     def first(self, place: int) -> bool:
         """Whether it is there for the first time; from now on it was."""
         if self._bits is None:
-            self._bits = bytearray(_PLACES // 8)
+            self._bits = bytearray(PLACES // 8)
         byte, bit = place >> 3, 1 << (place & 7)
         if self._bits[byte] & bit:
             return False
@@ -70,14 +70,25 @@ class Tally:
         self._phase = -1
         self._units = _Seen()
         self._seen = [_Seen() for _ in guardrails]
+        self._reads = [each.read for each in guardrails]
+        self._columns = [list(self._places(arm)) for arm in (0, 1)]
         self._waiting: deque[tuple[Choice, CallRecord]] = deque()
+        self.young = Young(each.mature for each in guardrails if each.mature is not None)
         self._lock = Lock()
+
+    def _places(self, arm: int) -> Iterator[tuple[bool, int, _Seen]]:
+        """Where an arm's sums of each guardrail begin, and which units were there."""
+        at = _HEAD
+        for guardrail, width, seen in zip(self._guardrails, self._widths, self._seen, strict=True):
+            yield guardrail.kind == "event", at + arm * width // 2, seen
+            at += width
 
     def renew(self) -> None:
         """In a forked child: what was counted is its parent's to tell."""
         self._lock = Lock()
         self._pending = {}
         self._waiting.clear()
+        self.young.renew()
 
     def note(self, choice: Choice, record: CallRecord) -> None:
         """Remember a call that the hash assigned, to be read off its own path."""
@@ -97,8 +108,8 @@ class Tally:
     def add(self, choice: Choice, record: CallRecord) -> None:
         """Count a call that the hash assigned."""
         arm = 0 if choice.name == "control" else 1
-        place = crc32((choice.unit or "").encode("utf-8", "surrogatepass")) % _PLACES
-        read = [each.read(record) for each in self._guardrails]
+        place = place_of(choice.unit or "")
+        read = [each(record) for each in self._reads]
         with self._lock:
             late = choice.phase < self._phase
             if choice.phase > self._phase:
@@ -109,13 +120,18 @@ class Tally:
             sums[arm] += 1
             if not late and self._units.first(place):
                 sums[2 + arm] += 1
-            at = _HEAD
-            for guardrail, width, value, seen in zip(
-                self._guardrails, self._widths, read, self._seen, strict=True
-            ):
-                if value is not None:
-                    self._one(guardrail, sums, at + arm * width // 2, value, seen, place, late=late)
-                at += width
+            for value, (is_event, at, seen) in zip(read, self._columns[arm], strict=True):
+                if value is None:
+                    continue
+                if is_event:
+                    sums[at] += 1
+                    if value and seen.first(place):
+                        sums[at + 1] += 1
+                elif value > 0 and not late and seen.first(place):
+                    number = log(value)
+                    sums[at] += 1
+                    sums[at + 1] += number
+                    sums[at + 2] += number * number
 
     def _next(self, phase: int) -> None:
         self._phase = phase
@@ -123,27 +139,6 @@ class Tally:
         for guardrail, seen in zip(self._guardrails, self._seen, strict=True):
             if guardrail.kind == "mean":
                 seen.forget()
-
-    @staticmethod
-    def _one(  # noqa: PLR0917  for every call, so without an object for them
-        guardrail: Guardrail,
-        sums: list[float],
-        at: int,
-        value: float,
-        seen: _Seen,
-        place: int,
-        *,
-        late: bool,
-    ) -> None:
-        if guardrail.kind == "event":
-            sums[at] += 1
-            if value and seen.first(place):
-                sums[at + 1] += 1
-        elif value > 0 and not late and seen.first(place):
-            number = log(value)
-            sums[at] += 1
-            sums[at + 1] += number
-            sums[at + 2] += number * number
 
     def take(self) -> Mapping[int, tuple[float, ...]]:
         """What was counted since the last time, by phase."""
