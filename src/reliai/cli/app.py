@@ -15,6 +15,7 @@ from reliai.cli import (
     eval_commands,
     gate_command,
     monitor,
+    rollout_commands,
     score,
 )
 from reliai.cli.missing import explain
@@ -186,4 +187,5 @@ data_commands.register(app)
 eval_commands.register(app)
 gate_command.register(app)
 monitor.register(app)
+rollout_commands.register(app)
 score.register(app)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reliai.rollout.deciding import Decision, Standing, decide
-from reliai.rollout.evidence import Counts, Finding
+from reliai.rollout.evidence import Counts, Evidence, Finding
 from reliai.rollout.plan import Plan
 
 if TYPE_CHECKING:
@@ -54,9 +54,10 @@ class RolloutStatus:
     ready: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Plain data, ready for JSON, which has no infinity."""
         fields = {name: getattr(self, name) for name in RolloutStatus.__slots__}
-        return {**fields, "findings": [each._asdict() for each in self.findings]}
+        evidence = Evidence(self.findings, self.harm, 1.0, self.split).to_dict()
+        return {**fields, **{name: evidence[name] for name in ("findings", "harm", "split")}}
 
     def __str__(self) -> str:
         head = (
