@@ -6,13 +6,15 @@ signed in and the form came from a page of this server.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import logging
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.datastructures import FormData, Headers, MutableHeaders, UploadFile
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse
 
+from reliai.ui._problems import problem_of
 from reliai.ui.site import FORM, SESSION
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class Gate:
                 await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        send = _with_headers(send)
+        send = sent = _Sending(send)
         if host_of(headers.get("host", "")) not in self._hosts:
             answer = PlainTextResponse("This server does not go by that name.\n", 421)
             await answer(scope, receive, send)
@@ -71,7 +73,20 @@ class Gate:
         request = Request(scope, receive)
         scope[SESSION] = session = self._session(request)
         refused = await self._refusal(request, headers, session)
-        await (refused or self._app)(scope, receive, send)
+        try:
+            await (refused or self._app)(scope, receive, send)
+        except Exception as error:
+            if sent.begun:
+                raise
+            await self._failed(request, error)(scope, receive, send)
+
+    def _failed(self, request: Request, error: Exception) -> ASGIApp:
+        """What is shown for an error; its trace goes to the log, and nothing of it to the page."""
+        status, title, words = problem_of(error)
+        if status == 500:
+            log = logging.getLogger("reliai")
+            log.error("the page %s failed", request.url.path, exc_info=error)
+        return self._site.problem(request, status, title, words)
 
     def _session(self, request: Request) -> Session | None:
         sessions = self._site.sessions
@@ -131,14 +146,22 @@ def host_of(header: str) -> str:
         return ""
 
 
-def _with_headers(send: Send) -> Send:
-    async def sent(message: Message) -> None:
+class _Sending:
+    """Sends an answer with the headers that all have.
+
+    Attributes:
+        begun: whether any of it is on its way.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.begun = True
             headers = MutableHeaders(scope=message)
-            given: dict[str, Any] = dict(_HEADERS)
-            for name, value in given.items():
+            for name, value in _HEADERS.items():
                 headers[name] = value
             headers.setdefault("cache-control", "no-store")
-        await send(message)
-
-    return sent
+        await self._send(message)

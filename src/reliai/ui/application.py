@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +12,6 @@ from starlette.middleware import Middleware
 
 from reliai.errors import ConfigurationError
 from reliai.ui._gate import Gate
-from reliai.ui._problems import problem_of
 from reliai.ui._sessions import Sessions
 from reliai.ui.pages import routes_of
 from reliai.ui.site import Site
@@ -21,9 +19,6 @@ from reliai.ui.site import Site
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from os import PathLike
-
-    from starlette.requests import Request
-    from starlette.responses import Response
 
     from reliai.records import RecordStore
     from reliai.state import State
@@ -83,7 +78,7 @@ def create_app(
         middleware=[
             Middleware(Gate, site=site, hosts=frozenset({*_LOOPBACK, *hosts}), private=private)
         ],
-        exception_handlers={HTTPException: site.refused, Exception: _failed(site)},
+        exception_handlers={HTTPException: site.refused},
         lifespan=_closing(site, owned=isinstance(store, str)),
     )
     app.state.site = site
@@ -104,20 +99,6 @@ def _opened_state(given: State | str | None) -> State | None:
     from reliai.state import shared_state  # noqa: PLC0415  only where there is one
 
     return shared_state(given)
-
-
-def _failed(site: Site) -> Any:
-    """What is shown for an error of ours; a trace goes to the log, nothing of it to the page."""
-
-    def show(request: Request, error: Exception) -> Response:
-        status, title, words = problem_of(error)
-        if status == 500:
-            logging.getLogger("reliai").error(
-                "the page %s failed", request.url.path, exc_info=error
-            )
-        return site.problem(request, status, title, words)
-
-    return show
 
 
 def _closing(site: Site, *, owned: bool) -> Any:

@@ -9,7 +9,18 @@ from typing import Any
 
 from markupsafe import Markup
 
-__all__ = ["ago", "amount", "as_json", "dollars", "moment", "percent", "seconds", "short_id"]
+__all__ = [
+    "ago",
+    "amount",
+    "as_json",
+    "dollars",
+    "moment",
+    "percent",
+    "plain",
+    "seconds",
+    "short_id",
+    "tokens",
+]
 
 
 def seconds(value: float | None) -> str:
@@ -17,12 +28,12 @@ def seconds(value: float | None) -> str:
     if value is None:
         return ""
     if value < 1:
-        return f"{value * 1000:.1f} ms" if value < 0.1 else f"{value * 1000:.0f} ms"
+        return f"{value * 1000:.1f} ms" if 0 < value < 0.01 else f"{value * 1000:.0f} ms"
     if value < 120:
         return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if value >= 2 * size:
-            return f"{value / size:.3g} {unit}"
+            return f"{value / size:,.{0 if value >= 10 * size else 1}f} {unit}"
     return f"{value:.0f} s"
 
 
@@ -73,8 +84,23 @@ def short_id(identifier: str) -> str:
     return identifier[-8:]
 
 
+def plain(value: Any) -> str:
+    """A value of an event or an evidence in a line: floats to four digits."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
 def as_json(value: Any) -> str:
     """Any value as indented JSON; a text as it is."""
     if isinstance(value, str):
         return value
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def tokens(used: Any) -> str:
+    """Tokens in and out: "812 + 64"; "?" for what is not known, empty where nothing is."""
+    if used.input_tokens is None and used.output_tokens is None:
+        return ""
+    both = (used.input_tokens, used.output_tokens)
+    return " + ".join("?" if count is None else f"{count:,}" for count in both)

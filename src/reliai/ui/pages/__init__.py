@@ -24,6 +24,9 @@ __all__ = ["routes_of"]
 _PAGES: Final = (
     "start",
     "sign_in",
+    "calls",
+    "call",
+    "reviews",
 )
 """In the order of the list at the top."""
 

@@ -1,0 +1,85 @@
+"""A real server, a real browser, and stores with something in them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from reliai.ui import create_app
+from tests.integrations._web import served
+from tests.ui._calls import filled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+    from reliai.records import RecordStore
+
+TOKEN = "a token of the tests, long enough"  # noqa: S105  of the tests
+_ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+    "--disable-background-networking --disable-component-update --disable-dev-shm-usage"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; one for a module, as its driver keeps an event loop in this thread."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=_ARGUMENTS.split()
+        )
+        with browser:
+            yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a visitor who was never here; the test fails when its console tells of an error."""
+    with opened(browser) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A page with options of Playwright's such as `color_scheme` and `java_script_enabled`."""
+    with browser.new_context(**options) as context:
+        page = context.new_page()
+        page.set_default_timeout(5000)
+        said: list[str] = []
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on(
+            "console",
+            lambda line: said.append(line.text) if "Content Security" in line.text else None,
+        )
+        yield page
+        assert not said
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Serve the web page with these arguments of `create_app`; gives its address."""
+    with ExitStack() as stack:
+        yield lambda **given: stack.enter_context(served(create_app(**given)))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordStore]:
+    """A store with calls of all kinds in it, made once for a module: only read it."""
+    path: Path = tmp_path_factory.mktemp("store") / "calls.db"
+    with filled(path) as store:
+        yield store
+
+
+def sign_in(page: Page, address: str, name: str = "ana") -> None:
+    """Sign in with the token; ends on the first page."""
+    page.goto(f"{address}/sign-in")
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{address}/")
