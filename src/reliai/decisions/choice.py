@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+from reliai.decisions.assignment import place_of
+
 __all__ = ["Choice", "Chooser"]
 
 
@@ -28,6 +30,11 @@ class Choice(NamedTuple):
     share: float | None = None
     phase: int = 0
     unit: str | None = None
+
+    @property
+    def place(self) -> int | None:
+        """One of a million places that units fall into: tells apart those that were counted."""
+        return None if self.unit is None else place_of(self.unit)
 
     def __repr__(self) -> str:  # without the unit, which may be personal, and without the value
         return f"<Choice {self.name!r}: {self.reason}, version {self.version}>"

@@ -100,6 +100,22 @@ class Feedbacks:
         which = _like(call_id, session=session, name=name, by=by, since=since)
         return self._revisions(which, limit)
 
+    def heard(self, name: str, *, after: int, since: float) -> list[tuple[int, str]]:
+        """Of which calls something of that name was said, retractions included, with its number.
+
+        Args:
+            name: what was judged.
+            after: numbers above this one; they grow with each thing said.
+            since: heard of at this time or later; Unix seconds.
+        """
+        which = (feedback.c.name == asked(name), feedback.c.call_id.is_not(None))
+        new = (feedback.c.seq > after, feedback.c.received_at >= since)
+        wanted = select(feedback.c.seq, feedback.c.call_id).where(*new, *which)
+        self._flush(2.0)
+        with self._writer.reading() as connection:
+            rows = connection.execute(wanted.order_by(feedback.c.seq)).all()
+        return [(row.seq, row.call_id) for row in rows]
+
     def orphans(self, ttl: float) -> Orphans:
         """What is there on calls that are not, and how much of it since over `ttl` seconds."""
         self._flush(2.0)

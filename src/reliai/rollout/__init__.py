@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reliai.rollout._forcing import force
     from reliai.rollout.conflict import RolloutConflict
     from reliai.rollout.guardrails import Guardrail, cost, failure_rate, latency, score
+    from reliai.rollout.labels import feedback
     from reliai.rollout.plan import Step
     from reliai.rollout.rollout import Rollout
     from reliai.rollout.status import Explanation, RolloutStatus
@@ -32,6 +33,7 @@ __all__ = [
     "bucket",
     "cost",
     "failure_rate",
+    "feedback",
     "force",
     "latency",
     "score",
@@ -49,6 +51,7 @@ _MODULES = {
     "bucket": "reliai.decisions.assignment",
     "cost": "reliai.rollout.guardrails",
     "failure_rate": "reliai.rollout.guardrails",
+    "feedback": "reliai.rollout.labels",
     "force": "reliai.rollout._forcing",
     "latency": "reliai.rollout.guardrails",
     "score": "reliai.rollout.guardrails",

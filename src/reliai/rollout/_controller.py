@@ -95,6 +95,18 @@ class Controller(Follower):
         moment = clock.active().time() if now is None else now
         return decide(self.plan, self.page.standing, self.counts, moment, self.quiet)
 
+    def _hear(self, now: float, *, aside: bool) -> None:
+        page = self.page
+        if page is None or not self._counting or page.standing.status in FINAL:
+            return
+        if self._listing is None or not self.labels.due:
+            return
+        try:
+            if self._leads() is not None:
+                self.labels.look(self.state, self._listing, page.standing.started, now, aside=aside)
+        except StateUnavailable as error:
+            self._lost(error)
+
     def _decide_in_turn(self, now: float) -> None:
         page, moment = self.page, clock.active().monotonic()
         if page is None or page.digest != self._digest or page.standing.status in FINAL:

@@ -10,6 +10,7 @@ from reliai._core.complaints import warn_once
 from reliai._core.forking import renew_after_fork
 from reliai.rollout._book import Page, digest_of, first_page
 from reliai.rollout._index import list_in
+from reliai.rollout._labels import Labels
 from reliai.rollout._snapshot import Snapshot
 from reliai.rollout._tally import Tally
 from reliai.rollout.deciding import FINAL
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from reliai.rollout.guardrails import Guardrail
     from reliai.rollout.plan import Plan
     from reliai.state import State
+    from reliai.state.base import Exchanged
 
 __all__ = ["Follower", "Traffic", "page_of"]
 
@@ -86,6 +88,7 @@ class Follower:
         self._snapshot = None if snapshot is None else Snapshot(snapshot, key, max_staleness)
         self._max_staleness = max_staleness
         self.tally = Tally(guardrails)
+        self.labels = Labels(f"{key}:{self._digest}", guardrails)
         self.traffic: Traffic | None = None
         self.page: Page | None = begun
         self.counts: tuple[Counts, ...] = ()
@@ -100,6 +103,7 @@ class Follower:
         self._lock = RLock()
         self._beginning = Lock()
         self.tally.renew()
+        self.labels.renew()
 
     @property
     def state(self) -> State:
@@ -131,36 +135,60 @@ class Follower:
         self._reached = clock.active().monotonic()
         return self._traffic_of(page)
 
-    def sync(self, *, within: float = PATIENT, deciding: bool = True) -> bool:
+    def sync(self, *, within: float = PATIENT, deciding: bool = True, aside: bool = False) -> bool:
         """Tell what was counted, read what the others did, and decide when it is time.
+
+        Args:
+            within: seconds that the state has to answer.
+            deciding: whether to decide.
+            aside: whether what takes long is done on another thread.
 
         Returns:
             Whether the state answered.
         """
         with self._lock:
-            taken = self.tally.take() if self._counting else {}
-            known = 1 if self.page is None else len(self.page.phases)
-            counts = [
-                Count(self._phase_key(phase), 0, _FOREVER, 1, taken.get(phase, ()))
-                for phase in range(known)
-            ]
+            taken, young = self._taken()
+            counts = self._to_count(taken, young)
             try:
-                exchanged = self.state.exchange(counts, [self.key], within=within)
+                exchanged = self.state.exchange(
+                    counts, [self.key, *self.labels.keys], within=within
+                )
                 now = exchanged.now
                 self._learn(exchanged.entries.get(self.key), now, within)
                 self._confess(now)
             except StateUnavailable as error:
                 self.tally.put_back(taken)
+                self.tally.young.put_back(young)
                 self._lost(error)
                 return False
             self._reached = clock.active().monotonic()
-            sums = [exchanged.counted.get(count.key, {}) for count in counts]
-            self._total([next(iter(each.values()), ()) for each in sums])
+            self.labels.learn(exchanged.entries)
+            if deciding:
+                self._hear(now, aside=aside)
+            self._total(exchanged)
             if deciding:
                 self._decide_in_turn(now)
             if self._listing and not self._listed and within > PROMPT:
                 self._listed = list_in(self.state, *self._listing)
             return True
+
+    def _taken(self) -> tuple[Any, Any]:
+        """What was counted here since the last time, and how much of it is young."""
+        if not self._counting:
+            return {}, {}
+        return self.tally.take(), self.tally.young.take()
+
+    def _to_count(self, taken: Any, young: Any) -> list[Count]:
+        phases = () if self.page is None else self.page.phases
+        counts = [
+            Count(self._phase_key(phase), 0, _FOREVER, 1, taken.get(phase, ()))
+            for phase in range(max(1, len(phases)))
+        ]
+        now = clock.active().time()
+        return counts + self.tally.young.asked(self._prefix, phases, young, now)
+
+    def _hear(self, now: float, *, aside: bool) -> None:
+        """Read what people said of the calls, when it is this process's turn."""
 
     def _confess(self, now: float) -> None:
         """Tell the state what was done here while it was away."""
@@ -172,8 +200,12 @@ class Follower:
     def _counting(self) -> bool:
         return self.page is not None and self.page.digest == self._digest
 
+    @property
+    def _prefix(self) -> str:
+        return f"{self.key}:{self._digest}"
+
     def _phase_key(self, phase: int) -> str:
-        return f"{self.key}:{self._digest}:{phase}"
+        return f"{self._prefix}:{phase}"
 
     def _learn(self, entry: Any, now: float, within: float) -> None:
         """Read the document; where there is none, write the one that is known, or the first."""
@@ -214,18 +246,34 @@ class Follower:
         share = 0.0 if status in {"killed", "rolled_back"} else page.phases[-1].share
         return Traffic(share, phase, _REASONS.get(status))
 
-    def _total(self, sums: list[tuple[float, ...]]) -> None:
+    def _total(self, exchanged: Exchanged) -> None:
         page = self.page
         if page is None:
             return
-        sums += [()] * (len(page.phases) - len(sums))
         self.counts = tuple(
-            self.tally.counts(phase.share, each)
-            for phase, each in zip(page.phases, sums, strict=False)
+            self._counts_of(number, phase.share, exchanged)
+            for number, phase in enumerate(page.phases)
         )
         candidates = sum(each.calls[1] for each in self.counts)
         if candidates != self._candidates:
             self._candidates, self._grew = candidates, clock.active().monotonic()
+
+    def _counts_of(self, number: int, share: float, exchanged: Exchanged) -> Counts:
+        """What all processes counted in a phase, with what people said of it."""
+        kept = exchanged.counted.get(self._phase_key(number), {})
+        counts = self.tally.counts(share, next(iter(kept.values()), ()))
+        if not self.labels.keys:
+            return counts
+        sums = dict(counts.sums)
+        for rule in self.plan.rules:
+            if rule.mature is not None:
+                base, ours = self.tally.young.counted(
+                    self._prefix, number, rule.mature, exchanged.counted, exchanged.now
+                )
+                bad = self.labels.bad(rule.name, number)
+                whole = (max(0.0, counts.calls[0] - base), max(0.0, counts.calls[1] - ours))
+                sums[rule.name] = (whole[0], float(bad[0]), whole[1], float(bad[1]))
+        return counts._replace(sums=sums)
 
     def _lost(self, error: StateUnavailable) -> None:
         warn_once(

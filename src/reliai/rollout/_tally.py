@@ -110,6 +110,8 @@ class Tally:
         arm = 0 if choice.name == "control" else 1
         place = place_of(choice.unit or "")
         read = [each(record) for each in self._reads]
+        if self.young.counts:
+            self.young.note(choice.phase, arm, record.started_at)
         with self._lock:
             late = choice.phase < self._phase
             if choice.phase > self._phase:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from reliai.errors import ConfigurationError
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from reliai._core.record import CallRecord
+    from reliai.records import RecordStore
 
-__all__ = ["Guardrail", "checked_guardrails", "cost", "failure_rate", "latency", "score"]
+__all__ = ["Guardrail", "checked_guardrails", "cost", "event", "failure_rate", "latency", "score"]
 
 _ACTIONS: Final = ("rollback", "hold", "observe")
 _OURS: Final = frozenset({"GuardRejected", "BudgetExceeded", "RateLimited"})
@@ -33,6 +34,9 @@ class Guardrail:
             show it.
         read: what a record tells: True or False of an event, a number above 0 of a mean; None
             where it says nothing.
+        mature: of one that is about feedback: seconds after which a call is judged by it.
+        bad: of such a one: whether a value that was said is bad.
+        records: of such a one: the store that it is in; None for the configured one.
     """
 
     name: str
@@ -41,10 +45,13 @@ class Guardrail:
     tolerated: float
     action: str
     read: Callable[[CallRecord], float | None]
+    mature: float | None = None
+    bad: Callable[[Any], Any] | None = None
+    records: RecordStore | None = None
 
     def described(self) -> dict[str, Any]:
         """The settings that decisions are made with, as plain data."""
-        names = ("name", "kind", "max_ratio", "tolerated", "action")
+        names = ("name", "kind", "max_ratio", "tolerated", "action", "mature")
         return {name: getattr(self, name) for name in names}
 
 
@@ -174,6 +181,22 @@ def checked_guardrails(given: Iterable[Any]) -> tuple[Guardrail, ...]:
             )
         made.append(guardrail)
     return tuple(made)
+
+
+def event(
+    name: str,
+    max_ratio: Any,
+    tolerated: Any,
+    action: Any,
+    read: Callable[[CallRecord], float | None],
+    **more: Any,
+) -> Guardrail:
+    """A guardrail on calls that have something, or not.
+
+    Raises:
+        ConfigurationError: for a value out of its range.
+    """
+    return replace(_made(name, "event", max_ratio, tolerated, action, read), **more)
 
 
 def _made(  # noqa: PLR0917  in the order of the attributes

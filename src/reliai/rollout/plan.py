@@ -38,6 +38,7 @@ class Rule(NamedTuple):
     max_ratio: float
     tolerated: float
     action: str
+    mature: float | None = None
 
 
 class Plan(NamedTuple):

@@ -264,7 +264,7 @@ class Rollout(Operable):
 
     def tick(self) -> None:
         """What the thread does five times a second."""
-        self._controller.sync()
+        self._controller.sync(aside=True)
 
     def sync(self) -> bool:
         """Tell what was counted, read what others did, and decide: now, in this thread.
