@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import reliai
+from reliai.incidents import ir14_retired_model as ir14
 from reliai.incidents import ir20_bad_candidate as ir20
+from reliai.providers.retirements import retiring
 from tests.incidents.broken import missed
 
 if TYPE_CHECKING:
@@ -37,3 +40,32 @@ def test_ir20_a_bad_candidate_on_a_healthy_day_is_seen(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(ir20, "Shipped", bad)
     assert {"where it stands", "decisions against it"} <= {*missed("IR-20", "healthy", calls=5_000)}
+
+
+def test_ir14_retries_of_what_no_retry_mends_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    retry, every = reliai.Retry, ["server", *ir14.PERMANENT]
+    monkeypatch.setattr(reliai, "Retry", lambda attempts: retry(attempts, on=every))
+    assert missed("IR-14") == [f"{kind}: retries" for kind in ir14.PERMANENT]
+
+
+def test_ir14_a_stand_in_that_is_not_of_the_kind_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    fallback = reliai.Fallback
+    monkeypatch.setattr(reliai, "Fallback", lambda on: fallback(on["not_found"]))
+    assert missed("IR-14") == [
+        f"{kind}: {what}"
+        for kind, instead in list(ir14.PERMANENT.items())[1:]
+        for what in ("calls until it is known to be that", f"calls answered by {instead}")
+    ]
+
+
+def test_ir14_an_alert_that_never_comes_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ir14, "is_permanent", lambda _: False)
+    assert missed("IR-14")[:2] == [
+        "not_found: calls until the alert",
+        "not_found: alerts for 10 places and all calls",
+    ]
+
+
+def test_ir14_a_warning_that_comes_late_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ir14, "retiring", partial(retiring, within=20))
+    assert "days before that a retirement is told" in missed("IR-14")
