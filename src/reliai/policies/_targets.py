@@ -14,7 +14,7 @@ from reliai._core.target import target_name
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from reliai._core.call import Call, Proceed
     from reliai._core.site import Site
@@ -51,7 +51,8 @@ class Target:
     name: str
     function: object = None
 
-    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
+    def ask(self, call: Call, proceed: Proceed) -> Awaitable[Outcome]:
+        """Ask it; what is given has to be awaited, and what is raised is the outcome as well."""
         raise NotImplementedError(self.name)
 
 
@@ -63,8 +64,8 @@ class BareFunction(Target):
         self.function = function
         self.name = self._target.name
 
-    async def ask(self, call: Call, proceed: Proceed) -> Outcome:
-        return await proceed(call.to(self._target))
+    def ask(self, call: Call, proceed: Proceed) -> Awaitable[Outcome]:
+        return proceed(call.to(self._target))
 
 
 class GuardedFunction(Target):

@@ -148,11 +148,13 @@ class Route(Policy):
         told = self._told
         if told is None or here.shadow is not None or here.evaluation is not None:
             return
-        after = record._after or []  # noqa: SLF001
-        for each in after:
-            if isinstance(each, _Ending) and each.told == told:
-                return  # a further attempt, of a policy around this one: the call counts once
-        record._after = [*after, _Ending(told, choice, record)]  # noqa: SLF001
+        ending = _Ending(told, choice, record)
+        after = record._after  # noqa: SLF001
+        if after is None:
+            record._after = [ending]  # noqa: SLF001
+        elif not any(isinstance(each, _Ending) and each.told == told for each in after):
+            record._after = [*after, ending]  # noqa: SLF001
+        # Otherwise a further attempt, of a policy around this one: the call counts once.
 
     def _onwards(self, call: Call, choice: Choice, proceed: Proceed) -> Awaitable[Outcome]:
         if self.into is not None:
