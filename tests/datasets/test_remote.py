@@ -9,7 +9,7 @@ from uuid import uuid4
 import fsspec  # type: ignore[import-untyped]
 import pytest
 
-from reliai.datasets import Case, Dataset, DatasetError
+from reliai.datasets import Case, Dataset, DatasetError, Source
 from reliai.datasets import _remote as remote
 from reliai.testing import virtual_clock
 from tests.datasets.stores import Bucket, object_store
@@ -53,6 +53,22 @@ def test_versions_are_the_same_as_on_a_disk(opened: Callable[[], Dataset], tmp_p
     assert (again.name, again.at("golden").name, len(again.at("v2"))) == ("refunds", "v1", 69)
     assert str(again.diff("v1", "v2")) == str(here.diff("v1", "v2"))
     assert again.verify().ok
+
+
+def test_what_is_forgotten_is_in_no_object_any_more(opened: Callable[[], Dataset]) -> None:
+    dataset = opened()
+    call = Source(kind="call", id="c1")
+    dataset.add([_case(1), Case(inputs={"prompt": "canary-5e1d"}, sources=(call,))])
+    dataset.commit()
+    dataset.add(_case(2))
+    dataset.commit()
+    assert dataset.forget(calls=["c1"]).versions == ("v1", "v2")
+    files, at = dataset._parts.storage._files, dataset.url  # type: ignore[attr-defined]
+    for path in files.find(at):
+        assert b"canary" not in files.cat_file(path), path
+    assert [len(each) for each in opened().log()] == [2, 2, 1]
+    found = opened().verify(deep=True)
+    assert found.ok, str(found)
 
 
 def test_threads_that_commit_at_once_lose_nothing(opened: Callable[[], Dataset]) -> None:

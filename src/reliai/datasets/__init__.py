@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reliai.datasets._capture_counts import Captured
+    from reliai.datasets._forgetting import Forgotten
     from reliai.datasets._verify import Problem, Verification
     from reliai.datasets.capture import Capture
     from reliai.datasets.case import MISSING, Case, Missing, Source
@@ -68,6 +69,7 @@ __all__ = [
     "Diff",
     "Drift",
     "Duplicates",
+    "Forgotten",
     "Health",
     "Listed",
     "Marker",
@@ -127,6 +129,7 @@ _MODULES = {
     "Diff": "diff",
     "Drift": "health",
     "Duplicates": "duplicates",
+    "Forgotten": "_forgetting",
     "Health": "health",
     "Listed": "views",
     "Marker": "tokens",

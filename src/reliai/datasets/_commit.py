@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reliai.datasets._rows import Row
     from reliai.datasets._staging import Operation, Outcome
 
-__all__ = ["committed"]
+__all__ = ["committed", "following"]
 
 _SMALL: Final = 4096
 """Rows of the largest layer that is merged into a newer one: a commit rewrites no more."""
@@ -59,6 +59,21 @@ def committed(
     return _Commit(parts, operations, message).done(newest_manifest(parts.storage, known))
 
 
+def following(
+    parts: Parts, head: Manifest, within: tuple[Part, ...], outcome: Outcome, message: str
+) -> Manifest:
+    """The version that comes after one, to be created: its rows are written.
+
+    Args:
+        parts: of the dataset.
+        head: the version before.
+        within: its parts, or others that stand for them.
+        outcome: what is done to it.
+        message: for the log.
+    """
+    return _Commit(parts, (), message).following(head, within, outcome)
+
+
 class _Commit:
     """One commit, until it is done."""
 
@@ -78,7 +93,7 @@ class _Commit:
                 return head
             if not self._lost:
                 storage.prepare()
-            made = self._manifest(head, outcome)
+            made = self.following(head, within, outcome)
             if create_manifest(storage, made):
                 return made
             self._lost += 1
@@ -86,13 +101,15 @@ class _Commit:
             clock.active().sleep(chance.uniform(0, longest))
             head = later_manifest(storage, head)
 
-    def _manifest(self, head: Manifest | None, outcome: Outcome) -> Manifest:
+    def following(
+        self, head: Manifest | None, within: tuple[Part, ...], outcome: Outcome
+    ) -> Manifest:
+        """The version that comes after one."""
         sums = SetHash("" if head is None else head.sums)
         for leaf in outcome.lost:
             sums.remove(leaf)
         for leaf in outcome.gained:
             sums.add(leaf)
-        before = () if head is None else head.parts
         cases = (0 if head is None else head.cases) + outcome.added - outcome.removed
         return Manifest(
             version=1 if head is None else head.version + 1,
@@ -104,7 +121,7 @@ class _Commit:
             changed=outcome.changed,
             removed=outcome.removed,
             root=sums.root(),
-            parts=self._layered(before, outcome.rows, cases),
+            parts=self._layered(within, outcome.rows, cases),
             sums=sums.text(),
             parent_seal=None if head is None else head.seal,
         )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Index", "head_size", "index_of", "tail_size"]
 
 _NAME: Final = b"reliaiX1"
+_NO_DIGEST: Final = bytes(32)
 _FIRST: Final = struct.Struct("<8sII")
 
 
@@ -164,5 +165,9 @@ class Index:
         return self._column(56, 32, row)
 
     def gone(self, row: int) -> bool:
+        """Whether there is no case to read: the row says that it was removed, or was forgotten."""
+        return self.digest(row) == _NO_DIGEST
+
+    def removes(self, row: int) -> bool:
         """Whether the row says that its case is no longer there."""
         return self.leaf(row) == REMOVED

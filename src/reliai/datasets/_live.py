@@ -21,10 +21,18 @@ class Found(NamedTuple):
     row: int
 
 
-def lookup(parts: Parts, within: Sequence[Part], keys: Iterable[bytes]) -> dict[bytes, Found]:
+def lookup(
+    parts: Parts, within: Sequence[Part], keys: Iterable[bytes], *, forgotten: bool = False
+) -> dict[bytes, Found]:
     """The rows that hold for keys, by the keys' hashes; nothing for a key that is not there.
 
     Only the heads of indexes are read where a key may be.
+
+    Args:
+        parts: of the dataset.
+        within: the parts of a version.
+        keys: hashes of keys.
+        forgotten: have rows too whose case was forgotten: they cannot be read.
     """
     wanted = set(keys)
     found: dict[bytes, Found] = {}
@@ -43,7 +51,8 @@ def lookup(parts: Parts, within: Sequence[Part], keys: Iterable[bytes]) -> dict[
             row = index.find(key)
             if row is not None:
                 wanted.discard(key)
-                if not (part.removed and index.gone(row)):
+                without = index.removes if forgotten else index.gone
+                if not (part.removed and without(row)):
                     found[key] = Found(part, row)
     return found
 

@@ -1,7 +1,8 @@
 """The file of a version: which parts it has, what came before, and one hash of it all. Floor 5.
 
-`versions/v12.json` is created once and never changed. Who finds the number taken has lost the
-race, reads that version and tries the next number.
+`versions/v12.json` is created once. Who finds the number taken has lost the race, reads that
+version and tries the next number. Nothing of it is changed later: when cases of it are forgotten,
+what is left is said below its seal, with a seal of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from reliai.datasets._storage import Storage
 
 __all__ = [
+    "Left",
     "Manifest",
     "create_manifest",
     "later_manifest",
@@ -33,8 +35,24 @@ __all__ = [
 FORMAT: Final = 1
 _NAMED: Final = re.compile(r"v([1-9][0-9]*)\.json")
 _SEALED: Final = b'  "seal": "'
+_SEALED_AGAIN: Final = b'  "forgotten_seal": "'
 _LOOKS: Final = 50
 """So often a file that is being written in place is read again, 20 ms apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of a version of which cases were forgotten.
+
+    Attributes:
+        gone: cases that were forgotten.
+        root: one hash of the rows that are left.
+        written: the parts that the version was written with; some of them are no longer there.
+    """
+
+    gone: int
+    root: str
+    written: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +64,16 @@ class Manifest:
         parent: the number of the version that it was made from, or None.
         message: of who committed it.
         at: when.
-        cases: that it holds.
+        cases: that it was written with.
         added: cases more than in the parent, of new keys.
         changed: keys whose case is another than in the parent.
         removed: keys of the parent that are gone.
-        root: one hash of all rows.
+        root: one hash of all rows that it was written with.
         nonce: tells two commits with the same content apart.
-        parts: of rows, the oldest layer first.
+        parts: of rows, the oldest layer first, as they are now.
         sums: from which the next version's root is made.
         parent_seal: the seal of the parent's file, so that no version can be changed unseen.
+        left: what is left of it; None: nothing was forgotten.
     """
 
     version: int
@@ -70,22 +89,49 @@ class Manifest:
     parts: tuple[Part, ...]
     sums: str
     parent_seal: str | None = None
+    left: Left | None = None
 
     def to_bytes(self) -> bytes:
         """The file: JSON with a part in each line, so that changes can be reviewed."""
+        above = self._written()
+        sealed = f'{above}  "seal": "{_seal(above.encode())}"'
+        if self.left is None:
+            return f"{sealed}\n}}\n".encode()
+        said = f'"cases": {self.left.gone}, "root": {_text(self.left.root)}'
+        said = f'{sealed},\n  "forgotten": {{{said}, "parts": {_listed(self.parts)}}},\n'
+        return f'{said}  "forgotten_seal": "{_seal(said.encode())}"\n}}\n'.encode()
+
+    def _written(self) -> str:
         lines = [f'  "format": {FORMAT}']
         for each in fields(self):
+            if each.name == "left":
+                continue
             value = getattr(self, each.name)
-            lines.append(
-                f'  "{each.name}": ' + (_listed(value) if each.name == "parts" else _text(value))
-            )
-        above = "{\n" + ",\n".join(lines) + ",\n"
-        return f'{above}  "seal": "{_seal(above.encode())}"\n}}\n'.encode()
+            if each.name == "parts":
+                lines.append(f'  "parts": {_listed(self.written)}')
+            else:
+                lines.append(f'  "{each.name}": {_text(value)}')
+        return "{\n" + ",\n".join(lines) + ",\n"
+
+    @property
+    def written(self) -> tuple[Part, ...]:
+        """The parts that it was written with."""
+        return self.parts if self.left is None else self.left.written
 
     @property
     def seal(self) -> str:
-        """The hash of the file but for its last line, where it stands."""
-        return _seal(self.to_bytes().rpartition(_SEALED)[0])
+        """The hash of the file above the line where it stands."""
+        return _seal(self._written().encode())
+
+    @property
+    def cases_left(self) -> int:
+        """Cases that it holds."""
+        return self.cases - (0 if self.left is None else self.left.gone)
+
+    @property
+    def root_left(self) -> str:
+        """One hash of the rows that it holds."""
+        return self.root if self.left is None else self.left.root
 
 
 def _seal(above: bytes) -> str:
@@ -121,8 +167,18 @@ def parsed(data: bytes, path: str) -> Manifest:
         raise DatasetError("was written by another reliai: this one reads format 1", path=path)
     if found.pop("seal") != _seal(data.rpartition(_SEALED)[0]):
         raise ValueError("not as it was written")
-    parts = tuple(Part.from_dict(part) for part in found.pop("parts"))
-    return Manifest(**found, parts=parts)
+    parts = _parts_of(found)
+    said = found.pop("forgotten", None)
+    if said is None:
+        return Manifest(**found, parts=parts)
+    if found.pop("forgotten_seal") != _seal(data.rpartition(_SEALED_AGAIN)[0]):
+        raise ValueError("not as it was written")
+    left = Left(said["cases"], said["root"], parts)
+    return Manifest(**found, parts=_parts_of(said), left=left)
+
+
+def _parts_of(found: dict[str, Any]) -> tuple[Part, ...]:
+    return tuple(Part.from_dict(part) for part in found.pop("parts"))
 
 
 def read_manifest(storage: Storage, number: int) -> Manifest | None:

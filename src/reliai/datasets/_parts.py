@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reliai.datasets._index import Index, head_size, index_of, tail_size
-from reliai.datasets._rows import REMOVED, Row, case_of
+from reliai.datasets._rows import Row, case_of
 from reliai.datasets.failures import DatasetDamaged
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _MOST_ROWS: Final = 10_000
 _MOST_BYTES: Final = 16 * 2**20
 """Rows and bytes of one part: well below what hosts of git refuse, and one request of a store."""
 
+_GONE: Final = "the part is gone; if something was forgotten just now, open the version again"
 _NOT_THE_INDEX: Final = "the index is not as it was written"
 
 _MANY_ROWS: Final = 16
@@ -51,7 +52,7 @@ class Part:
         layer: parts of higher layers are newer.
         rows: lines in it.
         named: of them, those with an id.
-        removed: of them, those that say that a case is gone.
+        removed: of them, those without a case: they say that one is gone, or were forgotten.
         bytes: of the part.
         low: hex hash of the first key.
         high: hex hash of the last key.
@@ -170,7 +171,7 @@ class Parts:
         try:
             return self.storage.read(part.path)
         except FileNotFoundError as error:
-            raise DatasetDamaged("the part is gone", path=part.path) from error
+            raise DatasetDamaged(_GONE, path=part.path) from error
 
     def data_of(self, wanted: Sequence[Part]) -> list[bytes]:
         """All of several parts, asked for at once; and what else of their indexes is needed."""
@@ -198,7 +199,7 @@ class Parts:
         try:
             line = self.storage.read(part.path, start, end)
         except FileNotFoundError as error:
-            raise DatasetDamaged("the part is gone", path=part.path) from error
+            raise DatasetDamaged(_GONE, path=part.path) from error
         return self.checked(part, row, line)
 
     def lines(self, wanted: Iterable[_Found]) -> dict[_Found, bytes]:
@@ -266,9 +267,10 @@ class Parts:
         They must be in the order of their keys, each key once. What this commit has `written`
         already is not written again.
         """
-        return [self._write(chunk, layer, written) for chunk in _chunks(rows)]
+        return [self.write_one(chunk, layer, written) for chunk in _chunks(rows)]
 
-    def _write(self, rows: list[Row], layer: int, written: set[str]) -> Part:
+    def write_one(self, rows: list[Row], layer: int, written: set[str]) -> Part:
+        """Have rows stored as one part, however many they are."""
         data, index = b"".join(row.line for row in rows), index_of(rows)
         named = sum(row.named for row in rows)
         size = head_size(len(rows), named)
@@ -279,7 +281,7 @@ class Parts:
             layer=layer,
             rows=len(rows),
             named=named,
-            removed=sum(row.leaf == REMOVED for row in rows),
+            removed=sum(row.unreadable for row in rows),
             bytes=len(data),
             low=rows[0].hash.hex(),
             high=rows[-1].hash.hex(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from reliai.errors import ReliaiWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 __all__ = ["RemoteStorage"]
 
@@ -158,6 +160,15 @@ class RemoteStorage:
                 raise
             return True
         return False
+
+    def delete(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            self._files.rm_file(self._at(path))
+        self._refresh(path)
+
+    def modified(self, path: str) -> float:
+        found: datetime = self._files.modified(self._at(path))
+        return found.timestamp()
 
     def names(self, folder: str) -> list[str]:
         self._refresh(folder)

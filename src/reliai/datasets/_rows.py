@@ -18,6 +18,7 @@ __all__ = [
     "REMOVED",
     "Row",
     "case_of",
+    "forgotten_row",
     "key_hash",
     "leaf_of",
     "removal",
@@ -27,6 +28,8 @@ __all__ = [
 
 REMOVED: Final = bytes(32)
 """The leaf of a row that says that a case is no longer there."""
+
+_NO_DIGEST: Final = bytes(32)
 
 NO_GROUP: Final = bytes(8)
 """The unit of a case without group: it is a unit of its own."""
@@ -41,7 +44,7 @@ class Row(NamedTuple):
     Attributes:
         hash: 16 bytes of the key's hash: rows are found and sorted by it.
         leaf: 32 bytes, the hash of the whole case; `REMOVED`: there is no such case any longer.
-        digest: 32 bytes, the case's.
+        digest: 32 bytes, the case's; zeros: there is none to read, or no longer.
         unit: 8 bytes of the group's hash, or `NO_GROUP`.
         named: whether the case has an id.
         line: what is written, with the line's end.
@@ -58,6 +61,11 @@ class Row(NamedTuple):
     def gone(self) -> bool:
         """Whether it says that a case is no longer there."""
         return self.leaf == REMOVED
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether it has no case: it says that one is gone, or its own was forgotten."""
+        return self.digest == _NO_DIGEST
 
     @property
     def check(self) -> bytes:
@@ -117,7 +125,14 @@ def _leaf(data: dict[str, Any], digest: str) -> bytes:
 def removal(key: str, hashed: bytes) -> Row:
     """The row that says that a case is gone."""
     line = json_text({"removed": key}).encode() + b"\n"
-    return Row(hashed, REMOVED, bytes(32), NO_GROUP, named=False, line=line)
+    return Row(hashed, REMOVED, _NO_DIGEST, NO_GROUP, named=False, line=line)
+
+
+def forgotten_row(hashed: bytes, leaf: bytes) -> Row:
+    """What is left of a row that was forgotten: its place, and its share of the version's root."""
+    # Both are in the line, so that no two parts with other rows have one content and one name.
+    line = f'{{"forgotten": "{hashed.hex()}-{leaf.hex()}"}}\n'.encode()
+    return Row(hashed, leaf, _NO_DIGEST, NO_GROUP, named=False, line=line)
 
 
 def case_of(line: bytes, digest: bytes) -> Case:

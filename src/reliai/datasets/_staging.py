@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from reliai.datasets._live import lookup, lookup_named
-from reliai.datasets._rows import Row, case_of, key_hash, removal, row_of
+from reliai.datasets._rows import (
+    REMOVED,
+    Row,
+    case_of,
+    forgotten_row,
+    key_hash,
+    removal,
+    row_of,
+)
 from reliai.datasets.weights import inclusion_of
 
 if TYPE_CHECKING:
@@ -27,9 +35,10 @@ class Added(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """A key not to have."""
+    """A key not to have. `forgotten`: nor to name."""
 
     key: str
+    forgotten: bool = False
 
 
 Operation: TypeAlias = Added | Removed
@@ -57,6 +66,7 @@ class _Absent(NamedTuple):
     """There is no such case any longer."""
 
     key: str
+    forgotten: bool = False
 
 
 def merged(old: Case, new: Case) -> Case:
@@ -116,7 +126,7 @@ class _Resolving:
         self._named_now: dict[bytes, bytes] = {}
         for each in operations:
             if isinstance(each, Removed):
-                self._remove(each.key)
+                self._remove(each)
             else:
                 self._add(each)
 
@@ -180,10 +190,10 @@ class _Resolving:
             return row_of(replace(new, id=new.id or old.id))
         return row_of(merged(old, new))
 
-    def _remove(self, key: str) -> None:
-        hashed = key_hash(key)
+    def _remove(self, operation: Removed) -> None:
+        hashed = key_hash(operation.key)
         if self._current(hashed) is not None:
-            self._now[hashed] = _Absent(key)
+            self._now[hashed] = _Absent(*operation)
 
     def _leaf(self, current: Row | Found) -> bytes:
         return (
@@ -223,7 +233,8 @@ class _Resolving:
             elif before is None:
                 continue
             else:
-                rows.append(removal(now.key, key))
+                named = removal(now.key, key)
+                rows.append(forgotten_row(key, REMOVED) if now.forgotten else named)
                 removed += 1
             if leaf is not None:
                 lost.append(leaf)

@@ -55,6 +55,18 @@ class Storage(Protocol):
         """
         ...
 
+    def delete(self, path: str) -> None:
+        """Have no such file."""
+        ...
+
+    def modified(self, path: str) -> float:
+        """When a file was written; Unix seconds.
+
+        Raises:
+            FileNotFoundError: when there is no such file.
+        """
+        ...
+
     def names(self, folder: str) -> list[str]:
         """The files in a folder; none when there is no such folder."""
         ...
@@ -137,6 +149,13 @@ class LocalStorage:
         with _written(target, data) as temporary:
             _move_if_new(temporary, target)
         _sync_folder(target.parent)
+
+    def delete(self, path: str) -> None:
+        with suppress(FileNotFoundError):
+            (self.folder / path).unlink()
+
+    def modified(self, path: str) -> float:
+        return (self.folder / path).stat().st_mtime
 
     def prepare(self) -> None:
         # git must hand the files out byte for byte: their names are hashes of what is in them.

@@ -8,9 +8,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from reliai.datasets._index import Index, head_size
+from reliai.datasets._left import left_of
 from reliai.datasets._live import lookup
 from reliai.datasets._manifest import newest_manifest, read_manifest, version_path
-from reliai.datasets._rows import REMOVED, row_of
+from reliai.datasets._rows import row_of
 from reliai.datasets._set_hash import SetHash
 from reliai.datasets._tags import tag_root, tags_of
 from reliai.datasets.case import Case
@@ -208,9 +209,9 @@ def _wrong_lines(part: Part, data: bytes, index: bytes | None) -> Iterator[Probl
     there = {sha256(line).digest()[:8] for line in lines}
     for row in range(part.rows):
         if whole.check(row) not in there:
-            gone = whole.leaf(row) == REMOVED
+            gone = whole.gone(row)
             digest = None if gone else "sha256:" + whole.digest(row).hex()
-            said = "a removal" if gone else f"the case {digest}"
+            said = "a row without a case" if gone else f"the case {digest}"
             yield Problem(
                 path=part.path,
                 line=row + 1,
@@ -222,7 +223,7 @@ def _wrong_lines(part: Part, data: bytes, index: bytes | None) -> Iterator[Probl
 def _readable(line: bytes) -> bool:
     try:
         found = json.loads(line)
-        return "removed" in found or bool(Case.from_dict(found).digest)
+        return bool({"removed", "forgotten"} & set(found) or Case.from_dict(found).digest)
     except (ValueError, TypeError):
         return False
 
@@ -259,9 +260,11 @@ def _wrong_roots(
             before, sums = each, SetHash(each.sums)  # what is damaged was said already
             continue
         count = _follow(parts, old, each.parts, sums) + (0 if before is None else before.cases)
+        path, left = version_path(each.version), (each.cases - each.cases_left, each.root_left)
         if sums.root() != each.root or sums.text() != each.sums or count != each.cases:
-            path = version_path(each.version)
             yield Problem(path=path, message="the root is not that of the version's rows")
+        elif left_of(parts, each, each.parts) != left:
+            yield Problem(path=path, message="what is left is not what was not forgotten")
         before, sums = each, SetHash(each.sums)
 
 
@@ -270,7 +273,8 @@ def _follow(parts: Parts, old: tuple[Any, ...], new: tuple[Any, ...], sums: SetH
     keys: set[bytes] = set()
     for part in set(old) ^ set(new):
         keys.update(map(parts.index(part).key, range(part.rows)))
-    was, now = lookup(parts, old, keys), lookup(parts, new, keys)
+    # Of what was forgotten the hash is there: so the root still proves all that is left.
+    was, now = lookup(parts, old, keys, forgotten=True), lookup(parts, new, keys, forgotten=True)
     for found in was.values():
         sums.remove(parts.index(found.part).leaf(found.row))
     for found in now.values():
@@ -279,8 +283,8 @@ def _follow(parts: Parts, old: tuple[Any, ...], new: tuple[Any, ...], sums: SetH
 
 
 def _wrong_tags(parts: Parts, manifests: Iterable[Manifest]) -> Iterator[Problem]:
-    roots = {f"v{each.version}": each.root for each in manifests}
+    roots = {f"v{each.version}": {each.root, each.root_left} for each in manifests}
     for tag, version in tags_of(parts.storage).items():
-        if roots.get(version) != tag_root(parts.storage, tag):
+        if tag_root(parts.storage, tag) not in roots.get(version, set()):
             said = f"the tag {tag!r} is of another {version} than is there"
             yield Problem(path=f"tags/{tag}.json", message=said)

@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 from reliai import clock
 from reliai.datasets._commit import committed
+from reliai.datasets._forgetting import forgotten_in
 from reliai.datasets._manifest import newest_manifest, read_manifest
 from reliai.datasets._merging import changes_of
 from reliai.datasets._parts import Parts
@@ -19,6 +20,7 @@ from reliai.datasets._staging import Added, Removed
 from reliai.datasets._storage import storage_at
 from reliai.datasets._tags import move_tag, read_tag, tags_of
 from reliai.datasets._verify import verified
+from reliai.datasets._whose import Whose
 from reliai.datasets.case import CASE_FIELDS, Case, Source
 from reliai.datasets.diff import Change, Diff, differences, different_fields
 from reliai.datasets.failures import CaseNotFound, DatasetError, VersionNotFound
@@ -27,6 +29,7 @@ from reliai.datasets.version import Version, name_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from reliai.datasets._forgetting import Forgotten
     from reliai.datasets._staging import Operation
     from reliai.datasets._storage import Storage
     from reliai.datasets._verify import Verification
@@ -216,6 +219,40 @@ class Dataset:
         self._known = made.version
         return Version(self._parts, made)
 
+    def forget(
+        self,
+        *,
+        calls: Iterable[str] = (),
+        feedback: Iterable[str] = (),
+        groups: Iterable[str] = (),
+        keys: Iterable[str] = (),
+        message: str = "forget",
+    ) -> Forgotten:
+        """Take cases out of all versions for good, those that came of some calls for instance.
+
+        A version without them is committed, and in earlier ones their lines are emptied: these
+        versions have fewer cases then and another root, and `verify` still proves what is left.
+        Cases that others asked for too stay, without what is of these calls. It is not undone.
+
+        Args:
+            calls: ids of the calls that are to be forgotten.
+            feedback: ids of calls of which only what was said is to be forgotten.
+            groups: groups of cases, such as sessions of theirs alone.
+            keys: ids or digests of cases.
+            message: of the version without them.
+
+        Returns:
+            What was forgotten; true when it was anything.
+
+        Raises:
+            DatasetDamaged: when a file is not as it was written; then nothing is deleted.
+            DatasetError: when others committed such cases meanwhile: forget them again.
+        """
+        for feeder in list(self._feeders):
+            self.add(feeder.hand_over())
+        given = [frozenset(some) for some in (calls, feedback, groups, keys)]
+        return forgotten_in(self._parts, self._staged, Whose(*given), message)
+
     def tag(self, name: str, version: str | Version, *, move: bool = False) -> None:
         """Give a version a name, such as `golden`.
 
@@ -267,7 +304,10 @@ class Dataset:
     def _with_root(self, root: str) -> Version | None:
         if len(root) < len("sha256:") + 8:
             raise DatasetError(f"{root!r} is too short for a root: give 8 digits or more")
-        return next((each for each in self.log() if each.root.startswith(root)), None)
+        for each in self.log():
+            if each.root.startswith(root) or each.manifest.root.startswith(root):
+                return each
+        return None
 
     def _nothing(self, name: str) -> Version:
         latest = self.latest

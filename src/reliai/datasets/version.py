@@ -46,7 +46,9 @@ class Cases(Protocol):
 
 
 class Version(Divisible):
-    """One version of a dataset; never changes. Cases are read when they are asked for.
+    """One version of a dataset; never changes, but that cases of it can be forgotten.
+
+    Cases are read when they are asked for.
 
     Attributes:
         number: 1 for the first.
@@ -65,7 +67,7 @@ class Version(Divisible):
         self.number = manifest.version
         self.message = manifest.message
         self.at = manifest.at
-        self.root = manifest.root
+        self.root = manifest.root_left
         self.added = manifest.added
         self.changed = manifest.changed
         self.removed = manifest.removed
@@ -91,7 +93,7 @@ class Version(Divisible):
         return f"{self._parts.storage.url}@{self.name}"
 
     def __len__(self) -> int:
-        return self.manifest.cases
+        return self.manifest.cases_left
 
     def __iter__(self) -> Iterator[Case]:
         parts = self._parts
