@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reliai.state import open_state
-from tests.servers import RedisServer, redis_server
+from tests.servers import PostgresServer, RedisServer, postgres_server, redis_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,15 +25,34 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where an empty state of each kind is."""
-    if request.param == "memory":
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL for the tests of this folder that a process runs."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database(postgres: PostgresServer) -> str:
+    """The URL of a database for all of them: prefixes keep them apart."""
+    return postgres.database()
+
+
+def _url(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    if kind == "memory":
         return "memory"
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'state.db'}"
+    if kind == "sqlite":
+        return f"sqlite:///{folder / 'state.db'}"
+    if kind == "postgres":
+        return f"{request.getfixturevalue('database')}?prefix={uuid.uuid4().hex}"
     server: RedisServer = request.getfixturevalue("redis")
     return f"{server.url}?prefix={uuid.uuid4().hex}"
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty state of each kind is."""
+    return _url(request.param, request, tmp_path)
 
 
 @pytest.fixture
@@ -44,13 +63,10 @@ def state(url: str) -> Iterator[State]:
     opened.close()
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", "redis", "postgres"])
 def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty state that several processes can open is."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'state.db'}"
-    server: RedisServer = request.getfixturevalue("redis")
-    return f"{server.url}?prefix={uuid.uuid4().hex}"
+    return _url(request.param, request, tmp_path)
 
 
 @pytest.fixture

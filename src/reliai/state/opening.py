@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["configured_state", "open_state", "shared_state"]
 
 _REDIS = ("redis://", "rediss://", "unix://")
+_POSTGRES = ("postgresql+psycopg://", "postgresql://", "postgres://")
 _SQLITE = "sqlite:///"
 _NEEDED = ("exchange", "reserve", "take", "get", "put", "lease", "release", "close")
 
@@ -52,7 +53,8 @@ def open_state(given: object) -> State:
 
     Args:
         given: "memory", "sqlite:///path/to/file.db", "redis://host:6379/0" (also "rediss://" and
-            "unix://"; "?prefix=app" keeps applications apart), or a state object.
+            "unix://"), "postgresql+psycopg://user@host/name" ("?prefix=app" keeps applications
+            apart on a server), or a state object.
 
     Raises:
         ConfigurationError: for anything else.
@@ -71,20 +73,25 @@ def open_state(given: object) -> State:
 
         return SqliteState(given.removeprefix(_SQLITE))
     if given.startswith(_REDIS):
-        return _redis(given)
+        from reliai.state.redis import RedisState  # noqa: PLC0415
+
+        return RedisState(*_without_prefix(given))
+    if given.startswith(_POSTGRES):
+        from reliai.state.postgres import PostgresState  # noqa: PLC0415
+
+        return PostgresState(*_without_prefix(f"postgresql://{given.partition('://')[2]}"))
     message = (
         f"state={given!r} is unknown; give 'memory', 'sqlite:///path/to/file.db' (four slashes "
-        "for an absolute path), or 'redis://host:6379/0'"
+        "for an absolute path), 'redis://host:6379/0' or 'postgresql+psycopg://user@host/name'"
     )
     raise ConfigurationError(message)
 
 
-def _redis(url: str) -> State:
+def _without_prefix(url: str) -> tuple[str, str]:
+    """A URL without our own option, and what that says."""
     from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit  # noqa: PLC0415
-
-    from reliai.state.redis import RedisState  # noqa: PLC0415
 
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     prefix = options.pop("prefix", "reliai")
-    return RedisState(urlunsplit(parts._replace(query=urlencode(options))), prefix)
+    return urlunsplit(parts._replace(query=urlencode(options))), prefix
