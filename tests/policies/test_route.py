@@ -54,6 +54,36 @@ def test_the_variant_is_called_with_the_arguments_of_the_call(kind: str) -> None
     assert ask.prompts == []
 
 
+def test_what_is_told_and_raises_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    class Forgetful(Always):
+        def ended(self, choice: Choice, record: reliai.CallRecord) -> None:
+            raise ValueError("no")
+
+    ask = Guarded("sync", Route(Forgetful(echo)))
+    assert [ask("hi"), ask("hi"), ask("hi")] == ["hi"] * 3
+    assert len([each for each in caplog.records if each.name == "reliai"]) == 1
+
+
+def test_a_value_takes_the_place_of_its_argument_however_that_is_given() -> None:
+    def ask(prompt: str, template: str = "old", /, style: str = "plain", *more: str) -> Any:
+        return prompt, template, style, more
+
+    def named(prompt: str, *, template: str = "old", **rest: str) -> Any:
+        return prompt, template, rest
+
+    by_place, by_style = (Route(Always("new"), into=into)(ask) for into in ("template", "style"))
+    assert by_place("a") == ("a", "new", "plain", ())
+    assert by_place("a", "b", "c", "d") == ("a", "new", "c", ("d",))
+    assert by_style("a", "b") == ("a", "b", "new", ())
+    assert by_style("a", "b", style="c") == ("a", "b", "new", ())
+    assert by_style("a", "b", "c", "d") == ("a", "b", "new", ("d",))
+    of_name, of_rest = (Route(Always("new"), into=into)(named) for into in ("template", "other"))
+    assert of_name("a", template="b") == of_name("a") == ("a", "new", {})
+    assert of_rest("a", other="b") == of_rest("a") == ("a", "old", {"other": "new"})
+    everything = Route(Always(("x", "y")), into="more")(ask)
+    assert everything("a", "b", "c", "d") == ("a", "b", "c", ("x", "y"))
+
+
 @every_kind
 def test_the_record_tells_the_variant_and_why(kind: str) -> None:
     ask = Guarded(kind, Route(Always(candidate_of(kind, str))))

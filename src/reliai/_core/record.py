@@ -109,7 +109,7 @@ class CallRecord:
     )
 
     _id: int | str | None
-    _after: list[Callable[[], None]] | None
+    _after: list[Callable[[], object]] | None
     _site: Site
     _ambient: Ambient
     _identity: Identity

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai._core.binding import bound_of
 from reliai._core.call import checked_parameter
 from reliai._core.complaints import warn_once
 from reliai._core.decorator import Policy
+from reliai._core.delivery import deliver
 from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
 from reliai.errors import ConfigurationError
@@ -148,11 +150,11 @@ class Route(Policy):
         told = self._told
         if told is None or here.shadow is not None or here.evaluation is not None:
             return
-        ending = _Ending(told, choice, record)
+        ending = partial(deliver, self.rollout, told, choice, record)
         after = record._after  # noqa: SLF001
         if after is None:
             record._after = [ending]  # noqa: SLF001
-        elif not any(isinstance(each, _Ending) and each.told == told for each in after):
+        elif not any(type(each) is partial and each.args[1:2] == (told,) for each in after):
             record._after = [*after, ending]  # noqa: SLF001
         # Otherwise a further attempt, of a policy around this one: the call counts once.
 
@@ -208,19 +210,3 @@ def _giver(site: Site, name: str) -> Callable[[Call, Any], Call]:
 
 async def _failed(error: Exception) -> Outcome:
     return Outcome(error=error)
-
-
-class _Ending:
-    """Tells the rollout of one call, once it has ended."""
-
-    __slots__ = ("_choice", "_record", "told")
-
-    def __init__(
-        self, told: Callable[[Choice, CallRecord], None], choice: Choice, record: CallRecord
-    ) -> None:
-        self.told = told
-        self._choice = choice
-        self._record = record
-
-    def __call__(self) -> None:
-        self.told(self._choice, self._record)
