@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from reliai.datasets.case import MISSING
 from reliai.ui import words
 
 __all__ = ["STATIC", "rendered"]
@@ -39,6 +40,7 @@ def environment() -> Environment:
     )
     made.filters.update({name: getattr(words, name) for name in words.__all__})
     made.globals["asset"] = asset
+    made.tests["no_reference"] = lambda value: value is MISSING
     return made
 
 

@@ -9,15 +9,19 @@ from typing import Any
 
 from markupsafe import Markup
 
+from reliai.evals._names import short_case as named
+
 __all__ = [
     "ago",
     "amount",
     "as_json",
     "dollars",
     "moment",
+    "one_line",
     "percent",
     "plain",
     "seconds",
+    "short_case",
     "short_id",
     "tokens",
 ]
@@ -77,6 +81,17 @@ def ago(value: float | None) -> str:
         return ""
     passed = max(0.0, time.time() - value)
     return f"{seconds(float(int(passed)))} ago" if passed >= 1 else "now"
+
+
+def one_line(value: Any) -> str:
+    """Any value on one line, up to 200 characters of it: a text as it is, else as JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return " ".join(text[:400].split())[:200]
+
+
+def short_case(key: str) -> str:
+    """A case's id; of one that is known by its digest, the beginning of that."""
+    return named(key)
 
 
 def short_id(identifier: str) -> str:

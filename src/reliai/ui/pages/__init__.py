@@ -26,6 +26,7 @@ _PAGES: Final = (
     "sign_in",
     "calls",
     "call",
+    "datasets",
     "reviews",
 )
 """In the order of the list at the top."""
