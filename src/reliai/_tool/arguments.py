@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
+from reliai._tool.approval import approvals
 from reliai.checks._types import TypeReader
 from reliai.checks.repair import read_json
 from reliai.errors import ConfigurationError, GuardRejected
@@ -39,14 +40,21 @@ class Arguments(Policy):
         function: the tool.
         variables: those of the place where it is decorated, where its types may be found.
         repair: whether JSON that is not strict may be repaired.
+        approval: whether each call needs the approval of a person.
     """
 
     # It has no rank: a tool is decorated first, so whatever else is put on it stands outside.
 
     def __init__(
-        self, function: Callable[..., Any], variables: Mapping[str, Any], *, repair: bool
+        self,
+        function: Callable[..., Any],
+        variables: Mapping[str, Any],
+        *,
+        repair: bool,
+        approval: bool = False,
     ) -> None:
         self.repair = repair
+        self.approval = approval
         self._function = function
         parameters = list(inspect.signature(function).parameters.values())
         self._owner = bool(parameters) and parameters[0].name in _OWNERS
@@ -79,15 +87,43 @@ class Arguments(Policy):
             if call.mode != "off":
                 return leaf(call)
             try:
-                call = self._validated(call)[0]
+                call, values = self._validated(call)
+                refused = self._unapproved(call, values)
             except Exception as error:  # noqa: BLE001  as in `run`
                 return Outcome(error=error)
-            return leaf(call)
+            return leaf(call) if refused is None else Outcome(error=refused)
 
         return enter
 
     def describe(self) -> dict[str, Any]:
-        return {"arguments": [each.name for each in self._parameters], "repair": self.repair}
+        names = [each.name for each in self._parameters]
+        given = {"arguments": names, "repair": self.repair}
+        return {**given, "approval": True} if self.approval else given
+
+    def digest(self, call_name: str, arguments: Mapping[str, Any]) -> bytes:
+        """What an approval of a call with these arguments is for.
+
+        Raises:
+            GuardRejected: when they do not fit.
+            ConfigurationError: when they are nothing that can be told from others.
+        """
+        reader = self.reader
+        try:
+            values = reader.validate_python(dict(arguments))
+        except reader.Error as error:
+            raise self._misfit(call_name, reader.problems(error)) from None
+        digest = _digest(call_name, values)
+        if isinstance(digest, bytes):
+            return digest
+        raise ConfigurationError(
+            f"tool.approve({call_name}): arguments that refer to themselves are like no others"
+        )
+
+    def _unapproved(self, call: Call, values: Mapping[str, Any]) -> GuardRejected | None:
+        """Why a call is not made that a person should have approved; None when it may be."""
+        if not self.approval:
+            return None
+        return approvals.refusal(call, _digest(call.name, values))
 
     @property
     def reader(self) -> TypeReader:
@@ -132,6 +168,8 @@ class Arguments(Policy):
             call.emit("arguments_rejected", problems=len(getattr(error, "errors", ())))
             return Outcome(error=error)
         refused = _repeated(call, values)
+        if refused is None:
+            refused = self._unapproved(call, values)
         if refused is not None:
             return Outcome(error=refused)
         return await proceed(inner)
@@ -213,11 +251,14 @@ class Arguments(Policy):
         return args, kwargs
 
     def _rejected(self, call: Call, problems: tuple[str, ...]) -> GuardRejected:
+        return self._misfit(call.name, problems)
+
+    def _misfit(self, name: str, problems: tuple[str, ...]) -> GuardRejected:
         first, *rest = problems
         more = f" (and {len(rest)} more, see .errors)" if rest else ""
         takes = ", ".join(each.name for each in self._parameters) or "none"
         return GuardRejected(
-            f"{call.name} was not called, its arguments do not fit: {first}{more}. "
+            f"{name} was not called, its arguments do not fit: {first}{more}. "
             f"Its parameters are: {takes}",
             check="arguments",
             errors=problems,

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast, overload
 from reliai._core.binding import Options, bound_of, guard
 from reliai._core.kinds import kind_of
 from reliai._core.observers import checked_observers
+from reliai._tool.approval import approvals, approved
 from reliai._tool.arguments import Arguments, Unparsed
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from reliai._core.binding import Bound
     from reliai._core.observers import Observer
@@ -52,6 +54,8 @@ class ToolDecorator:
         idempotency_key: the parameter that carries the key; by default the call's id is the key.
         repair: whether `call_json` may repair JSON that is not strict. By default it is refused:
             what a repair makes of broken arguments may not be what the model meant.
+        approval: True for what cannot be undone: each call needs the approval of a person, given by
+            `tool.approve` and `tool.approved`, in whatever mode; without one it is `GuardRejected`.
         tags, observers: as for `reliable`.
 
     Raises:
@@ -84,6 +88,7 @@ class ToolDecorator:
         effects: str = "once",
         idempotency_key: str | None = None,
         repair: bool = False,
+        approval: bool = False,
         tags: Mapping[str, str] | None = None,
         observers: tuple[Observer, ...] | list[Observer] = (),
     ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
@@ -96,6 +101,7 @@ class ToolDecorator:
         effects: str = "once",
         idempotency_key: str | None = None,
         repair: bool = False,
+        approval: bool = False,
         tags: Mapping[str, str] | None = None,
         observers: tuple[Observer, ...] | list[Observer] = (),
     ) -> Any:
@@ -117,7 +123,7 @@ class ToolDecorator:
         def decorated(function: Any) -> Any:
             inner = getattr(function, "__func__", function)  # of a classmethod or staticmethod
             _check_kind(inner)
-            arguments = Arguments(inner, variables, repair=bool(repair))
+            arguments = Arguments(inner, variables, repair=bool(repair), approval=bool(approval))
             return guard(function, (arguments,), options)
 
         if function is None:
@@ -173,6 +179,46 @@ class ToolDecorator:
             decoded = _decoded(arguments or "{}")
             return function(Unparsed(arguments)) if decoded is None else function(**decoded)
         return function(**{str(key): value for key, value in arguments.items()})
+
+    def approve(
+        self,
+        function: Callable[..., Any],
+        arguments: Mapping[str, Any],
+        *,
+        by: str,
+        valid_for: float = 600.0,
+    ) -> str:
+        """Approve one call of a tool, with these very arguments; for code that a person reaches.
+
+        Args:
+            function: a tool with `approval=True`, or a bound method that is one.
+            arguments: all that are to be passed, by name.
+            by: who approves.
+            valid_for: seconds (> 0) in which the call may begin.
+
+        Returns:
+            A token for `tool.approved`. It is good for one call in each process that knows the key
+            it was signed with: this one and its forks, or all that have `RELIAI_APPROVAL_KEY`.
+
+        Raises:
+            GuardRejected: when the arguments do not fit.
+            ConfigurationError: when `function` is no tool or needs no approval, or for a value out
+                of its range.
+        """
+        bound, held = _tool_of(function, "approve")
+        if not held.approval:
+            name = getattr(function, "__qualname__", repr(function))
+            message = f"tool.approve({name}): it needs none; decorate it with tool(approval=True)"
+            raise ConfigurationError(message)
+        name = bound.site.name
+        return approvals.token(name, held.digest(name, arguments), by, valid_for)
+
+    def approved(self, *tokens: str) -> AbstractContextManager[None]:
+        """Inside, tools may be called as the tokens of `approve` say, each once.
+
+        Give what a person approved, and never what a model wrote.
+        """
+        return approved(*tokens)
 
 
 def _decoded(text: str) -> dict[str, Any] | None:
