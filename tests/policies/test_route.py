@@ -80,8 +80,8 @@ def test_a_value_takes_the_place_of_its_argument_however_that_is_given() -> None
     of_name, of_rest = (Route(Always("new"), into=into)(named) for into in ("template", "other"))
     assert of_name("a", template="b") == of_name("a") == ("a", "new", {})
     assert of_rest("a", other="b") == of_rest("a") == ("a", "old", {"other": "new"})
-    everything = Route(Always(("x", "y")), into="more")(ask)
-    assert everything("a", "b", "c", "d") == ("a", "b", "c", ("x", "y"))
+    all_rest = Route(Always({"x": "y"}), into="rest")(named)
+    assert all_rest("a", other="b") == ("a", "old", {"x": "y"})
 
 
 @every_kind

@@ -192,7 +192,6 @@ def _giver(site: Site, name: str) -> Callable[[Call, Any], Call]:
     parameter = parameters.get(name)
     if parameter is not None and parameter.kind in {
         parameter.POSITIONAL_ONLY,  # those not given have no place of their own
-        parameter.VAR_POSITIONAL,
         parameter.VAR_KEYWORD,
     }:
         return lambda call, value: call.with_arguments(**{name: value})
