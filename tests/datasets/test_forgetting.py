@@ -303,7 +303,7 @@ def test_a_run_that_was_ended_anywhere_is_finished_by_the_next(
 
 
 def test_a_commit_that_comes_between_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    create = forgetting.create_manifest
+    create: Callable[..., bool] = vars(forgetting)["create_manifest"]
     others = [_case(200), _theirs(7, "c2"), None]
 
     def late(*arguments: Any) -> bool:
@@ -390,7 +390,7 @@ def test_a_line_that_was_changed_when_others_were_forgotten_is_found(
         return empty(self, part, theirs | {at for at in range(part.rows) if at not in theirs})
 
     monkeypatch.setattr(forgetting._Forgetting, "_emptied_part", more)
-    forged = forgetting.forgotten_row
+    forged: Callable[[bytes, bytes], Any] = vars(forgetting)["forgotten_row"]
     monkeypatch.setattr(
         forgetting, "forgotten_row", lambda key, leaf: forged(key, bytes([leaf[0] ^ 1]) + leaf[1:])
     )

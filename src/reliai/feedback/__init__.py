@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reliai.feedback._review_items import ReviewItem
     from reliai.feedback.exporting import Exported, export, exports
     from reliai.feedback.fairness import Bias, SliceRate, bias
+    from reliai.feedback.forgetting import Forgot, forget
     from reliai.feedback.reviews import ReviewAgreement, ReviewQueue
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Exported",
     "FeedbackError",
     "FeedbackNotStored",
+    "Forgot",
     "LeaseLost",
     "ReviewAgreement",
     "ReviewItem",
@@ -34,6 +36,7 @@ __all__ = [
     "correct",
     "export",
     "exports",
+    "forget",
     "history",
     "orphans",
     "prefer",
@@ -46,6 +49,7 @@ __all__ = [
 _MODULES = {
     "Bias": "fairness",
     "Exported": "exporting",
+    "Forgot": "forgetting",
     "ReviewAgreement": "reviews",
     "ReviewItem": "_review_items",
     "ReviewQueue": "reviews",
@@ -53,6 +57,7 @@ _MODULES = {
     "bias": "fairness",
     "export": "exporting",
     "exports": "exporting",
+    "forget": "forgetting",
 }
 
 if not TYPE_CHECKING:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import delete, func, insert, select, update
 
-from reliai.records._asked import plain
-from reliai.records._tables import export_calls, exports
+from reliai.records._asked import asked, plain
+from reliai.records._tables import export_calls, exports, feedback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from reliai.records._writer import Writer
 
-__all__ = ["ExportNote", "Exports", "forget_in_exports"]
+__all__ = ["ExportNote", "Exports", "count_corrections", "forget_in_exports"]
 
 _AT_ONCE = 500
 
@@ -31,8 +31,8 @@ class ExportNote(NamedTuple):
         sha256: of the file as it was written.
         made_at: when; Unix seconds.
         calls: how many calls its rows were from.
-        forgotten: how many of these were forgotten since: the file still has them. Delete it, and
-            what was trained on it, or export anew.
+        forgotten: how many of these, or corrections of them, were forgotten since: the file still
+            has them. Delete it, and what was trained on it, or export anew.
     """
 
     id: str
@@ -81,7 +81,25 @@ def forget_in_exports(connection: Connection, identifiers: Sequence[str]) -> Non
     for start in range(0, len(identifiers), _AT_ONCE):
         some = export_calls.c.call_id.in_(identifiers[start : start + _AT_ONCE])
         counted = select(export_calls.c.export, func.count()).where(some)
-        for export, count in connection.execute(counted.group_by(export_calls.c.export)).all():
-            more = exports.c.forgotten + count
-            connection.execute(update(exports).where(exports.c.id == export).values(forgotten=more))
+        _count(connection, counted.group_by(export_calls.c.export))
         connection.execute(delete(export_calls).where(some))
+
+
+def count_corrections(connection: Connection, subject: str) -> None:
+    """Count in each export the corrections of a subject that are in it, which are forgotten now."""
+    theirs = (
+        feedback.c.by == asked(subject),
+        feedback.c.kind == "correction",
+        feedback.c.received_at <= exports.c.made_at,
+        exports.c.format != "kto",  # answers only
+    )
+    within = export_calls.join(exports, exports.c.id == export_calls.c.export)
+    within = within.join(feedback, feedback.c.call_id == export_calls.c.call_id)
+    counted = select(export_calls.c.export, func.count(export_calls.c.call_id.distinct()))
+    _count(connection, counted.select_from(within).where(*theirs).group_by(export_calls.c.export))
+
+
+def _count(connection: Connection, counted: Select[Any]) -> None:
+    for export, count in connection.execute(counted).all():
+        more = exports.c.forgotten + count
+        connection.execute(update(exports).where(exports.c.id == export).values(forgotten=more))

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select
 
 from reliai import clock
 from reliai.records._asked import asked
-from reliai.records._exports import forget_in_exports
+from reliai.records._exports import count_corrections, forget_in_exports
 from reliai.records._tables import CHILDREN, calls, feedback, review_items, review_slots
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def forget_some(connection: Connection, subject: str) -> int:
 def forget_said(connection: Connection, subject: str) -> int:
     """Delete what a subject said of whatever calls; say how much it was."""
     connection.execute(delete(review_slots).where(review_slots.c.reviewer == asked(subject)))
+    count_corrections(connection, subject)
     gone = delete(feedback).where(feedback.c.by == asked(subject))
     return connection.execute(gone).rowcount
 

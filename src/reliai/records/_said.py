@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from reliai import clock
 from reliai.records._asked import asked
 from reliai.records._tables import calls, feedback
+from reliai.records._traces import traces_of
 from reliai.records.revision import Orphans, Revision
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
     from reliai.records._inbox import InboxCounts
+    from reliai.records._traces import Traces
     from reliai.records._writer import Writer
 
 __all__ = ["Feedbacks", "overdue_since", "said_of"]
@@ -115,6 +117,12 @@ class Feedbacks:
         with self._writer.reading() as connection:
             rows = connection.execute(wanted.order_by(feedback.c.seq)).all()
         return [(row.seq, row.call_id) for row in rows]
+
+    def traces(self, subject: str) -> Traces:
+        """What shows that something is of a subject: its calls, sessions, and what it spoke of."""
+        self._flush(2.0)
+        with self._writer.reading() as connection:
+            return traces_of(connection, subject)
 
     def orphans(self, ttl: float) -> Orphans:
         """What is there on calls that are not, and how much of it since over `ttl` seconds."""
