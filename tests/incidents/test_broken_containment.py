@@ -6,9 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import reliai
+from reliai._tool.approval import Approvals
 from reliai.incidents import ir14_retired_model as ir14
 from reliai.incidents import ir20_bad_candidate as ir20
+from reliai.policies.once import Once
+from reliai.policies.retry import Retry
 from reliai.providers.retirements import retiring
+from reliai.rollout import Rollout
 from tests.incidents.broken import missed
 
 if TYPE_CHECKING:
@@ -69,3 +73,30 @@ def test_ir14_an_alert_that_never_comes_is_seen(monkeypatch: pytest.MonkeyPatch)
 def test_ir14_a_warning_that_comes_late_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ir14, "retiring", partial(retiring, within=20))
     assert "days before that a retirement is told" in missed("IR-14")
+
+
+def test_ir29_payments_of_one_key_that_are_made_again_are_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Once, "_key_of", lambda *_: None)
+    assert "payments of a key, at most" in missed("IR-29")
+    assert "payments of a key, at most" in missed("IR-29", "healthy")
+
+
+def test_ir29_a_bank_that_is_never_tried_again_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Retry, "run", lambda _, call, proceed: proceed(call))
+    assert missed("IR-29") == ["tries that found no bank and were repeated"]
+
+
+def test_ir29_tools_that_need_nobodys_consent_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Approvals, "refusal", lambda *_: None)
+    assert missed("IR-29") == [
+        "tables deleted without anybody's consent, of 50",
+        "calls that hear why",
+        "what is gone once ana has said yes to one",
+    ]
+
+
+def test_ir29_a_switch_that_stops_nothing_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rollout, "kill", lambda *_, **__: None)
+    assert missed("IR-29") == ["steps begun after the switch", "who is written down"]
