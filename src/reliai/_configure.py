@@ -50,7 +50,8 @@ def configure(
             "records:URL", "memory", or what a distribution offers under the entry point group
             `reliai.observers`.
         state: where policies of several processes share what they know: "redis://host:6379/0",
-            "sqlite:///path/to/file.db", "memory" for none, or a state object.
+            "postgresql+psycopg://user@host/name", "sqlite:///path/to/file.db", "memory" for none,
+            or a state object.
         records: the store of call records; added to the observers.
         service: the name of what runs here; on every record.
         environment: where it runs, for instance "production"; on every record.

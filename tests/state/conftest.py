@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reliai.state import open_state
+from reliai.state.opening import _opened
+from reliai.state.postgres import PostgresState
 from tests.servers import PostgresServer, RedisServer, postgres_server, redis_server
 
 if TYPE_CHECKING:
@@ -67,6 +69,15 @@ def state(url: str) -> Iterator[State]:
 def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty state that several processes can open is."""
     return _url(request.param, request, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def no_connection_is_kept() -> Iterator[None]:
+    """Hang up what shared states hold of a server: they live as long as the process."""
+    yield
+    for state in list(_opened.values()):
+        if isinstance(state, PostgresState):
+            state.close()
 
 
 @pytest.fixture

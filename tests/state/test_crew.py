@@ -15,7 +15,7 @@ import pytest
 from reliai.state import open_state
 from reliai.state.keeper import INTERVAL
 from tests.programs import environment
-from tests.servers import redis_server
+from tests.servers import PostgresServer, redis_server
 
 pytestmark = pytest.mark.slow
 WORKER = Path(__file__).parent / "crew.py"
@@ -194,6 +194,24 @@ def test_no_call_fails_because_the_store_freezes_dies_and_comes_back(
     assert max(each["spent"] for each in reports) == pytest.approx(
         min(each["spent"] for each in reports)
     )
+
+
+def test_no_call_fails_because_postgresql_crashes_and_comes_back(
+    postgres: PostgresServer, tmp_path: Path, record_property: Any
+) -> None:
+    with Crew("all", postgres.database(), tmp_path, 3) as crew:
+        time.sleep(0.7)
+        postgres.kill()
+        time.sleep(0.7)
+        postgres.start()
+        time.sleep(2.0)
+        crew.stop()
+        reports = crew.reports()
+    record_property("p99 of a call", [each["p99"] for each in reports])
+    assert [each["unexpected"] for each in reports] == [[]] * 3
+    assert all(each["available"] for each in reports)
+    spent = [each["spent"] for each in reports]
+    assert max(spent) == pytest.approx(min(spent))
 
 
 def test_eight_processes_with_all_policies_over_sqlite_never_see_a_locked_database(

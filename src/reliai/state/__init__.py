@@ -1,7 +1,8 @@
-"""What several processes share: memory for one, SQLite for those of a host, Redis for many hosts.
+"""What several processes share.
 
-Floor 2. Imports only the floors below; redis-py is imported when a Redis is opened. No policy knows
-which backend it works with.
+Memory for one process, SQLite for those of a host, Redis or PostgreSQL for many hosts. Floor 2.
+Imports only the floors below; redis-py and psycopg are imported when such a state is opened. No
+policy knows which backend it works with.
 """
 
 from reliai.state.base import Count, Counted, Entry, Exchanged, State, StateUnavailable, Taken
