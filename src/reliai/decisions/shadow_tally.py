@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from threading import RLock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reliai.stats.sign import sign_e_value
 
@@ -83,9 +83,11 @@ class Tally:
         usd: what is known of the cost; None while nothing is.
         lately: ids of the last calls with another answer.
         evidence: of the pairs.
+        condition: what has to hold for a call to be shadowed; None for nothing.
     """
 
     def __init__(self) -> None:
+        self.condition: Callable[[Any], bool] | None = None
         self._lock = RLock()
         self._idle: list[Callable[[], None]] = []
         self.reset()

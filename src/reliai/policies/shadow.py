@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from reliai._core.call import Call, Proceed
     from reliai._core.evaluation import Evaluation
     from reliai._core.outcome import Outcome
+    from reliai._core.record import CallRecord
     from reliai._core.site import Site
     from reliai.policies._shadow_job import Place
 
@@ -207,8 +208,17 @@ class Shadow(Policy):
         here = call.ambient
         if here.shadow is not None or here.attempts is not None or not call.primary:
             return proceed(call)
+        if not self._is_wanted(call):
+            return proceed(call)
         job = self._job(call)
         return proceed(call) if job is None else self._watched(call, proceed, job)
+
+    def _is_wanted(self, call: Call) -> bool:
+        condition = self._tally.condition
+        try:
+            return condition is None or bool(condition(call._record))  # noqa: SLF001  as below
+        except Exception:  # noqa: BLE001  the call goes on, and is not shadowed
+            return False
 
     def _job(self, call: Call) -> Job | None:
         """What is kept of a call to shadow it; None, and counted, when it is not to be."""
@@ -278,6 +288,10 @@ class Shadow(Policy):
         job.paired = bool(self.noise_baseline) and chance.random() < self.noise_baseline
         call.emit("shadow_started", shadow=self.name)
         job.attach()
+
+    def only_while(self, condition: Callable[[CallRecord], bool] | None) -> None:
+        """Leave out calls for whose record a condition does not hold, or raises; None: no more."""
+        self._tally.condition = condition
 
     def report(self) -> ShadowReport:
         """What became of the shadow in this process so far."""

@@ -10,14 +10,14 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from reliai.rollout.deciding import Standing
 from reliai.rollout.plan import Plan
+from reliai.rollout.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reliai.rollout.deciding import Decision
     from reliai.rollout.evidence import Counts
+    from reliai.rollout.standing import Decision
 
 __all__ = ["AuditEntry", "Page", "Phase", "digest_of", "entry_of", "first_page", "plan_of"]
 
@@ -43,9 +43,9 @@ class AuditEntry(NamedTuple):
     Attributes:
         number: from 1.
         at: Unix seconds.
-        action: "start", "advance", "promote", "rollback", "hold", "pause", "await_approval",
-            "wait" (the ramp goes on), what an operator did ("kill", "approve", "resume", …), or in
-            the mode "observe" "would_rollback" and the like.
+        action: "start", "gate", "shadow", "begin", "advance", "promote", "rollback", "hold",
+            "pause", "await_approval", "wait" (the ramp goes on), what an operator did ("kill",
+            "approve", "resume", …), or in the mode "observe" "would_rollback" and the like.
         reason: in capital letters.
         by: who did it; "reliai" for the controller.
         why: what the operator said.
@@ -159,8 +159,11 @@ def plan_of(page: Page) -> Plan:
 
 def first_page(plan: Plan, now: float) -> Page:
     """The document of a rollout that begins."""
-    standing = Standing("ramping", 0, now, now)
-    page = Page(standing, (Phase(plan.steps[0].share, now),), digest_of(plan))
+    standing, share = Standing("ramping", 0, now, now), plan.steps[0].share
+    if plan.gate or plan.shadow:
+        standing, share = standing._replace(step=-1), 0.0
+    standing = standing._replace(status=standing.under_way(plan))
+    page = Page(standing, (Phase(share, now),), digest_of(plan))
     after = standing._asdict()
     entry = AuditEntry(
         1, now, "start", "START", "reliai", "", {}, after, [], 0.0, plan.to_dict(), {}

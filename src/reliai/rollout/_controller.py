@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reliai.rollout._book import AuditEntry
+    from reliai.rollout._gating import Precondition
     from reliai.rollout.guardrails import Guardrail
     from reliai.rollout.plan import Plan
 
@@ -32,10 +33,11 @@ _EVERY: Final = 1.0
 """Seconds between two decisions."""
 _TRIES: Final = 20
 """How often an operator's change is tried anew when others change something meanwhile."""
-_TELLING: Final = frozenset({"hold", "pause", "rollback", "await_approval", "promote"})
+_TELLING: Final = frozenset({"gate", "hold", "pause", "rollback", "await_approval", "promote"})
 """What somebody should hear of."""
 _NEXT: Final = {
-    "wait": "ramping",
+    "shadow": "shadow",
+    "begin": "ramping",
     "advance": "ramping",
     "promote": "promoted",
     "rollback": "rolled_back",
@@ -54,6 +56,7 @@ class Controller(Follower):
         guardrails: what is read from each call.
         state: where it is shared.
         notify: is given each entry of the audit that this process writes.
+        gate: what has to pass before the ramp begins.
         **following: of `Follower`.
     """
 
@@ -65,9 +68,11 @@ class Controller(Follower):
         state: Any,
         *,
         notify: Callable[[AuditEntry], Any] | None = None,
+        gate: Precondition | None = None,
         **following: Any,
     ) -> None:
         self._notify = notify
+        self.gate = gate
         self._decided = -1e300
         super().__init__(key, plan, guardrails, state, **following)
 
@@ -117,9 +122,32 @@ class Controller(Follower):
         try:
             epoch = self._leads()
             if epoch is not None:
+                self._judge_gate(now, epoch)
                 self._apply(self.decision(now), now, epoch)
         except StateUnavailable as error:
             self._lost(error)
+
+    def _judge_gate(self, now: float, epoch: int) -> None:
+        """Write down what the gate says, where it has to pass and says something else than before.
+
+        A verdict that was written down holds for as long as the gate says nothing: the process that
+        decides may be one that was not given it.
+        """
+        page, gate = self.page, self.gate
+        if page is None or gate is None or not page.standing.is_gated(self.plan):
+            return
+        judged = gate.judged()
+        if page.standing.step >= 0 or judged is None or judged.verdict == page.standing.gate:
+            return
+        after = page.standing._replace(gate=judged.verdict)
+        entry = entry_of(
+            *(page, after, self.decision(now), self.plan, self.counts, now, 0.0),
+            action="gate",
+            reason=f"GATE_{judged.verdict}",
+            epoch=epoch,
+        )._replace(evidence={"gate": judged.evidence})
+        changed = page._replace(standing=after, epoch=epoch, reason=f"GATE_{judged.verdict}")
+        self._write(changed.with_entry(entry), entry, now)
 
     def _leads(self) -> int | None:
         """The epoch of this process's lease; None while another one decides."""
@@ -132,11 +160,11 @@ class Controller(Follower):
         assert page is not None  # noqa: S101  it was looked at
         if epoch < page.epoch:  # another took over while this process slept
             return
-        if self.plan.observe:
+        if self.plan.observe and decision.action != "shadow":
             self._say_only(page, decision, now, epoch)
             return
         before = page.standing
-        after, phases = _moved(page, decision, now)
+        after, phases = _moved(page, self.plan, decision, now)
         same = (after.status, after.step) == (before.status, before.step)
         if same and (after.status != "held" or decision.reason == page.reason):
             return
@@ -274,14 +302,21 @@ class Controller(Follower):
                 self._take(page_of(known.value), known.version, now)
 
 
-def _moved(page: Page, decision: Decision, now: float) -> tuple[Standing, tuple[Phase, ...]]:
+def _moved(
+    page: Page, plan: Plan, decision: Decision, now: float
+) -> tuple[Standing, tuple[Phase, ...]]:
     """Where a rollout stands after a decision."""
     before = page.standing
     if decision.action == "none":
         return before, page.phases
-    after = before._replace(status=_NEXT[decision.action])
-    if decision.action not in {"advance", "promote"}:
+    going_on = before.under_way(plan)
+    after = before._replace(status=_NEXT.get(decision.action, going_on))
+    if decision.action == "shadow":
+        return after._replace(since=now, started=now), page.phases
+    if decision.action not in {"begin", "advance", "promote"}:
         return after, page.phases
+    if decision.action == "begin":
+        after = after._replace(started=now)
     steps = page_steps(page)
     share = steps[before.step + 1]
     after = after._replace(step=before.step + 1, since=now, overridden=False)

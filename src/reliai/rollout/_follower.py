@@ -13,7 +13,7 @@ from reliai.rollout._index import list_in
 from reliai.rollout._labels import Labels
 from reliai.rollout._snapshot import Snapshot
 from reliai.rollout._tally import Tally
-from reliai.rollout.deciding import FINAL
+from reliai.rollout.standing import FINAL
 from reliai.state import configured_state, shared_state
 from reliai.state.base import PATIENT, PROMPT, Count, StateUnavailable
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reliai.rollout.evidence import Counts
     from reliai.rollout.guardrails import Guardrail
     from reliai.rollout.plan import Plan
+    from reliai.rollout.standing import Standing
     from reliai.state import State
     from reliai.state.base import Exchanged
 
@@ -87,7 +88,7 @@ class Follower:
         self._own: State | None = None
         self._snapshot = None if snapshot is None else Snapshot(snapshot, key, max_staleness)
         self._max_staleness = max_staleness
-        self.tally = Tally(guardrails)
+        self.tally = Tally(guardrails, shadowed=bool(plan.shadow))
         self.labels = Labels(f"{key}:{self._digest}", guardrails)
         self.traffic: Traffic | None = None
         self.page: Page | None = begun
@@ -244,7 +245,13 @@ class Follower:
         if self._killing is not None:
             return Traffic(0.0, phase, "KILLED")
         share = 0.0 if status in {"killed", "rolled_back"} else page.phases[-1].share
-        return Traffic(share, phase, _REASONS.get(status))
+        return Traffic(share, phase, _REASONS.get(status) or self._not_begun(page.standing))
+
+    def _not_begun(self, standing: Standing) -> str | None:
+        """Why all calls get the control before the first step; None when it has begun."""
+        if standing.step >= 0:
+            return None
+        return "NOT_BEGUN" if standing.is_gated(self.plan) or not self.plan.shadow else "SHADOW"
 
     def _total(self, exchanged: Exchanged) -> None:
         page = self.page

@@ -121,7 +121,7 @@ class Operable:
 
         def change(page: Page, decision: Decision, _: float) -> tuple[Standing, tuple[Phase, ...]]:
             self._check_step(page, "approve", step)
-            if not self._controller.plan.steps[page.standing.step].approval:
+            if step < 1 or not self._controller.plan.steps[step - 1].approval:
                 raise RolloutConflict(f"approve: step {step} of {self.name} asks for no approval")
             if decision.action not in {"await_approval", "advance", "promote"}:
                 raise RolloutConflict(
@@ -157,7 +157,8 @@ class Operable:
                 raise RolloutConflict(
                     f"resume: {self.name} is {page.standing.status} and not paused"
                 )
-            return page.standing._replace(status="ramping", overridden=True), page.phases
+            status = page.standing.under_way(self._controller.plan)
+            return page.standing._replace(status=status, overridden=True), page.phases
 
         self._controller.operate("resume", text("by", by), why, change)
 
@@ -165,7 +166,8 @@ class Operable:
         """Begin the next step, whatever is missing; the last one promotes.
 
         Args:
-            step: the step under way, from 1: of two who advance it one gets `RolloutConflict`.
+            step: the step under way, from 1: of two who advance it one gets `RolloutConflict`; 0
+                to begin without its gate or its shadow.
             by: who does it.
             why: for the audit.
 
@@ -179,6 +181,7 @@ class Operable:
             shares = page_steps(page)
             status = "promoted" if step == len(shares) - 1 else "ramping"
             after = page.standing._replace(status=status, step=step, since=now, overridden=False)
+            after = after if step else after._replace(started=now)
             return after, (*page.phases, Phase(shares[step], now))
 
         self._controller.operate("advance", text("by", by), why, change)

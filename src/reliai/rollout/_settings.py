@@ -12,7 +12,7 @@ from reliai.rollout._forcing import ARMS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["among", "chance", "checked_force", "seconds", "share", "text"]
+__all__ = ["among", "chance", "checked_force", "count", "seconds", "share", "text"]
 
 
 def text(name: str, value: Any) -> str:
@@ -49,6 +49,12 @@ def seconds(name: str, value: Any, *, or_none: bool = False) -> float:
         return float(value)
     least = "of at least 0" if or_none else "above 0"
     raise ConfigurationError(f"Rollout({name}={value!r}): must be seconds {least}")
+
+
+def count(name: str, value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise ConfigurationError(f"Rollout({name}={value!r}): must be a whole number of at least 1")
 
 
 def checked_force(force: Mapping[Any, str] | None) -> dict[str, str]:

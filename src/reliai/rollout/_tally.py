@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from reliai.decisions.assignment import PLACES, place_of
 from reliai.rollout._young import Young
+from reliai.rollout.beginning import SHADOW
 from reliai.rollout.evidence import Counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reliai._core.record import CallRecord
     from reliai.decisions.choice import Choice
@@ -60,12 +61,20 @@ class Tally:
 
     Args:
         guardrails: what is read from each call.
+        shadowed: whether there is a shadow before the first step.
+
+    Attributes:
+        shadow: gives the pairs of answers that were compared so far, and those in which only the
+            candidate's answer differs, and only the control's; None where there is none here.
     """
 
-    def __init__(self, guardrails: Sequence[Guardrail]) -> None:
+    def __init__(self, guardrails: Sequence[Guardrail], *, shadowed: bool = False) -> None:
         self._guardrails = tuple(guardrails)
         self._widths = [4 if each.kind == "event" else 6 for each in guardrails]
-        self._width = _HEAD + sum(self._widths)
+        self._shadowed = shadowed
+        self.shadow: Callable[[], tuple[int, int, int]] | None = None
+        self._told = (0, 0, 0)
+        self._width = _HEAD + sum(self._widths) + len(self._told) * shadowed
         self._pending: dict[int, list[float]] = {}
         self._phase = -1
         self._units = _Seen()
@@ -142,10 +151,25 @@ class Tally:
             if guardrail.kind == "mean":
                 seen.forget()
 
+    def _look_at_shadow(self) -> None:
+        """Count the pairs of answers that the shadow has compared since the last time."""
+        if self.shadow is None:
+            return
+        now = self.shadow()
+        if now[0] < self._told[0]:  # a forked child counts from 0
+            self._told = (0, 0, 0)
+        new = [after - before for after, before in zip(now, self._told, strict=True)]
+        self._told = now
+        if any(new):
+            sums = self._pending.setdefault(0, [0.0] * self._width)
+            for place, amount in enumerate(new, start=-len(new)):
+                sums[place] += amount
+
     def take(self) -> Mapping[int, tuple[float, ...]]:
         """What was counted since the last time, by phase."""
         self._read_all()
         with self._lock:
+            self._look_at_shadow()
             taken, self._pending = self._pending, {}
         return {phase: tuple(sums) for phase, sums in taken.items()}
 
@@ -164,5 +188,7 @@ class Tally:
         for guardrail, width in zip(self._guardrails, self._widths, strict=True):
             named[guardrail.name] = tuple(sums[at : at + width])
             at += width
+        if self._shadowed:
+            named[SHADOW] = tuple(sums[at:])
         calls, units = map(int, sums[:2]), map(int, sums[2:4])
         return Counts(share, (next(calls), next(calls)), (next(units), next(units)), named)

@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from reliai.rollout.evidence import Evidence, weigh
+from reliai.rollout.beginning import begun
+from reliai.rollout.evidence import weigh
+from reliai.rollout.standing import FINAL, Decision, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from reliai.rollout.evidence import Counts
+    from reliai.rollout.evidence import Counts, Evidence
     from reliai.rollout.plan import Plan
 
 __all__ = ["FINAL", "SPLIT_ALARM", "Decision", "Standing", "decide"]
 
-FINAL: Final = frozenset({"promoted", "rolled_back", "killed"})
-"""What a version stays in; another try is another version."""
 SPLIT_ALARM: Final = 1_000.0
 """Evidence of a wrong division of the units that stops the ramp."""
-
-
-class Standing(NamedTuple):
-    """Where a rollout stands.
-
-    Attributes:
-        status: "ramping", "held", "paused", "awaiting_approval", "promoted", "rolled_back" or
-            "killed".
-        step: which step is under way, from 0.
-        since: when it began, Unix seconds.
-        started: when the rollout began.
-        approved: the step after which somebody approved to go on; -1 for none.
-        overridden: whether somebody said to go on in this step in spite of a signal.
-    """
-
-    status: str
-    step: int
-    since: float
-    started: float
-    approved: int = -1
-    overridden: bool = False
-
-
-class Decision(NamedTuple):
-    """What to do, and why.
-
-    Attributes:
-        action: "none", "wait", "hold", "pause", "await_approval", "advance", "promote" or
-            "rollback".
-        reason: in capital letters.
-        evidence: what it is based upon.
-        missing: what has to come before the next step, in words.
-    """
-
-    action: str
-    reason: str
-    evidence: Evidence
-    missing: tuple[str, ...] = ()
 
 
 def decide(
@@ -77,6 +39,8 @@ def decide(
     evidence = weigh(plan, counts)
     if standing.status in FINAL:
         return Decision("none", standing.status.upper(), evidence)
+    if standing.step < 0:
+        return begun(plan, standing, counts[-1], evidence, now)
     if evidence.harm >= 1.0 / plan.alpha:
         return Decision("rollback", "GUARDRAIL", evidence)
     stop = _stopped(plan, standing, counts[-1], evidence, now, quiet)
@@ -145,8 +109,3 @@ def _missing(
         if short:
             found.append(("EVIDENCE", "; ".join(short)))
     return found
-
-
-def standing_from(data: Mapping[str, Any]) -> Standing:
-    """A standing from plain data."""
-    return Standing(**{name: data[name] for name in Standing._fields})

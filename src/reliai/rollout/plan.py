@@ -55,6 +55,10 @@ class Plan(NamedTuple):
         stale_after: seconds without a call of the candidate after which what is known is stale.
         observe: whether decisions are only written down.
         tuned_for: calls at which intervals of means are as narrow as they can be.
+        gate: whether a gate has to pass before it begins.
+        shadow: what to do when a shadow before the first step shows a difference: "rollback",
+            "hold" or "observe"; "" without a shadow.
+        shadow_pairs: pairs of answers that the shadow needs at least.
     """
 
     steps: tuple[Step, ...]
@@ -67,6 +71,9 @@ class Plan(NamedTuple):
     stale_after: float = 3_600.0
     observe: bool = False
     tuned_for: float = 5_000.0
+    gate: bool = False
+    shadow: str = ""
+    shadow_pairs: int = 100
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""

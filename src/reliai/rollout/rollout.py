@@ -19,17 +19,22 @@ from reliai.policies._keys import key_of
 from reliai.policies.route import Route
 from reliai.rollout._controller import Controller
 from reliai.rollout._forcing import forced
+from reliai.rollout._gating import checked_gate
 from reliai.rollout._index import key_of_rollout
 from reliai.rollout._minder import minder
 from reliai.rollout._operable import Operable
-from reliai.rollout._settings import among, chance, checked_force, seconds, share, text
+from reliai.rollout._settings import among, chance, checked_force, count, seconds, share, text
+from reliai.rollout._trying import checked_shadow, try_with
 from reliai.rollout.guardrails import checked_guardrails, failure_rate
 from reliai.rollout.plan import Plan, Rule, checked_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from os import PathLike
 
     from reliai._core.record import CallRecord
+    from reliai.evals.gate import GateResult
+    from reliai.policies.shadow import Shadow
     from reliai.rollout._book import AuditEntry
     from reliai.rollout._controller import Traffic
 
@@ -77,6 +82,14 @@ class Rollout(Operable):
         max_staleness: seconds (> 0) for which what was known last is good.
         notify: is given each `AuditEntry` of this process, on the thread that decides.
         background: False to have nothing decided until `sync()` is called.
+        gate: what has to pass before it begins: what `Gate.judge` gave, or the path of the
+            gate.json that a report wrote, read again when it changes. Until then all get the
+            control.
+        shadow: a `Shadow` with a `noise_baseline`, which then runs before the first step; `route()`
+            puts it around the control, elsewhere decorate the function with it.
+        on_shadow: what is done when the candidate's answers differ by more than chance: "hold" to
+            wait for somebody who resumes it, "rollback", or "observe" to only show it.
+        shadow_pairs: pairs of answers that the shadow needs at least (>= 1).
 
     Raises:
         ConfigurationError: for a value out of its range.
@@ -110,6 +123,10 @@ class Rollout(Operable):
         max_staleness: float = 300.0,
         notify: Callable[[AuditEntry], Any] | None = None,
         background: bool = True,
+        gate: GateResult | str | PathLike[str] | None = None,
+        shadow: Shadow | None = None,
+        on_shadow: str = "hold",
+        shadow_pairs: int = 100,
     ) -> None:
         self.name = text("name", name)
         self.version = text("version", str(version))
@@ -120,6 +137,8 @@ class Rollout(Operable):
         key_of(unit, "Rollout(unit)")
         if unit is None:
             raise ConfigurationError("Rollout(unit=None): must say who is assigned")
+        acting = among("on_shadow", on_shadow, ("hold", "rollback", "observe"))
+        self.shadow = checked_shadow(shadow, acting)
         chosen = (failure_rate(),) if guardrails is None else checked_guardrails(guardrails)
         self.guardrails = chosen
         self.plan = Plan(
@@ -132,6 +151,9 @@ class Rollout(Operable):
             grace=seconds("no_data_grace", no_data_grace, or_none=True),
             stale_after=seconds("stale_after", stale_after),
             observe=self.mode == "observe",
+            gate=gate is not None,
+            shadow="" if self.shadow is None else acting,
+            shadow_pairs=count("shadow_pairs", shadow_pairs),
         )
         self._exposure = round(share("exposure", exposure) * BUCKETS)
         self._holdout = round(share("holdout", holdout) * BUCKETS)
@@ -147,7 +169,10 @@ class Rollout(Operable):
             snapshot=snapshot,
             max_staleness=seconds("max_staleness", max_staleness),
             notify=notify,
+            gate=checked_gate(gate),
         )
+        if self.shadow is not None:
+            try_with(self.shadow, self._controller)
         self._background = background
         self._split: tuple[float, Split] | None = None
         self._reasons: Counter[str] = Counter()
@@ -182,7 +207,8 @@ class Rollout(Operable):
                 "with Route(rollout, into='parameter')"
             )
         options: dict[str, Any] = {"name": self.name, **as_reliable}
-        routed: Callable[..., Any] = reliable(Route(self), **options)(self.control)
+        policies = [Route(self)] if self.shadow is None else [Route(self), self.shadow]
+        routed: Callable[..., Any] = reliable(*policies, **options)(self.control)
         return routed
 
     def choose(self, unit: Any = None) -> Choice:

@@ -23,9 +23,10 @@ class RolloutStatus:
 
     Attributes:
         name, version: of the rollout.
-        status: "ramping", "held", "paused", "awaiting_approval", "promoted", "rolled_back",
-            "killed", or "unknown" while the state was never reached.
-        step: which step is under way, from 1.
+        status: "draft" while its gate has not passed, "shadow", "ramping", "held", "paused",
+            "awaiting_approval", "promoted", "rolled_back", "killed", or "unknown" while the state
+            was never reached.
+        step: which step is under way, from 1; 0 before the first.
         share: of the units that get the candidate now, in [0, 1].
         since: when the step began, Unix seconds.
         reason: why it stands so, in capital letters.
@@ -113,7 +114,7 @@ class Explanation:
 
 def replayed(entry: AuditEntry) -> Explanation:
     """An entry, with its decision made again."""
-    if entry.by != "reliai" or entry.action == "start":
+    if entry.by != "reliai" or entry.action in {"start", "gate"}:
         return Explanation(entry, None, agrees=True)
     decision = decide(
         Plan.from_dict(entry.plan),
