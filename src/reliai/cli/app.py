@@ -74,11 +74,21 @@ def demo(
             "Its key comes from the environment; the faults are put in between."
         ),
     ] = None,
+    loop: Annotated[
+        bool,
+        typer.Option(
+            "--loop",
+            help="Another demo: shadow, gate, canary, feedback and training, of one model.",
+        ),
+    ] = False,
     numbers: Annotated[
         Path | None, typer.Option("--json", help="Write the numbers into a file, as JSON.")
     ] = None,
 ) -> None:
     """Two real models behind HTTP that fail on a schedule: called bare, then guarded."""
+    if loop:
+        _demo_loop(seed, numbers, others=(seconds, rate, model, quick or None))
+        return
     try:
         from reliai.cli.demo.command import run_demo  # noqa: PLC0415
         from reliai.cli.demo.setups import Unusable, setup_for  # noqa: PLC0415
@@ -99,6 +109,17 @@ def demo(
         seed=seed,
         numbers=numbers,
     )
+
+
+def _demo_loop(seed: int, numbers: Path | None, *, others: tuple[object, ...]) -> None:
+    if any(each is not None for each in others):
+        _leave("--loop takes --seed and --json, and no other option")
+    try:
+        from reliai.cli.demo.loop import run_loop  # noqa: PLC0415
+
+        run_loop(seed=seed, numbers=numbers)
+    except ModuleNotFoundError as error:
+        _leave(explain(error, "evals"))
 
 
 @app.command()
