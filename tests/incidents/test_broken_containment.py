@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import reliai
 from reliai._tool.approval import Approvals
+from reliai.incidents import ir12_poisoned_config as ir12
 from reliai.incidents import ir14_retired_model as ir14
 from reliai.incidents import ir20_bad_candidate as ir20
 from reliai.policies.once import Once
 from reliai.policies.retry import Retry
+from reliai.prompts import Prompt
+from reliai.prompts._files import Snapshots
 from reliai.providers.retirements import retiring
 from reliai.rollout import Rollout
+from reliai.rollout._snapshot import Snapshot
 from tests.incidents.broken import missed
 
 if TYPE_CHECKING:
@@ -100,3 +104,35 @@ def test_ir29_tools_that_need_nobodys_consent_are_seen(monkeypatch: pytest.Monke
 def test_ir29_a_switch_that_stops_nothing_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Rollout, "kill", lambda *_, **__: None)
     assert missed("IR-29") == ["steps begun after the switch", "who is written down"]
+
+
+def test_ir12_a_text_that_has_grown_and_serves_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ir12, "no_more_than_grown", lambda _: None)
+    assert "versions that serve" in missed("IR-12")
+
+
+def test_ir12_what_was_good_last_and_is_not_kept_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Snapshots, "read", lambda _: None)
+    monkeypatch.setattr(Snapshot, "read", lambda *_: None)
+    assert missed("IR-12") == [
+        "what serves after a start with a poisoned file",
+        "the same, at least",
+    ]
+
+
+def test_ir12_an_age_that_does_not_rise_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Prompt, "age", 0.0)
+    assert missed("IR-12") == ["age before it is well again", "the age rises all the time"]
+
+
+def test_ir12_a_start_that_takes_long_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ir12, "BOOT", 0.0)
+    assert missed("IR-12") == ["the program starts within 50 ms without the registry"]
+
+
+def test_ir12_a_registry_that_breaks_on_a_healthy_day_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ir12, "content", lambda *_, **__: "")
+    monkeypatch.setattr(ir12, "DELIVERED", "Delivered {question}")
+    assert missed("IR-12", "healthy")[0] == "looks that find anything wrong"

@@ -152,6 +152,31 @@ def test_a_file_that_is_gone_for_a_while_changes_nothing(file: Path, clock: Virt
     assert prompt.served == "file"
 
 
+def test_the_age_grows_while_the_file_says_something_else(file: Path, clock: VirtualClock) -> None:
+    prompt = Prompt.load(file)
+    later(clock, prompt)
+    assert prompt.age == 0
+    good = file.read_text()
+    file.unlink()
+    with complaining("the file is gone"):
+        later(clock, prompt)
+    first = prompt.age
+    clock.advance(60)
+    assert prompt.age == pytest.approx(first + 60)
+    write(file, good)
+    later(clock, prompt)
+    assert prompt.age == 0
+
+
+def test_the_age_of_a_stand_in_is_that_of_the_program(tmp_path: Path, clock: VirtualClock) -> None:
+    bundled = tmp_path / "bundled.md"
+    bundled.write_text("Old {q}")
+    with complaining("cannot be read"):
+        prompt = Prompt.load(tmp_path / "none.md", bundled=bundled)
+    clock.advance(5)
+    assert prompt.age == pytest.approx(5)
+
+
 def test_other_placeholders_than_the_program_fills_are_kept_out(
     file: Path, clock: VirtualClock
 ) -> None:

@@ -70,6 +70,7 @@ class Keeper:
         self._read: Stamp | None = None
         self._seen: Stamp | None = None
         self._broken: Stamp | None = None
+        self._confirmed = clock.active().monotonic()
         self._renew()
 
     def _renew(self) -> None:
@@ -134,6 +135,13 @@ class Keeper:
         finally:
             self._lock.release()
 
+    @property
+    def age(self) -> float:
+        """Seconds since the file last said what serves; 0 while it does."""
+        if self.problem is None:
+            return 0.0
+        return max(0.0, clock.active().monotonic() - self._confirmed)
+
     def refresh(self) -> bool:
         """Read the file now, however new it is; True when another version serves since.
 
@@ -152,6 +160,8 @@ class Keeper:
 
     def _compare(self) -> None:
         stamp = self.file.stamp()
+        if self.problem is None and stamp == self._read:
+            self._confirmed = clock.active().monotonic()
         if stamp is None:
             if self.problem is None:
                 self._keep(None, ConfigurationError(f"{self.file.shown}: the file is gone"))
@@ -186,6 +196,7 @@ class Keeper:
         if serving != (version, "file"):
             self.serving = Serving(version, "file")
         self.problem = self._broken = None
+        self._confirmed = clock.active().monotonic()
 
     def _checked(self, data: bytes, where: str) -> PromptVersion:
         version = parsed(data, self.name, where)

@@ -158,6 +158,11 @@ class Prompt:
         """What is wrong with the file as it is now, for a health page; None when nothing is."""
         return self._keeper.problem
 
+    @property
+    def age(self) -> float:
+        """Seconds since the file last said what serves, for a gauge; 0 while it does."""
+        return self._keeper.age
+
     def __repr__(self) -> str:
         version, source = self._keeper.serving
         return f"<Prompt {version.reference} from {self._keeper.file.shown} ({source})>"
