@@ -64,6 +64,29 @@ def test_what_is_told_and_raises_is_said_once(caplog: pytest.LogCaptureFixture) 
     assert len([each for each in caplog.records if each.name == "reliai"]) == 1
 
 
+@pytest.mark.parametrize("given", [None, "candidate", Choice])
+def test_what_is_no_choice_is_said_once_and_the_function_is_called(given: Any) -> None:
+    class Odd(Always):
+        def choose(self, unit: Any = None) -> Any:
+            return given
+
+    ask = Guarded("sync", Route(Odd(echo)))
+    with pytest.warns(ReliaiWarning, match="and no Choice; ask itself is called") as said:
+        assert [ask("hi"), ask("hi")] == ["hi", "hi"]
+    assert len(said) == 1
+    assert ask.record.variant is None
+
+
+def test_a_chooser_of_ones_own_may_have_units_of_any_kind() -> None:
+    class Numbered(Always):
+        def choose(self, unit: Any = None) -> Choice:
+            return self._choice._replace(unit=7)  # type: ignore[arg-type]
+
+    ask = Guarded("sync", Route(Numbered(echo)))
+    assert ask("hi") == "hi"
+    assert ask.record.variant == "candidate"
+
+
 def test_a_value_takes_the_place_of_its_argument_however_that_is_given() -> None:
     def ask(prompt: str, template: str = "old", /, style: str = "plain", *more: str) -> Any:
         return prompt, template, style, more

@@ -34,7 +34,8 @@ class Choice(NamedTuple):
     @property
     def place(self) -> int | None:
         """One of a million places that units fall into: tells apart those that were counted."""
-        return None if self.unit is None else place_of(self.unit)
+        unit = self.unit
+        return place_of(unit) if type(unit) is str else None
 
     def __repr__(self) -> str:  # without the unit, which may be personal, and without the value
         return f"<Choice {self.name!r}: {self.reason}, version {self.version}>"

@@ -15,6 +15,7 @@ from reliai._core.decorator import Policy
 from reliai._core.delivery import deliver
 from reliai._core.outcome import Outcome
 from reliai._core.policy import plain
+from reliai.decisions.choice import Choice
 from reliai.errors import ConfigurationError
 from reliai.policies._keys import check_key_fits, key_of
 from reliai.policies._targets import Target, made_target
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from reliai._core.evaluation import Evaluation
     from reliai._core.record import CallRecord
     from reliai._core.site import Site
-    from reliai.decisions.choice import Choice, Chooser
+    from reliai.decisions.choice import Chooser
 
 __all__ = ["Route"]
 
@@ -125,14 +126,18 @@ class Route(Policy):
             )
             unit = None
         try:
-            return self.rollout.choose(unit)
+            choice = self.rollout.choose(unit)
+            if isinstance(choice, Choice):
+                return choice
+            what = f"gave {type(choice).__name__} and no Choice"
         except Exception as error:  # noqa: BLE001  nor for want of a choice
-            warn_once(
-                f"route:choose:{id(self.rollout)}",
-                f"Route: choose() of {type(self.rollout).__name__} raised {type(error).__name__}; "
-                f"{call.name} itself is called, with its arguments as they are",
-            )
-            return None
+            what = f"raised {type(error).__name__}"
+        warn_once(
+            f"route:choose:{id(self.rollout)}",
+            f"Route: choose() of {type(self.rollout).__name__} {what}; "
+            f"{call.name} itself is called, with its arguments as they are",
+        )
+        return None
 
     def _note(self, call: Call, choice: Choice) -> None:
         record, here = call._record, call.ambient  # noqa: SLF001  the record is the call's own

@@ -83,6 +83,7 @@ class Tally:
         self._columns = [list(self._places(arm)) for arm in (0, 1)]
         self._waiting: deque[tuple[Choice, CallRecord]] = deque()
         self.young = Young(each.mature for each in guardrails if each.mature is not None)
+        self._ages = self.young.counts
         self._lock = Lock()
 
     def _places(self, arm: int) -> Iterator[tuple[bool, int, _Seen]]:
@@ -119,7 +120,7 @@ class Tally:
         arm = 0 if choice.name == "control" else 1
         place = place_of(choice.unit or "")
         read = [each(record) for each in self._reads]
-        if self.young.counts:
+        if self._ages:
             self.young.note(choice.phase, arm, record.started_at)
         with self._lock:
             late = choice.phase < self._phase

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from threading import Lock
 from types import MappingProxyType
@@ -174,7 +175,8 @@ class Rollout(Operable):
         if self.shadow is not None:
             try_with(self.shadow, self._controller)
         self._background = background
-        self._split: tuple[float, Split] | None = None
+        self._split: tuple[float, Split] = (math.nan, Split(self.salt, {"control": BUCKETS}))
+        self._special = bool(self._force or self._holdout)
         self._reasons: Counter[str] = Counter()
         self._renew()
         renew_after_fork(self)
@@ -237,10 +239,13 @@ class Rollout(Operable):
         if traffic.reason == "KILLED":
             return self._made("control", "KILLED", traffic)
         who = unit_text(self._unit_here() if unit is None else unit)
-        apart = self._apart(traffic, who)
-        if apart is not None or who is None:
-            return apart or self._made("control", "NO_UNIT", traffic)
-        arm = self._split_for(traffic.share).arm(who)
+        if who is None or traffic.reason is not None or self._special or forced(self.name):
+            apart = self._apart(traffic, who)
+            if apart is not None or who is None:
+                return apart or self._made("control", "NO_UNIT", traffic)
+        known = self._split
+        split = self._split_for(traffic.share) if known[0] != traffic.share else known[1]
+        arm = split.arm(who)
         if arm is None:
             return self._made("control", "NOT_EXPOSED", traffic, who)
         part = traffic.share if arm == "candidate" else 1.0 - traffic.share
@@ -268,12 +273,11 @@ class Rollout(Operable):
         return None
 
     def _split_for(self, share: float) -> Split:
-        known = self._split
-        if known is None or known[0] != share:
-            candidate = round(share * BUCKETS)
-            weights = {"control": BUCKETS - candidate, "candidate": candidate}
-            known = self._split = (share, Split(self.salt, weights, self._exposure))
-        return known[1]
+        candidate = round(share * BUCKETS)
+        weights = {"control": BUCKETS - candidate, "candidate": candidate}
+        split = Split(self.salt, weights, self._exposure)
+        self._split = (share, split)
+        return split
 
     def _started(self) -> Traffic:
         """What calls are to get, when one comes for the first time in this process."""
