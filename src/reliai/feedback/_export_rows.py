@@ -25,9 +25,16 @@ __all__ = [
     "is_good",
     "messages_of",
     "text_of",
+    "with_tools",
 ]
 
-_ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool"})
+_ROLES: Final = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+}
+"""Roles that all trainers know, for those that calls have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class Row:
 
     Attributes:
         call_ids: the calls it is from.
-        prompt: messages, the last one not the assistant's.
+        prompt: messages, the last one the user's.
         good: the answer to learn, or None.
         bad: the answer not to give, or None.
     """
@@ -64,19 +71,32 @@ def default_prompt(inputs: Mapping[str, Any]) -> str | list[Message] | None:
 
 
 def messages_of(said: str | list[Message] | None) -> list[Message] | None:
-    """A prompt as messages; None for what is none, or ends with the assistant."""
+    """A prompt as messages; None for what is none, does not end with the user, or has tools."""
     if isinstance(said, str):
         said = [{"role": "user", "content": said}]
     if not isinstance(said, list) or not said:
         return None
     found: list[Message] = []
     for one in said:
-        if not isinstance(one, dict) or one.get("role") not in _ROLES:
+        if not isinstance(one, dict) or one.get("role") not in _ROLES or _calls_tools(one):
             return None
         if not isinstance(one.get("content"), str):
             return None
-        found.append({"role": one["role"], "content": one["content"]})
-    return None if found[-1]["role"] == "assistant" else found
+        found.append({"role": _ROLES[one["role"]], "content": one["content"]})
+    return found if found[-1]["role"] == "user" else None
+
+
+def with_tools(said: str | list[Message]) -> bool:
+    """Whether tools are called in a conversation: what they were called with would be lost."""
+    return isinstance(said, list) and any(
+        isinstance(one, dict) and _calls_tools(one) for one in said
+    )
+
+
+def _calls_tools(message: Message) -> bool:
+    return message.get("role") in {"tool", "function"} or bool(
+        message.get("tool_calls") or message.get("function_call")
+    )
 
 
 def text_of(output: Any) -> str | None:

@@ -27,7 +27,9 @@ from reliai.feedback._export_rows import (
     is_good,
     messages_of,
     text_of,
+    with_tools,
 )
+from reliai.feedback._held_out import HeldOut
 from reliai.feedback._stores import store_for
 from reliai.feedback._walking import calls_in_pieces
 from reliai.records._exports import ExportNote
@@ -91,7 +93,8 @@ def export(
     prompt; "kto" single answers that were found good or bad. Of the same data the file is the same.
 
     Left out and counted: doubles, pairs that contradict each other, answers whose judges disagree,
-    pairs without a difference, what is held out, what has no prompt, and content that was cut.
+    pairs without a difference, what is held out, what has no prompt that ends with the user, talks
+    with tools (no format here can say their calls), and content that was cut.
     The store remembers the file: `exports()` tells when calls in it are forgotten.
 
     Args:
@@ -102,7 +105,8 @@ def export(
         prompt: makes of a call's inputs a text or messages, None for none. By default `messages`,
             else `prompt`, else the only text.
         held_out: cases that evaluations are judged by, for instance a version of a dataset: no row
-            is from a call they are from, or has their prompt.
+            is from a call they are from, or has their prompt, whatever its case, spaces, and the
+            personal data in it.
         redact: whether to replace personal data and secrets.
         since: when the calls started at the earliest.
         store: the record store; by default the one that is configured.
@@ -121,11 +125,10 @@ def export(
     rows = [
         row for call in calls_in_pieces(source, since, which) for row in gathered.rows(format, call)
     ]
-    kept = _without_doubles(_not_held_out(rows, held_out, prompt, left_out), left_out)
-    kept = _without_conflicts(kept, left_out)
+    kept = _not_held_out(rows, HeldOut(held_out, prompt), left_out)
     if redaction is not None:
         kept = [row for one in kept if (row := _redacted(one, redaction, left_out)) is not None]
-        kept = _without_doubles(kept, left_out)
+    kept = _without_conflicts(_without_doubles(kept, left_out), left_out)
     settings = {"format": format, "metric": metric, "redact": redact}
     replaced = 0 if redaction is None else redaction.replaced
     made = _write(Path(out), kept, settings, left_out, replaced)
@@ -190,8 +193,11 @@ class _Gathering:
             reason = "no_content"
         elif call.inputs_bytes is not None or call.output_bytes is not None:
             reason = "content_was_cut"
-        elif (messages := messages_of(self._prompt(call.inputs))) is not None:
-            return messages
+        elif (said := self._prompt(call.inputs)) is not None:
+            messages = messages_of(said)
+            if messages is not None:
+                return messages
+            reason = "tools" if with_tools(said) else reason
         self._no(reason)
         return None
 
@@ -242,21 +248,10 @@ class _Gathering:
             yield Row(ids, messages, good, bad)
 
 
-def _not_held_out(
-    rows: list[Row], held_out: Iterable[Case], prompt: Prompt, left_out: Counter[str]
-) -> list[Row]:
-    calls: set[str] = set()
-    prompts: set[str] = set()
-    for case in held_out:
-        calls.update(source.id for source in case.sources if source.kind == "call" and source.id)
-        messages = messages_of(prompt(case.inputs))
-        if messages is not None:
-            prompts.add(digest_of(messages))
-    kept = [
-        row
-        for row in rows
-        if calls.isdisjoint(row.call_ids) and digest_of(row.prompt) not in prompts
-    ]
+def _not_held_out(rows: list[Row], held_out: HeldOut, left_out: Counter[str]) -> list[Row]:
+    if not held_out:
+        return rows
+    kept = [row for row in rows if not held_out.has(row)]
     _count(left_out, "held_out", len(rows) - len(kept))
     return kept
 
