@@ -27,6 +27,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from reliai._core.binding import bound_of
+from reliai.evals._fitted import learned
 from reliai.prompts import Prompt, PromptVersion
 
 __all__ = ["code_of", "digest_of"]
@@ -52,7 +53,7 @@ def code_of(thing: Any) -> Any:
     of modules too (`prompts.SYSTEM`), unless they are of an installed package; guarded ones by the
     function that is guarded. Lists and dictionaries of a module count where their names are those
     of constants. Objects are told by what they hold, and whatever belongs to Python or to an
-    installed package by its name.
+    installed package by its name; trained models of these by what they have learned, too.
     """
     inner = thing.func if isinstance(thing, functools.partial) else thing
     return _Telling(_package(inner)).tell(thing, 0, frozenset())
@@ -113,7 +114,8 @@ class _Telling:
             told["bytes"] = hashlib.sha256(thing.tobytes()).hexdigest()
             return {**told, "dtype": str(thing.dtype), "shape": list(thing.shape)}
         if not self.owns(type(thing)):
-            return told
+            what = learned(thing)
+            return told if what is None else {**told, "learned": what}
         call = getattr(type(thing), "__call__", None)  # noqa: B004  its code is wanted
         if isinstance(call, FunctionType):
             told["call"] = self.tell(call, level, seen)
