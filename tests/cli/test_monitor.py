@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 import reliai
-from reliai.cli import monitor as command
 from reliai.cli.app import app
 from reliai.cli.monitor_views import sparkline
 from reliai.monitoring import Monitor, signals
+from reliai.monitoring.following import seq_before
 from reliai.records import RecordStore
 from tests.servers import PostgresServer, postgres_server
 
@@ -233,9 +233,9 @@ def test_the_search_for_the_first_call_skips_the_older_ones(tmp_path: Path) -> N
     fill(url, good=50)
     store = RecordStore(url)
     calls = sorted(store.calls(limit=None), key=lambda call: call.seq)
-    assert command._before(store, calls[20].started_at) == calls[19].seq
-    assert command._before(store, 0.0) == 0
-    assert command._before(store, time.time() + 1) == calls[-1].seq
+    assert seq_before(store, calls[20].started_at) == calls[19].seq
+    assert seq_before(store, 0.0) == 0
+    assert seq_before(store, time.time() + 1) == calls[-1].seq
     store.close()
 
 

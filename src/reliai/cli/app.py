@@ -17,6 +17,7 @@ from reliai.cli import (
     monitor,
     rollout_commands,
     score,
+    ui_command,
 )
 from reliai.cli.missing import explain
 
@@ -210,3 +211,4 @@ gate_command.register(app)
 monitor.register(app)
 rollout_commands.register(app)
 score.register(app)
+ui_command.register(app)

@@ -14,6 +14,8 @@ _EXTRAS = {
     "alembic": "records",
     "psycopg": "postgres",
     "pyarrow": "parquet",
+    "starlette": "ui",
+    "uvicorn": "ui",
 }
 
 

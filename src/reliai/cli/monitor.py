@@ -19,18 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from reliai.monitoring import SLO, Monitor
+    from reliai.monitoring.following import Follower
     from reliai.records import RecordStore
 
-__all__ = ["register"]
+__all__ = ["objectives", "register"]
 
 QUIET, FIRING, USAGE, NOTHING = 0, 1, 2, 5
 """Exit codes: all is well; something fires; asked for the impossible; there were no calls."""
-
-OVERLAP = 600.0
-"""Seconds by which calls may be written in another order than they started in."""
-
-PAGE = 2000
-"""Calls read at once."""
 
 
 def register(app: typer.Typer) -> None:
@@ -119,59 +114,29 @@ def _looking(
         return
     begin = calls_commands.moment(since)
     with calls_commands.store_at(store) as opened:
-        yield _Follower(opened, begin, slo, slices, watch=watch).look
+        yield _follower(opened, begin, slo, slices, watch=watch).look
 
 
-class _Follower:
+def _follower(
+    store: RecordStore,
+    since: float,
+    slo: Sequence[str] | None,
+    slices: Sequence[str] | None,
+    *,
+    watch: bool,
+) -> Follower:
     """Feeds stored calls to a monitor, those that are new at each look."""
+    from reliai.monitoring import Monitor  # noqa: PLC0415  when it runs
+    from reliai.monitoring.following import Follower  # noqa: PLC0415  the same
 
-    def __init__(
-        self,
-        store: RecordStore,
-        since: float,
-        slo: Sequence[str] | None,
-        slices: Sequence[str] | None,
-        *,
-        watch: bool,
-    ) -> None:
-        from reliai.monitoring import Monitor  # noqa: PLC0415  when it runs
-
-        self._store = store
-        self._since = since
-        self._watch = watch  # one look alone misses nothing later
-        self._monitor: Monitor = Monitor(
-            slos=_objectives(slo or ()) or [_unset()],
-            slices=tuple(slices or ()),
-            alerts=[],
-        )
-        self._seq = _before(store, since - OVERLAP)
-
-    def look(self) -> dict[str, Any]:
-        """Read on, and say how it stands now."""
-        while True:
-            calls, seq = self._store.after(self._seq, limit=PAGE, settled=self._watch)
-            for call in calls:
-                if call.started_at >= self._since:
-                    self._monitor.on_end(call)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-            if seq == self._seq:
-                return self._monitor.snapshot(time.time())
-            self._seq = seq
+    watched: Monitor = Monitor(
+        slos=objectives(slo or ()) or [_unset()], slices=tuple(slices or ()), alerts=[]
+    )
+    # One look alone misses nothing later.
+    return Follower(store, watched, since=since, watch=watch)
 
 
-def _before(store: RecordStore, moment: float) -> int:
-    """A `seq` before the calls since a moment: calls are written in about the order they end in."""
-    low, high = 0, store.latest(1)[1]
-    while low < high:
-        middle = (low + high) // 2
-        found, seq = store.after(middle, limit=1, settled=False)
-        if found and found[0].started_at < moment:
-            low = seq
-        else:
-            high = middle
-    return low
-
-
-def _objectives(given: Sequence[str]) -> list[SLO]:
+def objectives(given: Sequence[str]) -> list[SLO]:
     """The objectives; those that differ in their targets alone are called as they were given."""
     made = [_objective(text) for text in given]
     names = [slo.name for slo in made]
@@ -197,20 +162,12 @@ def _unset() -> SLO:
 
 
 def _read(where: str) -> dict[str, Any]:
-    try:
-        if where.startswith(("http://", "https://")):
-            from urllib.request import urlopen  # noqa: PLC0415  when it runs
+    from reliai.monitoring.following import snapshot_at  # noqa: PLC0415  when it runs
 
-            with urlopen(where, timeout=10) as answer:  # noqa: S310  it begins with http
-                data = json.load(answer)
-        else:
-            with open(where, encoding="utf-8") as file:  # noqa: PTH123  as it was given
-                data = json.load(file)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"--snapshot {where}: cannot be read: {error}") from error
-    if not isinstance(data, dict) or "calls" not in data:
-        raise ConfigurationError(f"--snapshot {where}: is not what monitor.snapshot() gives")
-    return data
+    try:
+        return snapshot_at(where)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--snapshot {error}") from error
 
 
 def _shown(state: dict[str, Any], *, as_json: bool) -> int:

@@ -122,6 +122,11 @@ class RecordStore:
             )
 
     @property
+    def url(self) -> str:
+        """Where the database is, without the password."""
+        return self._database.url.render_as_string(hide_password=True)
+
+    @property
     def counts(self) -> Counts:
         """What became of the records taken in by this process."""
         return self._writer.counts

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from os import PathLike
 
+    from reliai.monitoring import SLO, Monitor
     from reliai.records import RecordStore
     from reliai.state import State
 
@@ -35,7 +36,8 @@ def create_app(
     datasets: str | PathLike[str] | None = None,
     runs: str | PathLike[str] | None = None,
     state: State | str | None = None,
-    monitor: object = None,
+    monitor: Monitor | str | None = None,
+    slos: Iterable[SLO] = (),
     token: str | None = None,
     private: bool = False,
     hosts: Iterable[str] = (),
@@ -50,6 +52,8 @@ def create_app(
         state: which rollouts share: a `State`, or its URL.
         monitor: a `Monitor` of this process, or the file or address that a service shows
             `monitor.snapshot()` at; None to look at the calls in the store.
+        slos: objectives for the calls in the store; none for the default, 99.5 % answered. A
+            monitor has its own.
         token: what somebody signs in with who may change something, of 16 characters or more;
             None so that nobody may.
         private: whether reading needs signing in too.
@@ -71,6 +75,7 @@ def create_app(
         runs=Path(".reliai/runs") if runs is None else Path(runs),
         state=_opened_state(state),
         monitor=monitor,
+        slos=tuple(slos),
         sessions=sessions,
     )
     app = Starlette(

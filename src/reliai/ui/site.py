@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from reliai.monitoring import SLO, Monitor
     from reliai.records import RecordStore
     from reliai.state import State
     from reliai.ui._sessions import Session, Sessions
@@ -56,6 +57,7 @@ class Site:
         runs: the folder of experiments' runs.
         state: which rollouts share; None for none.
         monitor: a `Monitor`, or where a snapshot of one is read; None for neither.
+        slos: objectives for the calls of the store.
         sessions: who is signed in; None where nobody can.
         nav: the pages.
     """
@@ -64,7 +66,8 @@ class Site:
     datasets: str | PathLike[str]
     runs: Path
     state: State | None
-    monitor: object
+    monitor: Monitor | str | None
+    slos: tuple[SLO, ...]
     sessions: Sessions | None
     nav: list[Nav] = field(default_factory=list[Nav])
 

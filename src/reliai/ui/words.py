@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import time
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
+
+from reliai.ui.charts import sparkline as drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 from reliai.evals._names import short_case as named
 
@@ -23,6 +28,7 @@ __all__ = [
     "seconds",
     "short_case",
     "short_id",
+    "sparkline",
     "tokens",
 ]
 
@@ -80,7 +86,9 @@ def ago(value: float | None) -> str:
     if value is None:
         return ""
     passed = max(0.0, time.time() - value)
-    return f"{seconds(float(int(passed)))} ago" if passed >= 1 else "now"
+    if passed < 120:
+        return f"{int(passed)} s ago" if passed >= 1 else "now"
+    return f"{seconds(passed)} ago"
 
 
 def one_line(value: Any) -> str:
@@ -104,6 +112,14 @@ def plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def sparkline(minutes: Sequence[Sequence[Any]]) -> str:
+    """What a signal was minute by minute, as a path of SVG; empty where it is no number."""
+    values = [row[2] for row in minutes][-30:]
+    if not all(value is None or isinstance(value, int | float) for value in values):
+        return ""
+    return drawn(values)
 
 
 def as_json(value: Any) -> str:

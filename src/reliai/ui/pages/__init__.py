@@ -26,8 +26,12 @@ _PAGES: Final = (
     "sign_in",
     "calls",
     "call",
+    "feedback",
+    "monitor",
     "datasets",
+    "experiments",
     "reviews",
+    "rollouts",
 )
 """In the order of the list at the top."""
 

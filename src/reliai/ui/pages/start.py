@@ -1,28 +1,62 @@
-"""The first page: what there is to look at, and what is missing."""
+"""The first page: how the last day went, and what there is to look at, or not."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.routing import Route
 
+from reliai import clock
+from reliai.ui._asking import page_of
+from reliai.ui._overview import sources_of
+from reliai.ui.explaining import story
+from reliai.ui.monitor_charts import traffic_charts
 from reliai.ui.site import Nav
+from reliai.ui.traffic import traffic_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from reliai.records import RecordStore
     from reliai.ui.site import Site
 
 __all__ = ["NAV", "routes"]
 
 NAV = Nav("Overview", "/", "o")
 
+_DAY: Final = 86_400.0
+_BAD: Final = ("error", "rejected", "degraded")
+_SHOWN: Final = 8
+
 
 def routes(site: Site) -> list[Route]:
     """The first page."""
 
     def show(request: Request) -> Response:
-        return site.render(request, "start.html")
+        values: dict[str, Any] = {"sources": sources_of(site), "traffic": None, "story": story}
+        if site.store is not None:
+            values |= _calls(site.store)
+        return site.render(request, "start.html", **values)
 
     return [Route("/", show)]
+
+
+def _calls(store: RecordStore) -> dict[str, Any]:
+    now = clock.active().time()
+    traffic = traffic_of(store, now - _DAY, now)
+    wanted = {"since": now - _DAY, "where": {"status": list(_BAD)}}
+    return {
+        "traffic": traffic,
+        "charts": traffic_charts(traffic)[:2],
+        "failed": sum(part.failed for part in traffic.parts),
+        "rejected": sum(part.rejected for part in traffic.parts),
+        "stand_ins": sum(part.stand_ins for part in traffic.parts),
+        "cost": _sum([part.cost for part in traffic.parts]),
+        "latest": page_of(store, wanted, None, _SHOWN).calls,
+    }
+
+
+def _sum(costs: list[float | None]) -> float | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known else None

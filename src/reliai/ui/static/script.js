@@ -112,7 +112,11 @@ async function renew(element) {
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById(element.id);
-    if (fresh) element.replaceChildren(...fresh.childNodes);
+    if (!fresh) return;
+    const open = [...element.querySelectorAll("details")].map((each) => each.open);
+    element.replaceChildren(...fresh.childNodes);
+    element.querySelectorAll("details").forEach((each, at) => { each.open = Boolean(open[at]); });
+    if (fresh.dataset.live !== element.dataset.live) element.dataset.live = fresh.dataset.live;
   } catch { /* the server is away: what is shown says when it was made */ }
 }
 
@@ -121,7 +125,8 @@ document.querySelectorAll("[data-shortcuts]").forEach((each) => {
   each.addEventListener("click", help);
 });
 document.querySelectorAll("[data-live]").forEach((each) => {
-  setInterval(() => renew(each), 1000 * Number(each.dataset.live));
+  const again = () => setTimeout(() => renew(each).finally(again), 1000 * Number(each.dataset.live));
+  again();
 });
 document.querySelectorAll("[data-from-fragment]").forEach((each) => {
   const given = new URLSearchParams(location.hash.slice(1)).get(each.dataset.fromFragment);
