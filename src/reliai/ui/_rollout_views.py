@@ -42,7 +42,7 @@ class Step:
         dwell: seconds that it lasts at least.
         min_calls: calls of the candidate that it needs at least.
         approval: whether somebody has to approve before the next one.
-        place: "done", "now" or "later".
+        place: "done", "now", "later", or "stopped" where it was taken back in.
     """
 
     number: int
@@ -148,7 +148,9 @@ def steps_of(steps: Sequence[Mapping[str, Any]], status: RolloutStatus) -> list[
 
 
 def _now_or_later(number: int, status: RolloutStatus) -> str:
-    return "now" if number == status.step else "later"
+    if number != status.step:
+        return "later"
+    return "stopped" if status.status in {"rolled_back", "killed"} else "now"
 
 
 def weight_of(value: float, limit: float) -> Weight:
