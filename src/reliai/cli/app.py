@@ -120,7 +120,7 @@ def _demo_loop(seed: int, numbers: Path | None, *, others: tuple[object, ...]) -
 
         run_loop(seed=seed, numbers=numbers)
     except ModuleNotFoundError as error:
-        _leave(explain(error, "evals"))
+        _leave(explain(error, "loop"))
 
 
 @app.command()
