@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import reliai
-from benchmarks._harness import Row, load
+from benchmarks._harness import PROMPT, Row, load
 from reliai.decisions.assignment import Split
 from reliai.rollout import Rollout, cost, failure_rate, latency
+from reliai.rollout._tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ __all__ = [
     "BY_HAND",
     "CALL",
     "CHOOSE",
+    "COUNTED",
     "GUARDED",
     "INTO",
     "PEERS",
@@ -37,6 +39,7 @@ __all__ = [
 
 ASSIGN, CALL = "assign", "call"
 BY_HAND, SPLIT, CHOOSE = "sha256 by hand", "reliai Split.arm", "reliai Rollout.choose"
+COUNTED = "reliai, counted after the call"
 GUARDED, ROUTE, INTO = "guarded, no rollout", "reliai Route", "reliai Route(into=)"
 ARMS: Final = ("control", "candidate")
 UNITS: Final = tuple(f"user-{number}" for number in range(1_000))
@@ -153,8 +156,34 @@ def assignments() -> Iterator[Row]:
     yield row(BY_HAND, lambda: by_hand)
     yield row(SPLIT, lambda: Split("model#1", dict.fromkeys(ARMS, 500_000)).arm)
     yield row(CHOOSE, lambda: rollout("a", "b").choose)
+    yield counted()
     for peer in PEERS:
         yield row(peer.name, partial(assigner, peer))
+
+
+def counted() -> Row:
+    """What three guardrails read of a call, off its own path, for one unit after the other."""
+
+    def build() -> Target:
+        found: list[reliai.CallRecord] = []
+
+        class Keep:
+            inline = True
+
+            def on_end(self, record: reliai.CallRecord) -> None:
+                found.append(record)
+
+        reliai.configure(observers=[Keep()])
+        try:
+            routed("sync")(PROMPT)
+        finally:
+            reliai.configure(observers=[])
+        chosen = rollout("a", "b")
+        choices = itertools.cycle([chosen.choose(unit) for unit in UNITS])
+        tally = Tally(chosen.guardrails)
+        return lambda _: tally.add(next(choices), found[0])
+
+    return Row(ASSIGN, COUNTED, "sync", build)
 
 
 def calls(kind: Kind) -> Iterator[Row]:

@@ -23,7 +23,9 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return ran("rollout", list(TINY), folder)
 
 
-@pytest.mark.parametrize("name", [_rollout.BY_HAND, _rollout.SPLIT, _rollout.CHOOSE])
+@pytest.mark.parametrize(
+    "name", [_rollout.BY_HAND, _rollout.SPLIT, _rollout.CHOOSE, _rollout.COUNTED]
+)
 def test_every_way_of_ours_to_assign_is_timed(document: dict[str, Any], name: str) -> None:
     assert document["rows"][f"{_rollout.ASSIGN}/{name} [sync]"]["min_us"] > 0
 
