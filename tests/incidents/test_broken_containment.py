@@ -9,7 +9,10 @@ import reliai
 from reliai._tool.approval import Approvals
 from reliai.incidents import ir12_poisoned_config as ir12
 from reliai.incidents import ir14_retired_model as ir14
+from reliai.incidents import ir15_broken_fallback as ir15
 from reliai.incidents import ir20_bad_candidate as ir20
+from reliai.incidents.monitored import noticed
+from reliai.policies import fallback
 from reliai.policies.once import Once
 from reliai.policies.retry import Retry
 from reliai.prompts import Prompt
@@ -136,3 +139,36 @@ def test_ir12_a_registry_that_breaks_on_a_healthy_day_is_seen(
     monkeypatch.setattr(ir12, "content", lambda *_, **__: "")
     monkeypatch.setattr(ir12, "DELIVERED", "Delivered {question}")
     assert missed("IR-12", "healthy")[0] == "looks that find anything wrong"
+
+
+def test_ir15_a_failure_that_is_hidden_by_another_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fallback, "follow", lambda *_: None)
+    assert missed("IR-15") == ["of these, errors with the model's own behind them"]
+
+
+def test_ir15_a_stand_in_that_is_never_tried_before_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ir15, "EXERCISE", 0.00001)
+    assert missed("IR-15") == [
+        "minutes until the exercise tells that the stand-in rejects",
+        "what it fails with",
+    ]
+
+
+def test_ir15_a_circuit_that_stays_open_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    breaker = reliai.CircuitBreaker
+
+    def stays_open(**given: Any) -> reliai.CircuitBreaker:
+        return breaker(**{**given, "open_for": 300.0, "max_open_for": 300.0})
+
+    monkeypatch.setattr(reliai, "CircuitBreaker", stays_open)
+    assert missed("IR-15") == ["seconds until the model answers all again"]
+
+
+def test_ir15_a_stand_in_whose_share_nobody_watches_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ir15, "_by_another", lambda _: False)
+    monkeypatch.setattr(ir15, "noticed", partial(noticed, most=200))
+    assert "calls until it is told that a stand-in stays, median" in missed("IR-15")

@@ -153,6 +153,34 @@ def test_error_of_the_last_target_comes_out_with_the_functions_own_behind_it(kin
     assert "Fallback asked backup after ConnectionError" in "".join(caught.value.__notes__)
 
 
+def test_the_functions_own_error_is_behind_one_that_has_a_cause_of_its_own() -> None:
+    def backup() -> str:
+        raise ValueError("b too") from LookupError("why")
+
+    with virtual_clock(), pytest.raises(ValueError, match="b too") as caught:
+        read(reliai.Fallback(backup)(failing("sync")), "sync")
+    why = caught.value.__cause__
+    assert isinstance(why, LookupError)
+    assert str(why.__context__) == "down"
+
+
+def test_an_error_that_is_raised_over_and_over_does_not_grow() -> None:
+    one = ValueError("always this one")
+
+    def backup() -> str:
+        raise one
+
+    guarded = reliai.Fallback(backup)(failing("sync"))
+    with virtual_clock():
+        for _ in range(50):
+            with pytest.raises(ValueError, match="always"):
+                read(guarded, "sync")
+    length, error = 0, one.__context__
+    while error is not None:
+        length, error = length + 1, error.__cause__ or error.__context__
+    assert length < 12
+
+
 def test_kind_of_failure_chooses_the_target() -> None:
     big, other = ScriptedModel(["big"]), ScriptedModel(["other"])
     too_long: Any = ValueError("maximum context length is 8192 tokens")

@@ -29,11 +29,33 @@ def note(error: BaseException, text: str) -> None:
         error.add_note(text)
 
 
+_FAR = 8
+"""Links of a chain of errors that are gone through: one error may be raised over and over."""
+
+
 def follow(error: BaseException, earlier: BaseException | None) -> None:
-    """Say of an error what it came after, unless it says so itself."""
+    """Say of an error what it came after, behind whatever it says itself.
+
+    As `__context__`, for that is what it was: a `__cause__` would say what kind of failure it is.
+    """
     with suppress(Exception):
-        if error.__context__ is None and error is not earlier:
-            error.__context__ = earlier
+        if earlier is None or _last_behind(earlier, error) is None:
+            return
+        last = _last_behind(error, earlier)
+        if last is not None:
+            last.__context__ = earlier
+
+
+def _last_behind(error: BaseException, other: BaseException) -> BaseException | None:
+    """The end of an error's chain; None where the other is in it, or it goes on and on."""
+    for _ in range(_FAR):
+        if error is other:
+            return None
+        behind = error.__cause__ or error.__context__
+        if behind is None:
+            return error
+        error = behind
+    return None
 
 
 def parentheses(value: object, policy: str) -> str:
