@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reliai.decisions.choice import Choice
     from reliai.rollout._book import AuditEntry
     from reliai.rollout._forcing import force
+    from reliai.rollout.bandit import Bandit
     from reliai.rollout.conflict import RolloutConflict
     from reliai.rollout.guardrails import Guardrail, cost, failure_rate, latency, score
     from reliai.rollout.labels import feedback
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuditEntry",
+    "Bandit",
     "Choice",
     "Explanation",
     "Guardrail",
@@ -41,6 +43,7 @@ __all__ = [
 
 _MODULES = {
     "AuditEntry": "reliai.rollout._book",
+    "Bandit": "reliai.rollout.bandit",
     "Choice": "reliai.decisions.choice",
     "Explanation": "reliai.rollout.status",
     "Guardrail": "reliai.rollout.guardrails",
