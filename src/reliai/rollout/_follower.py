@@ -154,12 +154,16 @@ class Follower:
                 exchanged = self.state.exchange(
                     counts, [self.key, *self.labels.keys], within=within
                 )
-                now = exchanged.now
-                self._learn(exchanged.entries.get(self.key), now, within)
-                self._confess(now)
             except StateUnavailable as error:
                 self.tally.put_back(taken)
                 self.tally.young.put_back(young)
+                self._lost(error)
+                return False
+            now = exchanged.now
+            try:  # what was counted is told by now, whatever becomes of the rest
+                self._learn(exchanged.entries.get(self.key), now, within)
+                self._confess(now)
+            except StateUnavailable as error:
                 self._lost(error)
                 return False
             self._reached = clock.active().monotonic()
@@ -222,11 +226,22 @@ class Follower:
                 self._take(page, version, now)
                 return
         if entry.version != self._version or self.page is None:
-            self._take(page_of(entry.value), entry.version, now)
+            told = page_of(entry.value)
+            known = self.page
+            if known and known.standing.status in FINAL and told.standing.status not in FINAL:
+                # The state lost the end, and somebody who had not heard of it told what was before.
+                self._write_again(known, entry.version, now, within)
+            else:
+                self._take(told, entry.version, now)
         elif self._snapshot is not None:
             self._snapshot.confirm(self.page, now)
         if self.traffic is not None and self.traffic.reason in {"STALE", "ERROR"} and self.page:
             self.traffic = self._traffic_of(self.page)
+
+    def _write_again(self, page: Page, expected: int, now: float, within: float) -> None:
+        version = self.state.put(self.key, page.dumped(), expected=expected, within=within)
+        if version is not None:
+            self._take(page, version, now)
 
     def _take(self, page: Page, version: int, now: float) -> None:
         self.page, self._version = page, version

@@ -1,0 +1,71 @@
+"""States that answer oddly: half of what they are asked, or with what was true before."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reliai.errors import ReliaiWarning
+from reliai.state import open_state
+from reliai.testing import virtual_clock
+from tests.rollout.test_sharing import rollout, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from reliai.state import State
+    from reliai.testing import VirtualClock
+
+KEY = "rollout:shared#1"
+
+
+@pytest.fixture
+def clock() -> Iterator[VirtualClock]:
+    with virtual_clock() as virtual:
+        yield virtual
+
+
+@pytest.fixture
+def state(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[State]:
+    caplog.set_level(logging.ERROR, logger="reliai")
+    made = open_state(f"sqlite:///{tmp_path}/state.db")
+    yield made
+    made.close()
+
+
+def test_what_was_told_is_not_told_again_while_the_document_cannot_be_read(
+    state: State, clock: VirtualClock
+) -> None:
+    """The counts are in the state by then: told again they would be evidence out of nothing."""
+    ro, key = rollout(state, version="unreadable"), "rollout:shared#unreadable"
+    ro.sync()
+    document = state.get(key)
+    assert document is not None
+    state.put(key, b'{"standing": {"of": "a version to come"}}')
+    serve(ro, 60, name="u")
+    with pytest.warns(ReliaiWarning, match="what it holds cannot be read"):
+        assert not ro.sync()
+    assert not ro.sync()
+    state.put(key, document.value)
+    assert ro.sync()
+    assert sum(ro.status().calls) == 60
+
+
+@pytest.mark.parametrize("end", ["kill", "rollback"])
+def test_what_has_ended_stays_so_when_a_state_lost_it_and_another_tells_what_was_before(
+    state: State, clock: VirtualClock, end: str
+) -> None:
+    ro, other = rollout(state), rollout(state)
+    other.sync()
+    getattr(ro, end)(by="ana")
+    state.delete(KEY)
+    other.sync()
+    assert other.choose("u").reason == "SPLIT"  # it never heard of the end
+    ro.sync()
+    other.sync()
+    reason = {"kill": "KILLED", "rollback": "ROLLED_BACK"}[end]
+    assert (ro.choose("u").reason, other.choose("u").reason) == (reason, reason)
+    assert [each.action for each in other.audit()] == ["start", end]
