@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from reliai.evals._names import short_case as named
 from reliai.ui.charts import sparkline as drawn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-from reliai.evals._names import short_case as named
 
 __all__ = [
     "ago",
@@ -28,6 +28,7 @@ __all__ = [
     "seconds",
     "short_case",
     "short_id",
+    "shown",
     "sparkline",
     "tokens",
 ]
@@ -120,6 +121,24 @@ def sparkline(minutes: Sequence[Sequence[Any]]) -> str:
     if not all(value is None or isinstance(value, int | float) for value in values):
         return ""
     return drawn(values)
+
+
+_HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u2028\u2029\u202a-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+"""What a person cannot see though a program or a model may read it: controls, characters that turn
+lines of text around, tags that spell out hidden words."""
+
+
+def shown(text: object) -> Markup:
+    """A text with what hides in it made visible: `⟨U+202E⟩`."""
+    escaped = str(escape(str(text)))
+    return Markup(_HIDDEN.sub(_spelt, escaped))  # noqa: S704  what is put in is digits
+
+
+def _spelt(match: re.Match[str]) -> str:
+    return f'<span class="hidden-sign">⟨U+{ord(match[0]):04X}⟩</span>'
 
 
 def as_json(value: Any) -> str:

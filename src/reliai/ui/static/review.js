@@ -187,8 +187,8 @@ function tick() {
   const words = seconds > 120 ? `${Math.round(seconds / 60)} min left` : `${Math.max(0, seconds)} s left`;
   line.querySelector("[data-left]").textContent = seconds > 0 ? `, ${words}` : ", which is over: another may take it";
   line.classList.toggle("late", seconds < 60);
-  const half = 1000 * Number(line.dataset.lease) / 2;
-  if (seconds < Number(line.dataset.lease) / 2 && Date.now() - active < half && !document.hidden) renew(line);
+  const lease = Number(line.dataset.lease);
+  if (left(line) < lease / 2 && Date.now() - active < 1000 * lease && !document.hidden) renew(line);
 }
 
 let renewing = false;
