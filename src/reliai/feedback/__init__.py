@@ -14,10 +14,11 @@ from reliai.feedback.signing import accept, token
 
 if TYPE_CHECKING:
     from reliai.feedback._review_items import ReviewItem
+    from reliai.feedback._review_results import ReviewAgreement
     from reliai.feedback.exporting import Exported, export, exports
     from reliai.feedback.fairness import Bias, SliceRate, bias
     from reliai.feedback.forgetting import Forgot, forget
-    from reliai.feedback.reviews import ReviewAgreement, ReviewQueue
+    from reliai.feedback.reviews import ReviewQueue
 
 __all__ = [
     "Bias",
@@ -50,7 +51,7 @@ _MODULES = {
     "Bias": "fairness",
     "Exported": "exporting",
     "Forgot": "forgetting",
-    "ReviewAgreement": "reviews",
+    "ReviewAgreement": "_review_results",
     "ReviewItem": "_review_items",
     "ReviewQueue": "reviews",
     "SliceRate": "fairness",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reliai import clock
 from reliai._core import ids
 from reliai.feedback._checked import data_of, text_of
+from reliai.feedback._pairs import TIE
 from reliai.feedback._stores import tell
 from reliai.feedback.failures import FeedbackError, LeaseLost
 from reliai.records.revision import Revision
@@ -27,6 +28,8 @@ class ReviewItem:
 
     Attributes:
         call: the call; of a blind queue without what other reviewers said.
+        other: of a pair the other call; None for none. Which is which is not the same for all
+            reviewers, and in a blind queue neither says which model or arm it is of.
         number: its place in the queue; `take(after=…)` goes on behind it.
         reviewer: who has it.
         rule: why it is in the queue; None for none.
@@ -36,11 +39,17 @@ class ReviewItem:
     """
 
     def __init__(
-        self, queue: ReviewQueue, reviewer: str, claimed: Claimed, call: StoredCall
+        self,
+        queue: ReviewQueue,
+        reviewer: str,
+        claimed: Claimed,
+        call: StoredCall,
+        other: StoredCall | None = None,
     ) -> None:
         self._queue = queue
         self._claimed = claimed
         self.call = call
+        self.other = other
         self.number = claimed.item
         self.reviewer = reviewer
         self.rule = claimed.wanted.rule
@@ -50,8 +59,13 @@ class ReviewItem:
 
     @property
     def call_id(self) -> str:
-        """The call's id."""
-        return self._claimed.wanted.call_id
+        """The call's id; of a pair, the one that is shown first."""
+        return self.call.id
+
+    @property
+    def pair(self) -> bool:
+        """Whether two calls are to be compared: by `prefer`, and not by `submit`."""
+        return self.other is not None
 
     def submit(self, label: Any, *, correction: Any = None, comment: str | None = None) -> None:
         """Give the review: feedback of the queue's name, and a correction if there is one.
@@ -65,12 +79,12 @@ class ReviewItem:
             comment: in words.
 
         Raises:
-            FeedbackError: for a label that is none, or a second review.
+            FeedbackError: for a label that is none, a second review, or a pair.
             LeaseLost: when the lease was over, and another has the slot.
         """
         where = "ReviewItem.submit"
-        if self.submitted:
-            raise FeedbackError(f"{where}: a review of {self.call_id} was submitted already")
+        if self.other is not None:
+            raise FeedbackError(f"{where}: these are two calls: use prefer")
         labels = self._queue.labels
         if label is None or (labels is not None and label not in labels):
             expected = "anything but None" if labels is None else f"one of {labels!r}"
@@ -80,6 +94,41 @@ class ReviewItem:
         if correction is not None:
             output = data_of(where, "correction", correction)[0]
             given.append(self._revision("correction", "correction", output, None))
+        self._give(where, given)
+
+    def prefer(self, better: str, *, comment: str | None = None) -> None:
+        """Say which call of a pair answered better; feedback as of `feedback.prefer`.
+
+        It is in the database when this returns, with the slot, or nothing is. To change it later,
+        `feedback.prefer(better=…, worse=…, by=reviewer)`.
+
+        Args:
+            better: "call", "other", the id of one of them, or "tie" for neither.
+            comment: in words.
+
+        Raises:
+            FeedbackError: for anything else, a second review, or an item that is no pair.
+            LeaseLost: when the lease was over, and another has the slot.
+        """
+        where = "ReviewItem.prefer"
+        if self.other is None:
+            raise FeedbackError(f"{where}: this is one call: use submit")
+        names = {"call": self.call.id, "other": self.other.id, TIE: None}
+        names.update({self.call.id: self.call.id, self.other.id: self.other.id})
+        if better not in names:
+            expected = '"call", "other", "tie" or one of their ids'
+            raise FeedbackError(f"{where}({better!r}): must be {expected}")
+        best = names[better]
+        worst = next(one for one in (self.call.id, self.other.id) if one != best)
+        value = {"better": best, "worse": None if best is None else worst}
+        first, second = sorted((self.call.id, self.other.id))
+        said = text_of(where, "comment", comment)
+        one = self._revision("preference", "preference", value, said)
+        self._give(where, [one._replace(call_id=first, other=second)])
+
+    def _give(self, where: str, given: list[Revision]) -> None:
+        if self.submitted:
+            raise FeedbackError(f"{where}: a review of {self.call_id} was submitted already")
         if not self._queue.store.reviews.submit(
             self._claimed,
             given,

@@ -6,7 +6,7 @@ on all traffic. What they say is feedback like any other, under the queue's name
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reliai import clock
@@ -14,9 +14,12 @@ from reliai.datasets._capture_calls import EndedCall, Said, chance_of
 from reliai.datasets.rules import checked_rules
 from reliai.errors import ConfigurationError
 from reliai.feedback._checked import word_of
+from reliai.feedback._pairs import label_of, pairs_of_shadows, shown_first, unnamed
 from reliai.feedback._review_items import Claim, ReviewItem
+from reliai.feedback._review_results import ReviewAgreement, agreement_of, estimate_of
 from reliai.feedback._stores import store_for
 from reliai.feedback._walking import pieces
+from reliai.feedback.failures import FeedbackError
 from reliai.records._reviews import Wanted
 
 if TYPE_CHECKING:
@@ -26,30 +29,10 @@ if TYPE_CHECKING:
 
     from reliai.datasets.rules import Judge, Rule
     from reliai.records import RecordStore, StoredCall
-    from reliai.records._reviews import Progress
-    from reliai.stats import Agreement, ProductionEstimate
+    from reliai.records._reviews import Claimed, Progress
+    from reliai.stats import ProductionEstimate
 
 __all__ = ["ReviewAgreement", "ReviewQueue"]
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewAgreement:
-    """How far the reviewers of a queue agree. Show both numbers: neither says enough by itself.
-
-    Attributes:
-        alpha: Krippendorff's, of all reviewers, with reviews missing.
-        kappa: Cohen's, where there are just two reviewers; else None.
-        reviews: how many each reviewer has given.
-        apart: of each reviewer, the share of their reviews that no other of that call shares; None
-            where no other has reviewed the same calls.
-        conflicts: calls whose reviewers do not agree, for somebody to look at.
-    """
-
-    alpha: Agreement
-    kappa: Agreement | None
-    reviews: dict[str, int]
-    apart: dict[str, float | None]
-    conflicts: tuple[str, ...]
 
 
 class ReviewQueue:
@@ -187,6 +170,60 @@ class ReviewQueue:
         wanted = [Wanted(word_of("add", "call_id", one), rule, priority) for one in call_ids]
         return self.store.reviews.add(self.name, wanted, clock.active().time())
 
+    def add_pair(
+        self, call_id: str, other: str, *, priority: int = 0, rule: str | None = None
+    ) -> int:
+        """Put two calls into the queue, for reviewers to say which answered better.
+
+        Args:
+            call_id: the first call, for instance of the model that is used now.
+            other: the second one; it should have been asked the same.
+            priority: lower ones come first.
+            rule: why.
+
+        Returns:
+            1 if they are new in it, else 0.
+
+        Raises:
+            FeedbackError: when both are the same call.
+        """
+        where = "ReviewQueue.add_pair"
+        if word_of(where, "call_id", call_id) == word_of(where, "other", other):
+            raise FeedbackError(f"{where}({call_id!r}, {other!r}): give two calls")
+        self._tell()
+        return self._put_pairs([Wanted(call_id, rule, priority, None, other)])
+
+    def fill_pairs(
+        self, *, rate: float = 1.0, since: float | datetime | None = None, **which: Any
+    ) -> int:
+        """Put calls into the queue, each with what a candidate answered in its `Shadow`.
+
+        Those whose answers differ; the candidate is the second, so `estimate("second")` is how
+        often it is preferred where it answers otherwise. The store must keep content. Call it as
+        often as you like.
+
+        Args:
+            rate: the share of them, decided by a hash of the call's id.
+            since: when the shadows started at the earliest.
+            **which: of the shadows, as of `RecordStore.calls`: name, where …
+
+        Returns:
+            How many pairs are new in it.
+
+        Raises:
+            ConfigurationError: for a rate that is not in (0, 1].
+        """
+        if type(rate) not in {int, float} or not 0 < rate <= 1:
+            raise ConfigurationError(f"ReviewQueue.fill_pairs(rate={rate!r}): must be in (0, 1]")
+        self._tell()
+        found = pairs_of_shadows(self.store, self.name, float(rate), since, which)
+        return sum(map(self._put_pairs, found))
+
+    def _put_pairs(self, wanted: Sequence[Wanted]) -> int:
+        known = {one.place for one in self.store.reviews.wanted(self.name)} if wanted else set()
+        new = [one for one in wanted if (one.other, one.call_id) not in known]
+        return self.store.reviews.add(self.name, new, clock.active().time())
+
     def _tell(self) -> None:
         """Keep the settings, once, for those who open the queue by its name."""
         if self._told:
@@ -225,11 +262,10 @@ class ReviewQueue:
             )
             if claimed is None:
                 return None
-            call = self.store.get(claimed.wanted.call_id)
-            if call is None:  # it was deleted just now
-                self.store.reviews.release(claimed.lease)
-                continue
-            return ReviewItem(self, reviewer, claimed, self._shown(call))
+            item = self._item(reviewer, claimed)
+            if item is not None:
+                return item
+            self.store.reviews.release(claimed.lease)  # it was deleted just now
 
     def resume(self, reviewer: str, *, call_id: str | None = None) -> ReviewItem | None:
         """The call that a reviewer has taken and not submitted: after a restart, or a reload.
@@ -244,10 +280,21 @@ class ReviewQueue:
         word_of("ReviewQueue.resume", "reviewer", reviewer)
         now = clock.active().time()
         claimed = self.store.reviews.held(self.name, reviewer, now, call_id)
-        call = None if claimed is None else self.store.get(claimed.wanted.call_id)
-        if claimed is None or call is None:
+        return None if claimed is None else self._item(reviewer, claimed)
+
+    def _item(self, reviewer: str, claimed: Claimed) -> ReviewItem | None:
+        """What the reviewer sees; None when a call of it is gone."""
+        call_id, other = claimed.wanted.place
+        names = (call_id, other) if other else (call_id,)
+        if other and not shown_first(self.name, reviewer, call_id, other):
+            names = names[::-1]
+        calls = [call for name in names if (call := self.store.get(name)) is not None]
+        if len(calls) < len(names):
             return None
-        return ReviewItem(self, reviewer, claimed, self._shown(call))
+        if other and self.blind:
+            shared = next(call.name for call in calls if call.id == call_id)
+            calls = [unnamed(call, shared) for call in calls]
+        return ReviewItem(self, reviewer, claimed, *map(self._shown, calls))
 
     def given(self, reviewer: str, *, limit: int = 100) -> tuple[str, ...]:
         """The calls that somebody has reviewed, the latest first."""
@@ -266,12 +313,24 @@ class ReviewQueue:
 
     # --- what came of it --------------------------------------------------------------------------
     def labels_given(self) -> dict[str, dict[str, Any]]:
-        """The current label of each reviewer, by call; those that were retracted are not there."""
+        """The current label of each reviewer, by call; those that were retracted are not there.
+
+        Of a pair the label is "first", "second" or "tie", under both ids with " vs " between them.
+        """
+        return {_name_of(place): labels for place, labels in self._given().items()}
+
+    def _given(self) -> dict[tuple[str, str], dict[str, Any]]:
         reviewers = self.store.reviews.reviewers(self.name)
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[tuple[str, str], dict[str, Any]] = {}
         for said in self.store.feedback.current(name=self.name, limit=None):
-            if said.call_id in reviewers and said.by in reviewers[said.call_id]:
-                found.setdefault(said.call_id, {})[said.by] = said.value
+            place = (said.call_id or "", "")
+            if said.by is not None and said.by in reviewers.get(place, ()):
+                found.setdefault(place, {})[said.by] = said.value
+        pairs = {frozenset(place): place for place in reviewers if place[1]}
+        for said in self.store.feedback.current(name="preference", limit=None) if pairs else ():
+            both = pairs.get(frozenset((said.call_id or "", said.other or "")))
+            if both is not None and said.by is not None and said.by in reviewers[both]:
+                found.setdefault(both, {})[said.by] = label_of(said, *both)
         return found
 
     def agreement(
@@ -282,18 +341,7 @@ class ReviewQueue:
         Args:
             level: of the labels: "nominal" words, "ordinal" grades, "interval" or "ratio" numbers.
         """
-        from reliai.stats import cohen_kappa, krippendorff_alpha  # noqa: PLC0415  loads numpy
-
-        given = self.labels_given()
-        people = sorted({who for labels in given.values() for who in labels})
-        rows = [[labels.get(who) for labels in given.values()] for who in people]
-        kappa = cohen_kappa(*rows) if len(rows) == 2 else None
-        apart = {who: _apart(who, given.values()) for who in people}
-        conflicts = tuple(
-            call_id for call_id, labels in given.items() if len(set(map(repr, labels.values()))) > 1
-        )
-        counts = {who: sum(who in labels for labels in given.values()) for who in people}
-        return ReviewAgreement(krippendorff_alpha(rows, level), kappa, counts, apart, conflicts)
+        return agreement_of(self.labels_given(), level)
 
     def estimate(
         self, label: Any, *, confidence: float = 0.95, score: Callable[[Any], float] | None = None
@@ -308,26 +356,19 @@ class ReviewQueue:
             confidence: in (0, 1).
             score: a number for each label, in place of whether it is `label`.
         """
-        from reliai.stats import production_estimate  # noqa: PLC0415  loads numpy
-
         chances = {
-            one.call_id: one.inclusion_probability for one in self.store.reviews.wanted(self.name)
+            one.place: one.inclusion_probability for one in self.store.reviews.wanted(self.name)
         }
-        values: list[float] = []
-        shares: list[float] = []
-        for call_id, labels in self.labels_given().items():
-            chance = chances.get(call_id)
-            if chance is not None:
-                scores = [
-                    float(given == label) if score is None else float(score(given))
-                    for given in labels.values()
-                ]
-                values.append(sum(scores) / len(scores))
-                shares.append(chance)
-        return production_estimate(values, shares, confidence=confidence)
+        of_label = (lambda given: float(given == label)) if score is None else score
+        given = {place: list(labels.values()) for place, labels in self._given().items()}
+        return estimate_of(given, chances, of_label, confidence)
 
     def __repr__(self) -> str:
         return f"<reliai.feedback.ReviewQueue {self.name!r}>"
+
+
+def _name_of(place: tuple[str, str]) -> str:
+    return " vs ".join(filter(None, place))
 
 
 def _no_content() -> None:
@@ -338,14 +379,3 @@ def _matches(rule: Rule, judge: Judge | None, call: EndedCall, said: Sequence[Sa
     # Every judge sees every call, for those that remember.
     now = judge is not None and bool(judge(call))
     return now or (rule.late is not None and any(rule.late(one) for one in said))
-
-
-def _apart(who: str, given: Iterable[dict[str, Any]]) -> float | None:
-    compared = [labels for labels in given if who in labels and len(labels) > 1]
-    if not compared:
-        return None
-    alone = [
-        all(labels[who] != label for other, label in labels.items() if other != who)
-        for labels in compared
-    ]
-    return sum(alone) / len(alone)

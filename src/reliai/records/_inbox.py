@@ -204,13 +204,13 @@ class Inbox:
             name: plain(value) if isinstance(value, str) else value
             for name, value in revision._asdict().items()
         }
-        if revision.kind != "preference":  # which says ids only
-            for name in ("value", "comment"):
-                if not isinstance(row[name], bool | int | float | None):
-                    made = self._redaction.apply(row[name])
-                    if made.dropped:
-                        return None
-                    row[name] = _without_nul(made.value)
+        ids_only = revision.kind == "preference"
+        for name in ("comment",) if ids_only else ("value", "comment"):
+            if not isinstance(row[name], bool | int | float | None):
+                made = self._redaction.apply(row[name])
+                if made.dropped:
+                    return None
+                row[name] = _without_nul(made.value)
         return {**row, "current": True}
 
 

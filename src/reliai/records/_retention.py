@@ -71,9 +71,10 @@ def delete_some(connection: Connection, which: ColumnElement[bool]) -> int:
         if child is feedback:
             belongs = or_(belongs, feedback.c.other.in_(identifiers))
         connection.execute(delete(child).where(belongs))
-    reviewed = select(review_items.c.seq).where(review_items.c.call_id.in_(identifiers))
+    theirs = or_(review_items.c.call_id.in_(identifiers), review_items.c.other.in_(identifiers))
+    reviewed = select(review_items.c.seq).where(theirs)
     connection.execute(delete(review_slots).where(review_slots.c.item.in_(reviewed)))
-    connection.execute(delete(review_items).where(review_items.c.call_id.in_(identifiers)))
+    connection.execute(delete(review_items).where(theirs))
     connection.execute(delete(calls).where(calls.c.id.in_(identifiers)))
     return len(identifiers)
 

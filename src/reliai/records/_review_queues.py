@@ -62,7 +62,7 @@ def held_by(
 
     One whose lease is over is still theirs as long as nobody else came: it is found by its call.
     """
-    wanted = ("call_id", "rule", "priority", "inclusion_probability")
+    wanted = ("call_id", "rule", "priority", "inclusion_probability", "other")
     slot = (review_slots.c.lease, review_slots.c.leased_until)
     mine = _slots(queue, reviewer, review_items.c.seq, *slot, *(review_items.c[n] for n in wanted))
     which = review_slots.c.leased_until > now

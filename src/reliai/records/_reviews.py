@@ -10,7 +10,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from reliai.records._asked import asked, plain
 from reliai.records._review_queues import behind, given_by, held_by, queues_in, set_settings
@@ -38,12 +38,19 @@ class Wanted(NamedTuple):
         rule: why; None for none.
         priority: lower ones come first.
         inclusion_probability: how likely it was to be chosen; None where nobody knows.
+        other: the id of the call that it is compared with; "" for none.
     """
 
     call_id: str
     rule: str | None = None
     priority: int = 0
     inclusion_probability: float | None = None
+    other: str = ""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What it is known by in its queue."""
+        return self.call_id, self.other
 
 
 class Claimed(NamedTuple):
@@ -94,7 +101,7 @@ class Reviews:
         Returns:
             How many are new in it.
         """
-        found = list({one.call_id: one for one in wanted}.values())
+        found = list({one.place: one for one in wanted}.values())
         pieces = [found[start : start + _AT_ONCE] for start in range(0, len(found), _AT_ONCE)]
         return sum(
             self._writer.patiently(lambda some=some: self._add(queue, some, now))  # type: ignore[misc]
@@ -105,7 +112,7 @@ class Reviews:
         with self._writing() as connection:
             before = _there(connection, queue, [one.call_id for one in wanted])
             for one in wanted:
-                known = before.get(one.call_id)
+                known = before.get(one.place)
                 chance = one.inclusion_probability
                 if known is not None and chance is not None and (known[1] or 0.0) < chance:
                     higher = update(review_items).where(review_items.c.seq == known[0])
@@ -113,7 +120,7 @@ class Reviews:
             rows = [
                 {"queue": plain(queue), **one._asdict(), "added_at": now, "done": False}
                 for one in wanted
-                if one.call_id not in before
+                if one.place not in before
             ]
             if rows:
                 connection.execute(insert(review_items), rows)
@@ -259,17 +266,17 @@ class Reviews:
         with self._writer.reading() as connection:
             return [Wanted(*row) for row in connection.execute(found.order_by(review_items.c.seq))]
 
-    def reviewers(self, queue: str) -> dict[str, set[str]]:
-        """Who has submitted a review of which call."""
-        found: dict[str, set[str]] = {}
+    def reviewers(self, queue: str) -> dict[tuple[str, str], set[str]]:
+        """Who has submitted a review of which call, and of the call that it was compared with."""
+        found: dict[tuple[str, str], set[str]] = {}
         submitted = (
-            select(review_items.c.call_id, review_slots.c.reviewer)
+            select(review_items.c.call_id, review_items.c.other, review_slots.c.reviewer)
             .join(review_slots, review_slots.c.item == review_items.c.seq)
             .where(review_items.c.queue == asked(queue), review_slots.c.submitted_at.is_not(None))
         )
         with self._writer.reading() as connection:
-            for call_id, reviewer in connection.execute(submitted):
-                found.setdefault(call_id, set()).add(reviewer)
+            for call_id, other, reviewer in connection.execute(submitted):
+                found.setdefault((call_id, other), set()).add(reviewer)
         return found
 
     @contextmanager
@@ -282,12 +289,18 @@ class Reviews:
 
 def _there(
     connection: Connection, queue: str, identifiers: list[str]
-) -> dict[str, tuple[int, float | None]]:
-    columns = (review_items.c.call_id, review_items.c.seq, review_items.c.inclusion_probability)
+) -> dict[tuple[str, str], tuple[int, float | None]]:
+    columns = (
+        review_items.c.call_id,
+        review_items.c.other,
+        review_items.c.seq,
+        review_items.c.inclusion_probability,
+    )
     known = select(*columns).where(
         review_items.c.queue == asked(queue), review_items.c.call_id.in_(identifiers)
     )
-    return {call_id: (seq, chance) for call_id, seq, chance in connection.execute(known)}
+    rows = connection.execute(known)
+    return {(call_id, other): (seq, chance) for call_id, other, seq, chance in rows}
 
 
 def _counts(rows: Iterable[Any]) -> dict[Any, int]:
@@ -312,10 +325,12 @@ def _next(queue: str, reviewer: str, reviews: int) -> Any:
         review_slots.c.item == review_items.c.seq, review_slots.c.reviewer == asked(reviewer)
     )
     columns = [review_items.c[name] for name in ("seq", *Wanted._fields)]
+    others = select(calls.c.id).where(calls.c.id == review_items.c.other)
     free = select(*columns).where(
         review_items.c.queue == asked(queue),
         ~review_items.c.done,
         select(calls.c.id).where(calls.c.id == review_items.c.call_id).exists(),
+        or_(review_items.c.other == "", others.correlate(review_items).exists()),
         slots.correlate(review_items).scalar_subquery() < reviews,
         ~mine.correlate(review_items).exists(),
     )

@@ -201,8 +201,15 @@ review_items = Table(
     Column("inclusion_probability", Double),
     Column("added_at", Double, nullable=False),
     Column("done", Boolean, nullable=False),
-    Index("review_items_call", "queue", "call_id", unique=True),
+    Column("other", Text, nullable=False, server_default=""),
+    Index("review_items_call", "queue", "call_id", "other", unique=True),
     Index("review_items_call_id", "call_id"),
+    Index(
+        "review_items_other",
+        "other",
+        sqlite_where=text("other <> ''"),
+        postgresql_where=text("other <> ''"),
+    ),
     Index("review_items_next", "queue", "done", "priority", "seq"),
     sqlite_autoincrement=True,
 )
