@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import log10
 
 import pytest
 
@@ -21,12 +22,14 @@ def breached(share: float = 0.1) -> Counts:
 
 
 def test_eight_of_twenty_failures_in_a_tenth_of_the_calls_roll_back() -> None:
+    """Case 18."""
     decision = judged(PLAN, counted(0.1, (180, 20), (12, 8)))
     assert decision.evidence.harm == pytest.approx(137.87, abs=0.01)
     assert (decision.action, decision.reason) == ("rollback", "GUARDRAIL")
 
 
 def test_four_of_twenty_do_not() -> None:
+    """Case 18."""
     decision = judged(PLAN, counted(0.1, (180, 20), (16, 4)))
     assert decision.evidence.harm == pytest.approx(1.727, abs=0.001)
     assert decision.action == "wait"
@@ -63,6 +66,7 @@ def test_a_step_goes_on_after_its_time_and_calls() -> None:
 
 
 def test_no_calls_of_the_candidate_hold_it_and_say_how_many_are_needed() -> None:
+    """Case 20."""
     decision = judged(PLAN, counted(0.1, (9_000, 0), (90, 0), units=(0, 0)))
     assert (decision.action, decision.reason) == ("hold", "NO_DATA")
     assert decision.missing == ("100 calls",)
@@ -75,12 +79,14 @@ def test_no_calls_of_the_candidate_hold_it_and_say_how_many_are_needed() -> None
 def test_no_calls_for_long_do_as_told_and_never_promote(
     on_no_data: str, waited: float, action: str
 ) -> None:
+    """Case 20."""
     plan = plan_of(0.1)._replace(on_no_data=on_no_data)
     assert judged(plan, counted(0.1, (0, 0), (0, 0)), now=waited).action == action
 
 
 @pytest.mark.parametrize("status", ["ramping", "held", "paused", "awaiting_approval"])
 def test_a_breach_rolls_back_in_every_state_that_is_not_final(status: str) -> None:
+    """Case 21: also where the units are not divided as they should be."""
     wrong_split = breached()._replace(units=(500, 500))
     for phase in (breached(), wrong_split):
         assert judged(PLAN, phase, status=status).action == "rollback"
@@ -92,10 +98,20 @@ def test_a_final_state_stays(status: str) -> None:
 
 
 def test_units_that_are_not_divided_as_they_should_be_hold_it() -> None:
-    wrong = QUIET._replace(units=(9_200, 800))
-    right = QUIET._replace(units=(9_020, 980))
-    assert judged(PLAN, wrong).reason == "SAMPLE_RATIO"
-    assert judged(PLAN, right).action == "advance"
+    """Case 25: 9,200 and 800 at 90 to 10."""
+    wrong = judged(PLAN, QUIET._replace(units=(9_200, 800)))
+    right = judged(PLAN, QUIET._replace(units=(9_020, 980)))
+    assert (wrong.action, wrong.reason) == ("hold", "SAMPLE_RATIO")
+    assert log10(wrong.evidence.split) == pytest.approx(9.22, abs=0.01)
+    assert right.action == "advance"
+
+
+def test_units_that_may_be_divided_so_by_chance_hold_nothing() -> None:
+    """Case 25: 10,000 and 9,500 by halves, which a test at one look would report."""
+    here = counted(0.5, (10_000, 9_500), (200, 190))
+    decision = judged(plan_of(0.5), here)
+    assert log10(decision.evidence.split) == pytest.approx(1.62, abs=0.01)
+    assert decision.action == "promote"
 
 
 def test_one_paused_waits_for_somebody() -> None:
@@ -103,6 +119,7 @@ def test_one_paused_waits_for_somebody() -> None:
 
 
 def test_a_clock_that_jumps_back_begins_nothing() -> None:
+    """Case 50, by the counts alone; with a state and leases in test_clocks."""
     assert judged(PLAN, QUIET, now=1_000.0, since=4_600.0).reason == "DWELL"
 
 
@@ -134,6 +151,7 @@ def test_the_last_step_needs_proof_that_it_is_no_worse() -> None:
 
 
 def test_one_that_is_not_through_in_time_is_held_and_not_promoted() -> None:
+    """Case 24."""
     few = counted(0.5, (400, 400), (8, 8))
     decision = judged(PLAN, counted(0.1, (1, 1), (0, 0)), few, now=700_000.0, since=650_000.0)
     assert (decision.action, decision.reason) == ("hold", "MAX_DURATION")

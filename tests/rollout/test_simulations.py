@@ -33,6 +33,7 @@ def pooled_z(counts: tuple[Counts, ...]) -> float:
 
 
 def test_a_ramp_of_a_candidate_that_is_as_good_is_rarely_rolled_back_while_risks_drift() -> None:
+    """Case 16."""
     plan = plan_of(*RAMP, dwell=900.0)
     ramps = [ramp(seed, plan, drifting, minutes=75) for seed in range(SEEDS)]
     assert sum(each.action == "rollback" for each in ramps) <= 0.08 * SEEDS
@@ -42,6 +43,7 @@ def test_a_ramp_of_a_candidate_that_is_as_good_is_rarely_rolled_back_while_risks
 
 
 def test_a_candidate_that_fails_three_times_as_often_is_caught_within_minutes() -> None:
+    """Case 17."""
     plan = plan_of(0.05, 0.5, dwell=1e9)
     ramps = [ramp(seed, plan, lambda _: (0.02, 0.06), minutes=60) for seed in range(SEEDS)]
     assert sum(each.action == "rollback" for each in ramps) >= 0.99 * SEEDS
@@ -71,6 +73,7 @@ def read(record: Any) -> float:
 
 @pytest.mark.parametrize("once", [True, False])
 def test_users_of_ten_calls_raise_few_false_alarms_for_each_counts_once(*, once: bool) -> None:
+    """Case 26."""
     event = Guardrail(
         name="failure_rate", kind="event", max_ratio=1.5, tolerated=1.0, action="rollback",
         read=read,

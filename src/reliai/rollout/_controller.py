@@ -90,14 +90,14 @@ class Controller(Follower):
         """When the step under way began, by the monotonic clock."""
         page = self.page
         assert page is not None  # noqa: S101  asked for when it is there
-        return clock.active().monotonic() - (clock.active().time() - page.standing.since)
+        return clock.active().monotonic() - (self.time.steady - page.standing.since)
 
     def decision(self, now: float | None = None) -> Decision:
         """What follows from what is known; nothing by settings that it was not begun with."""
         assert self.page is not None  # noqa: S101  asked for when it is there
         if not self._counting or not self.counts:
             return Decision("none", "OTHER_SETTINGS", Evidence((), 1.0, 1.0, 1.0))
-        moment = clock.active().time() if now is None else now
+        moment = self.time.steady if now is None else now
         return decide(self.plan, self.page.standing, self.counts, moment, self.quiet)
 
     def _hear(self, now: float, *, aside: bool) -> None:
@@ -112,8 +112,8 @@ class Controller(Follower):
         except StateUnavailable as error:
             self._lost(error)
 
-    def _decide_in_turn(self, now: float) -> None:
-        page, moment = self.page, clock.active().monotonic()
+    def _decide_in_turn(self) -> None:
+        page, moment, now = self.page, clock.active().monotonic(), self.time.steady
         if page is None or page.digest != self._digest or page.standing.status in FINAL:
             return
         if self.state.shared and moment - self._decided < _EVERY:
@@ -241,7 +241,7 @@ class Controller(Follower):
         why: str,
         change: Callable[[Page, Decision, float], tuple[Standing, tuple[Phase, ...]]],
     ) -> bool:
-        page, now = self.page, clock.active().time()
+        page, now = self.page, self.time.steady
         assert page is not None  # noqa: S101  it was read just now
         if not self._counting and action != "rollback":
             raise RolloutConflict(

@@ -12,6 +12,7 @@ from reliai.rollout._book import Page, digest_of, first_page
 from reliai.rollout._index import list_in
 from reliai.rollout._labels import Labels
 from reliai.rollout._snapshot import Snapshot
+from reliai.rollout._store_clock import StoreClock
 from reliai.rollout._tally import Tally
 from reliai.rollout.standing import FINAL
 from reliai.state import configured_state, shared_state
@@ -93,6 +94,7 @@ class Follower:
         self.traffic: Traffic | None = None
         self.page: Page | None = begun
         self.counts: tuple[Counts, ...] = ()
+        self.time = StoreClock()
         self._version = 0
         self._candidates = -1
         self._grew = self._reached = -1e300
@@ -133,6 +135,7 @@ class Follower:
         if page is None:
             return None
         self.page = page
+        self.time.begin(clock.active().time())
         self._reached = clock.active().monotonic()
         return self._traffic_of(page)
 
@@ -160,6 +163,7 @@ class Follower:
                 self._lost(error)
                 return False
             now = exchanged.now
+            self.time.hear(now)
             try:  # what was counted is told by now, whatever becomes of the rest
                 self._learn(exchanged.entries.get(self.key), now, within)
                 self._confess(now)
@@ -172,7 +176,7 @@ class Follower:
                 self._hear(now, aside=aside)
             self._total(exchanged)
             if deciding:
-                self._decide_in_turn(now)
+                self._decide_in_turn()
             if self._listing and not self._listed and within > PROMPT:
                 self._listed = list_in(self.state, *self._listing)
             return True
@@ -198,7 +202,7 @@ class Follower:
     def _confess(self, now: float) -> None:
         """Tell the state what was done here while it was away."""
 
-    def _decide_in_turn(self, now: float) -> None:
+    def _decide_in_turn(self) -> None:
         """What is known is up to date: decide, when it is time and this process's turn."""
 
     @property
@@ -244,6 +248,8 @@ class Follower:
             self._take(page, version, now)
 
     def _take(self, page: Page, version: int, now: float) -> None:
+        if self.page is None or self.page.standing.since != page.standing.since:
+            self.time.begin(now)
         self.page, self._version = page, version
         if page.digest != self._digest:
             warn_once(
