@@ -84,7 +84,8 @@ def test_a_rollout_whose_gate_has_not_passed_does_not_begin(
     ro.sync()
     status = ro.status()
     assert (status.status, status.step, status.share) == ("draft", 0, 0.0)
-    assert status.missing == (f"its gate to pass; it says {verdict}",)
+    said = f"its gate to pass; it says {verdict}: exact >= 0.9: 0.85 [0.8, 0.9]"
+    assert status.missing == (said,)
     assert arms(ro) == {("control", "NOT_BEGUN")}
 
 
@@ -110,6 +111,14 @@ def test_with_a_gate_that_passed_the_first_step_begins(clock: VirtualClock) -> N
     assert ("candidate", "SPLIT") in arms(ro)
     assert (ro.status().status, ro.status().step) == ("ramping", 1)
     assert ro.explain(3).agrees
+
+
+def test_the_status_says_at_once_what_the_gate_says(clock: VirtualClock, tmp_path: Path) -> None:
+    path = tmp_path / "gate.json"
+    path.write_text(json.dumps(judged("FAIL").to_dict()))
+    for ro in (rollout(gate=judged("FAIL")), rollout(gate=path)):
+        assert ro.status().reason == "GATE_FAIL"
+        assert "it says FAIL: exact >= 0.9" in ro.status().missing[0]
 
 
 def test_a_gate_that_judged_no_case_is_no_pass(clock: VirtualClock) -> None:
@@ -291,7 +300,7 @@ class Noisy:
 
 
 def test_a_candidate_that_is_no_noisier_goes_from_the_shadow_to_the_ramp() -> None:
-    noisy = Noisy(0.1, 0.1)
+    noisy = Noisy(0.0, 0.0)  # which of two noisy ones comes first is up to the threads
     noisy.serve(1)
     assert noisy.rollout.status().status == "shadow"
     assert arms(noisy.rollout) == {("control", "SHADOW")}
@@ -340,7 +349,7 @@ def test_calls_that_are_forced_into_the_candidate_are_not_shadowed() -> None:
 
 
 def test_pairs_of_all_processes_count_together(clock: VirtualClock, state: State) -> None:
-    both = [Noisy(0.1, state=state), Noisy(0.1, state=state)]
+    both = [Noisy(0.0, 0.0, state=state), Noisy(0.0, 0.0, state=state)]
     for each in both:
         each.serve(60)
     clock.advance(10.0)

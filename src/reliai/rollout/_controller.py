@@ -97,8 +97,17 @@ class Controller(Follower):
         assert self.page is not None  # noqa: S101  asked for when it is there
         if not self._counting or not self.counts:
             return Decision("none", "OTHER_SETTINGS", Evidence((), 1.0, 1.0, 1.0))
-        moment = self.time.steady if now is None else now
-        return decide(self.plan, self.page.standing, self.counts, moment, self.quiet)
+        standing, moment = self.page.standing, now
+        if moment is None:  # only to be looked at: with what the gate says and nobody wrote yet
+            moment = self.time.steady
+            standing = self._as_judged(standing)
+        return decide(self.plan, standing, self.counts, moment, self.quiet)
+
+    def _as_judged(self, standing: Standing) -> Standing:
+        if self.gate is None or standing.step >= 0 or not standing.is_gated(self.plan):
+            return standing
+        judged = self.gate.judged()
+        return standing if judged is None else judged.on(standing)
 
     def _hear(self, now: float, *, aside: bool) -> None:
         page = self.page
@@ -139,7 +148,7 @@ class Controller(Follower):
         judged = gate.judged()
         if page.standing.step >= 0 or judged is None or judged.verdict == page.standing.gate:
             return
-        after = page.standing._replace(gate=judged.verdict)
+        after = judged.on(page.standing)
         entry = entry_of(
             *(page, after, self.decision(now), self.plan, self.counts, now, 0.0),
             action="gate",

@@ -6,15 +6,21 @@ import json
 from enum import Enum
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from reliai._core.complaints import warn_once
 from reliai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from reliai.rollout.standing import Standing
 
 __all__ = ["Judged", "Precondition", "checked_gate"]
 
 _TOLD: Final = ("rule", "verdict", "reason", "estimate", "low", "high", "n", "missing")
 """What the audit says of each rule."""
+
+_LONGEST: Final = 400
+"""Letters of what is said of the rules that did not pass."""
 
 
 class Judged(NamedTuple):
@@ -23,10 +29,16 @@ class Judged(NamedTuple):
     Attributes:
         verdict: "PASS", or why not: "FAIL", "INCONCLUSIVE", "INCOMPLETE", or "NO_CASES".
         evidence: plain data, for the audit.
+        why: the rules that did not pass, with their numbers.
     """
 
     verdict: str
     evidence: dict[str, Any]
+    why: str = ""
+
+    def on(self, standing: Standing) -> Standing:
+        """Where a rollout stands, now that the gate has said so."""
+        return standing._replace(gate=self.verdict, gate_why=self.why)
 
 
 class Precondition:
@@ -91,5 +103,7 @@ def _judged(data: dict[str, Any]) -> Judged:
     if verdict == "PASS" and data["exit_code"] != 0:
         verdict = "NO_CASES"
     rules = [{name: rule[name] for name in _TOLD} for rule in data["rules"]]
+    bad = [each for each in data["rules"] if each["blocking"] and each["verdict"] != "PASS"]
+    why = "; ".join(f"{each['rule']}: {each['reason']}" for each in bad)[:_LONGEST]
     about = {name: data[name] for name in ("gate", "n", "missing", "notes")}
-    return Judged(verdict, {"verdict": verdict, **about, "rules": rules})
+    return Judged(verdict, {"verdict": verdict, **about, "rules": rules}, why)

@@ -27,6 +27,8 @@ def begun(plan: Plan, standing: Standing, here: Counts, evidence: Evidence, now:
         return Decision("none", "PAUSED", evidence, ("somebody who resumes it",))
     if standing.is_gated(plan):
         said = standing.gate or "nothing yet"
+        if standing.gate_why:
+            said += f": {standing.gate_why}"
         reason = f"GATE_{standing.gate}" if standing.gate else "GATE"
         return Decision("wait", reason, evidence, (f"its gate to pass; it says {said}",))
     if not plan.shadow:

@@ -26,6 +26,7 @@ class Standing(NamedTuple):
         approved: the step after which somebody approved to go on; -1 for none.
         overridden: whether somebody said to go on in this step in spite of a signal.
         gate: what its gate said last; "" for nothing yet.
+        gate_why: why, in words.
     """
 
     status: str
@@ -35,6 +36,7 @@ class Standing(NamedTuple):
     approved: int = -1
     overridden: bool = False
     gate: str = ""
+    gate_why: str = ""
 
     def under_way(self, plan: Plan) -> str:
         """The status that it has when nothing stops it."""
