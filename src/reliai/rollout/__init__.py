@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from reliai.rollout.labels import feedback
     from reliai.rollout.plan import Step
     from reliai.rollout.rollout import Rollout
+    from reliai.rollout.slice_alerts import SliceAlerts
+    from reliai.rollout.slices import SliceRouter, SliceRule, slice_rules
     from reliai.rollout.status import Explanation, RolloutStatus
 
 __all__ = [
@@ -31,6 +33,9 @@ __all__ = [
     "Rollout",
     "RolloutConflict",
     "RolloutStatus",
+    "SliceAlerts",
+    "SliceRouter",
+    "SliceRule",
     "Step",
     "bucket",
     "cost",
@@ -39,6 +44,7 @@ __all__ = [
     "force",
     "latency",
     "score",
+    "slice_rules",
 ]
 
 _MODULES = {
@@ -50,6 +56,9 @@ _MODULES = {
     "Rollout": "reliai.rollout.rollout",
     "RolloutConflict": "reliai.rollout.conflict",
     "RolloutStatus": "reliai.rollout.status",
+    "SliceAlerts": "reliai.rollout.slice_alerts",
+    "SliceRouter": "reliai.rollout.slices",
+    "SliceRule": "reliai.rollout.slices",
     "Step": "reliai.rollout.plan",
     "bucket": "reliai.decisions.assignment",
     "cost": "reliai.rollout.guardrails",
@@ -58,6 +67,7 @@ _MODULES = {
     "force": "reliai.rollout._forcing",
     "latency": "reliai.rollout.guardrails",
     "score": "reliai.rollout.guardrails",
+    "slice_rules": "reliai.rollout.slices",
 }
 
 if not TYPE_CHECKING:
