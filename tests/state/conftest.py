@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reliai.state import open_state
+from reliai.state.keeper import _keepers
 from reliai.state.opening import _opened
 from reliai.state.postgres import PostgresState
 from tests.servers import PostgresServer, RedisServer, postgres_server, redis_server
@@ -72,10 +73,19 @@ def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
+def a_busy_machine_is_no_server_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a PostgreSQL answer in a second at most: it works in processes of its own."""
+    asking = PostgresState._asking
+    monkeypatch.setattr(
+        PostgresState, "_asking", lambda self, within: asking(self, within and max(within, 1.0))
+    )
+
+
+@pytest.fixture(autouse=True)
 def no_connection_is_kept() -> Iterator[None]:
-    """Hang up what shared states hold of a server: they live as long as the process."""
+    """Hang up what states hold of a server: those with a keeper live as long as the process."""
     yield
-    for state in list(_opened.values()):
+    for state in [*_opened.values(), *_keepers]:
         if isinstance(state, PostgresState):
             state.close()
 

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 import reliai
-from reliai.state import Count, StateUnavailable, open_state
+from reliai.state import Count, StateUnavailable, _postgres_line, open_state
 from reliai.state._postgres_line import _MOST
 from reliai.state.base import StateBusy
 from reliai.state.keeper import Keeper
@@ -186,23 +186,37 @@ def test_when_all_connections_are_in_use_it_is_busy(state: PostgresState) -> Non
     assert state.get("k", within=5) is None
 
 
-def test_a_server_that_does_not_even_greet_is_given_up_in_time() -> None:
+def test_a_server_that_does_not_even_greet_is_busy_at_first_and_then_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         state = open_state(f"postgresql://reliai:hunter2@127.0.0.1:{port}/x?sslmode=disable")
         began = time.monotonic()
+        with pytest.raises(StateBusy, match="not there yet"):
+            state.get("k")
+        assert time.monotonic() - began < 5
+        monkeypatch.setattr(_postgres_line, "PATIENT", 0.0)
         with pytest.raises(StateUnavailable, match="no answer in time") as caught:
             state.get("k")
-        assert time.monotonic() - began < 2
+        assert not isinstance(caught.value, StateBusy)
         assert "hunter2" not in str(caught.value)
         state.close()
 
 
-def test_a_connection_that_takes_longer_than_a_call_is_gone_on_with(
+def test_a_question_waits_for_a_connection_that_is_in_use_rather_than_make_one(
     state: PostgresState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(StateUnavailable):
-        state.get("k", within=1e-6)
+    monkeypatch.setattr(_postgres_line, "_SOON", 20.0)
+    state.put("k", b"one", within=5)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: state.get("k", within=20), range(40)))
+    assert len(state._lines._idle) == 1
+
+
+def test_a_connection_that_takes_longer_than_a_call_is_gone_on_with(state: PostgresState) -> None:
+    with pytest.raises(StateBusy, match="not there yet"):
+        state.get("k", within=0)
     (begun,) = state._lines._opening
     assert state.get("k", within=5) is None
     assert state._lines._idle == [begun]

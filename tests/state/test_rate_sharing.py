@@ -328,4 +328,4 @@ def test_a_name_is_text(name: Any) -> None:
 def test_its_state_is_described_without_its_url(shared_url: str) -> None:
     described = reliai.RateLimit(1, name="team", state=shared_url).describe()
     assert described["name"] == "team"
-    assert described["state"] in {"SqliteState", "RedisState"}
+    assert described["state"] in {"SqliteState", "RedisState", "PostgresState"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import selectors
 import time
-from threading import BoundedSemaphore, Lock
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai.state.base import PATIENT, StateBusy, StateUnavailable
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Line", "Lines"]
 
 _MOST: Final = 4
-"""Connections of a process; one that needs more waits."""
+"""Connections of a process; who needs more waits."""
+_SOON: Final = 0.01
+"""Seconds to wait for a connection that is in use before another is made, which takes longer."""
 _BUSY: Final = frozenset({b"55P03", b"57014", b"40001", b"40P01"})
 """A lock or an answer that took too long, or a deadlock: nothing was done."""
 _SQLSTATE: Final = 67  # of libpq's PG_DIAG_SQLSTATE
@@ -158,73 +160,85 @@ class Lines:
         """In a forked child: the connections are the parent's, to use and to close."""
         self._inherited += [self._idle, self._opening]
         self._idle, self._opening = [], []
-        self._lock = Lock()
-        self._places = BoundedSemaphore(_MOST)
+        self._used = 0
+        self._change = Condition(Lock())
 
     def take(self, until: float) -> Line:
         """A connection, to be given back or dropped.
 
         Raises:
-            StateBusy: when all are in use for too long.
+            StateBusy: when all are in use for too long, or a new one is not there yet.
             StateUnavailable: when none can be made.
         """
-        if not self._places.acquire(timeout=max(0.0, until - time.monotonic())):
-            message = "all connections were in use"
-            raise StateBusy(message)
+        line = self._free(until)
         try:
-            return self._usable(until)
+            if line is not None and line.made and not line.alive:
+                line.close()
+                line = None
+            return self._usable(line or self._made(), until)
         except BaseException:
-            self._places.release()
+            self._leave()
             raise
 
     def give_back(self, line: Line) -> None:
         """It may be used again."""
-        with self._lock:
-            self._idle.append(line)
-        self._places.release()
+        self._leave(line)
 
     def drop(self, line: Line) -> None:
         """It failed, and the idle ones may be as broken."""
         line.close()
-        self._places.release()
+        self._leave()
         self.close()
 
     def close(self) -> None:
         """Hang up; those in use go on."""
-        with self._lock:
+        with self._change:
             lines = [*self._idle, *self._opening]
             self._idle.clear()
             self._opening.clear()
         for line in lines:
             line.close()
 
-    def _usable(self, until: float) -> Line:
-        line = self._found()
+    def _free(self, until: float) -> Line | None:
+        """One that nobody uses; None where a new one is to be made."""
+        soon = min(until, time.monotonic() + _SOON)
+        with self._change:
+            while True:
+                if self._idle or self._opening:
+                    self._used += 1
+                    return (self._idle or self._opening).pop()
+                now = time.monotonic()
+                if not self._used or (now >= soon and self._used < _MOST):
+                    self._used += 1
+                    return None
+                if now >= until:
+                    message = "all connections were in use"
+                    raise StateBusy(message)
+                self._change.wait((soon if now < soon else until) - now)
+
+    def _leave(self, line: Line | None = None) -> None:
+        with self._change:
+            self._used -= 1
+            if line is not None:
+                self._idle.append(line)
+            self._change.notify()
+
+    def _usable(self, line: Line, until: float) -> Line:
         if line.made:
             return line
         try:
             line.open(until)
             self._prepare(line, until)
-        except StateUnavailable:
-            if line.made or not line.connecting or time.monotonic() - line.began > PATIENT:
+        except StateUnavailable as error:
+            young = time.monotonic() - line.began < PATIENT
+            if line.made or not line.connecting or not young:
                 line.close()
-            else:  # whoever comes next goes on with it: a call may have too little time for it all
-                with self._lock:
-                    self._opening.append(line)
-            raise
+                raise
+            with self._change:  # whoever comes next goes on with it
+                self._opening.append(line)
+            message = "the connection is not there yet"
+            raise StateBusy(message) from error
         return line
-
-    def _found(self) -> Line:
-        while True:
-            with self._lock:
-                line = self._idle.pop() if self._idle else None
-                if line is None and self._opening:
-                    return self._opening.pop()
-            if line is None:
-                return self._made()
-            if line.alive:
-                return line
-            line.close()
 
 
 def _rows(result: PGresult) -> list[tuple[bytes | None, ...]]:
