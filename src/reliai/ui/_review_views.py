@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
+from reliai.errors import ConfigurationError
 from reliai.feedback import ReviewQueue
 from reliai.ui._saying import as_said, text_shown
 
@@ -100,10 +101,12 @@ def queue_named(store: RecordStore | None, name: str) -> ReviewQueue:
     Raises:
         HTTPException: 404 when there is none.
     """
-    known = {} if store is None else store.reviews.queues()
-    if name not in known or store is None:
-        raise HTTPException(404, f"There is no review queue {name!r}.")
-    return ReviewQueue.open(name, store=store)
+    if store is None:
+        raise HTTPException(404, "There is no record store.")
+    try:
+        return ReviewQueue.open(name, store=store)
+    except ConfigurationError as error:
+        raise HTTPException(404, f"There is no review queue {name!r}.") from error
 
 
 def rows_of(store: RecordStore, visitor: str | None) -> list[Row]:
