@@ -11,6 +11,7 @@ from reliai.incidents import ir12_poisoned_config as ir12
 from reliai.incidents import ir14_retired_model as ir14
 from reliai.incidents import ir15_broken_fallback as ir15
 from reliai.incidents import ir20_bad_candidate as ir20
+from reliai.incidents import ir21_losing_product as ir21
 from reliai.incidents.monitored import noticed
 from reliai.policies import fallback
 from reliai.policies.once import Once
@@ -172,3 +173,32 @@ def test_ir15_a_stand_in_whose_share_nobody_watches_is_seen(
     monkeypatch.setattr(ir15, "_by_another", lambda _: False)
     monkeypatch.setattr(ir15, "noticed", partial(noticed, most=200))
     assert "calls until it is told that a stand-in stays, median" in missed("IR-15")
+
+
+def test_ir21_a_rollout_without_the_other_guardrail_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ir21, "Tried", partial(ir21.Tried, guarded=False))
+    assert {"candidates promoted, of 5", "candidates taken back"} <= {*missed("IR-21")}
+
+
+def test_ir21_a_product_that_nobody_judges_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ir21, "_agrees", lambda _: None)
+    monkeypatch.setattr(ir21, "noticed", partial(noticed, most=700))
+    monkeypatch.setattr(ir21, "ROLLOUTS", 1)
+    assert missed("IR-21")[0] == "judged calls until it is told, median"
+
+
+def test_ir21_a_candidate_that_does_not_flatter_is_no_incident(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ir21, "MORE", 0.0501)
+    monkeypatch.setattr(ir21, "LIKED", (0.4, 0.4))
+    monkeypatch.setattr(ir21, "noticed", partial(noticed, most=10))
+    monkeypatch.setattr(ir21, "ROLLOUTS", 1)
+    assert {
+        "candidates taken back",
+        "what it says of the truth",
+        "what it says of the release",
+        "that the sign has turned",
+    } <= {*missed("IR-21")}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reliai.stats.categories import ChiSquare, chi_square
     from reliai.stats.centroids import CentroidShift, centroid_shift
     from reliai.stats.confidences import ExpectedPerformance, expected_performance
+    from reliai.stats.correlations import Correlation, SignFlip, correlation, sign_flip
     from reliai.stats.cusum import Cusum
     from reliai.stats.differences import Comparison, paired_difference
     from reliai.stats.events import event_e_value
@@ -68,6 +69,7 @@ __all__ = [
     "CentroidShift",
     "ChiSquare",
     "Comparison",
+    "Correlation",
     "Cusum",
     "Discrimination",
     "ExpectedPerformance",
@@ -75,6 +77,7 @@ __all__ = [
     "MeanSequence",
     "ProductionEstimate",
     "Psi",
+    "SignFlip",
     "Spike",
     "StratifiedDifference",
     "SwapVerdicts",
@@ -90,6 +93,7 @@ __all__ = [
     "chi_square",
     "cohen_kappa",
     "corrected_share",
+    "correlation",
     "detectable_effect",
     "discordant_sample_size",
     "discrimination",
@@ -115,6 +119,7 @@ __all__ = [
     "sample_ratio_e_value",
     "sample_size",
     "sign_e_value",
+    "sign_flip",
     "stratified_difference",
     "swap_verdicts",
     "t_sample_size",
@@ -132,6 +137,7 @@ _MODULES = {
     "CentroidShift": "centroids",
     "ChiSquare": "categories",
     "Comparison": "differences",
+    "Correlation": "correlations",
     "Cusum": "cusum",
     "Discrimination": "calibration",
     "ExpectedPerformance": "confidences",
@@ -139,6 +145,7 @@ _MODULES = {
     "MeanSequence": "sequences",
     "ProductionEstimate": "production",
     "Psi": "stability",
+    "SignFlip": "correlations",
     "Spike": "spikes",
     "StratifiedDifference": "sequences",
     "SwapVerdicts": "judges",
@@ -154,6 +161,7 @@ _MODULES = {
     "chi_square": "categories",
     "cohen_kappa": "agreement",
     "corrected_share": "judges",
+    "correlation": "correlations",
     "detectable_effect": "power",
     "discordant_sample_size": "power",
     "discrimination": "calibration",
@@ -179,6 +187,7 @@ _MODULES = {
     "sample_ratio_e_value": "arms",
     "sample_size": "power",
     "sign_e_value": "sign",
+    "sign_flip": "correlations",
     "stratified_difference": "sequences",
     "swap_verdicts": "judges",
     "t_sample_size": "power",
