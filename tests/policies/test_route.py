@@ -94,6 +94,11 @@ def test_a_value_takes_the_place_of_its_argument_however_that_is_given() -> None
     def named(prompt: str, *, template: str = "old", **rest: str) -> Any:
         return prompt, template, rest
 
+    def many(prompt: str, *more: str, template: str = "old") -> Any:
+        return prompt, more, template
+
+    of_many = Route(Always("new"), into="template")(many)
+    assert of_many("a", "b", "c", "d") == ("a", ("b", "c", "d"), "new")
     by_place, by_style = (Route(Always("new"), into=into)(ask) for into in ("template", "style"))
     assert by_place("a") == ("a", "new", "plain", ())
     assert by_place("a", "b", "c", "d") == ("a", "new", "c", ("d",))

@@ -389,3 +389,19 @@ def test_a_snapshot_that_cannot_be_kept_is_said_once(file: Path, tmp_path: Path)
     with complaining("no snapshot can be kept in"):
         for _ in range(2):
             assert Prompt.load(file, snapshots=tmp_path / "kept").format(q="?") == "Old ?"
+
+
+@pytest.mark.parametrize("names", [(None, None), ("a/answer", "a.answer")])
+def test_two_files_are_not_kept_in_one_place(
+    tmp_path: Path, names: tuple[str | None, str | None]
+) -> None:
+    """The one would stand in for the other, and nobody would see it."""
+    files = [tmp_path / language / "answer.md" for language in ("en", "de")]
+    for each in files:
+        each.parent.mkdir()
+        each.write_text("Say {q}")
+    first = Prompt.load(files[0], name=names[0], snapshots=tmp_path / "kept")
+    with pytest.raises(ConfigurationError, match=r"would both be kept there as .*another name="):
+        Prompt.load(files[1], name=names[1], snapshots=tmp_path / "kept")
+    assert Prompt.load(files[1], name="other", snapshots=tmp_path / "kept").served == "file"
+    assert first.served == "file"

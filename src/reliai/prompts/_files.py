@@ -9,7 +9,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeAlias
+from weakref import WeakValueDictionary
 
+from reliai.errors import ConfigurationError
 from reliai.prompts._reading import LARGEST
 
 __all__ = ["File", "Readable", "Snapshots", "Stamp"]
@@ -56,11 +58,31 @@ class File:
             return file.read(LARGEST + 1)
 
 
-class Snapshots:
-    """A folder with the last good version of a prompt, for starts at which the file is broken."""
+_kept: WeakValueDictionary[Path, File] = WeakValueDictionary()
+"""Whose snapshots are where, in this process."""
 
-    def __init__(self, folder: str | os.PathLike[str], name: str) -> None:
+
+class Snapshots:
+    """A folder with the last good version of a prompt, for starts at which the file is broken.
+
+    Args:
+        folder: the folder.
+        name: of the prompt.
+        file: that it is read from.
+
+    Raises:
+        ConfigurationError: when a prompt from another file is kept under the same name.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], name: str, file: File) -> None:
         self.path = Path(folder).absolute() / f"{name.replace('/', '.')}.json"
+        other = _kept.setdefault(self.path, file)
+        if other.path != file.path:
+            raise ConfigurationError(
+                f"snapshots={os.fspath(folder)!r}: {other.shown} and {file.shown} would both be "
+                f"kept there as {self.path.name}, and stand in for one another; give one of them "
+                "another name="
+            )
 
     def read(self) -> bytes | None:
         """The last good content; None where there is none, or none that is whole."""

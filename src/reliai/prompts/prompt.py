@@ -68,8 +68,9 @@ class Prompt:
         _check_seconds(reload)
         named = checked_name(Path(path).stem if name is None else name)
         expected = Expected(placeholders, check)
-        kept = None if snapshots is None else Snapshots(snapshots, named)
-        keeper = Keeper(named, File(path), every=reload, expected=expected, snapshots=kept)
+        file = File(path)
+        kept = None if snapshots is None else Snapshots(snapshots, named, file)
+        keeper = Keeper(named, file, every=reload, expected=expected, snapshots=kept)
         keeper.begin(bundled)
         return cls(keeper, expected)
 
