@@ -1,4 +1,4 @@
-"""Run it: `python -m loop`, in the folder of the examples. Needs reliai[demo,evals,records]."""
+"""Run it: `python -m loop`, in the folder of the examples. Needs reliai[loop]."""
 
 import tempfile
 from pathlib import Path

@@ -16,7 +16,7 @@ def canary(control: Reader, candidate: Any, version: str, **preconditions: Any) 
         candidate=candidate,
         version=version,
         unit="subject",
-        steps=[0.1, 0.3, 0.5, 1.0],
+        steps=[0.2, 0.5, 1.0],
         guardrails=[feedback("thumbs", bad=0, mature=600)],  # users have ten minutes to complain
         dwell=1800,
         min_calls=50,

@@ -7,7 +7,7 @@ from loop.models import Reader
 from reliai.datasets import Case
 from reliai.evals import Experiment, Gate, GateResult, Run, RunComparison, scorer
 
-GATE = Gate("right", non_inferior=0.03, slices=["device"]) & Gate("failure_rate", max=0.05)
+GATE = Gate("right", non_inferior=0.03, slices=["device"])
 
 
 @scorer

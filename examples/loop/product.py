@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import reliai
-from reliai.datasets import Capture, Dataset, Version, on_feedback, uniform
+from reliai.datasets import Capture, Dataset, Version, on_feedback, uniform, when
 from reliai.feedback import ReviewQueue
 from reliai.records import RecordStore
 
@@ -17,14 +17,16 @@ class Product:
         self.runs = folder / "runs"
         self.state = f"sqlite:///{folder / 'state.db'}"  # shared by all processes that serve
         self.store = RecordStore(f"sqlite:///{folder / 'calls.db'}", content="full")
-        # A fair sample of the traffic, which gates are judged on; and each call that a user says
-        # is wrong. Complaints alone would be unfair to the model that was complained of.
+        # A fair sample of the traffic, which gates are judged on, and all of a canary: who gets it
+        # is chance. And each call that a user says is wrong; these alone would be unfair to the
+        # model that was complained of.
         self.sample = Dataset.open(str(folder / "sample"))
         self.complaints = Dataset.open(str(folder / "complaints"))
         self.queue = ReviewQueue("reviews", labels=["right", "wrong"], store=self.store)
+        canary = when(lambda record: record.variant == "candidate", name="canary")
         settings: dict[str, Any] = {"only": "digits", "max_per_day": 10_000}
         captures = [
-            Capture(self.sample, [uniform(0.5)], **settings),
+            Capture(self.sample, [canary, uniform(0.3)], **settings),
             Capture(self.complaints, [on_feedback("thumbs", 0)], **settings),
         ]
         reliai.configure(records=self.store, state=self.state, observers=captures)

@@ -13,10 +13,14 @@ from loop.canary import canary, serve
 from loop.gating import compared, tried
 from loop.hurry import hurried
 from loop.learning import exported, retrained
-from loop.models import served, small, support_vectors
+from loop.models import Reader, served, small, support_vectors
 from loop.people import review, use, visits
 from loop.product import Product
 from loop.trail import Kept, Stop, complaint_to_follow, trail
+from reliai.datasets import Version
+from reliai.evals import GateResult, Run
+from reliai.feedback import Exported
+from reliai.rollout import Rollout
 
 Say = Callable[[str, str], Any]
 
@@ -46,104 +50,141 @@ def tell(folder: Path, say: Say, seed: int = 0) -> Told:
     with hurried():
         product = Product(folder)
         try:
-            return _days(product, say, seed)
+            return _Story(product, say, 3 * seed).tell()
         finally:
             product.close()
 
 
-def _days(product: Product, say: Say, seed: int) -> Told:
-    today = served()
-    decided: dict[str, str] = {}
+class _Story:
+    def __init__(self, product: Product, say: Say, seed: int) -> None:
+        self.product, self.say, self.seed = product, say, seed
+        self.served, self.fast = served(), support_vectors()
+        self.verdicts: dict[str, str] = {}
 
-    # --- the first day: a candidate in the shadow, and what users say
+    def tell(self) -> Told:
+        self.shadow_a_small_model()
+        passed = self.judge_two_candidates()
+        undone = self.try_the_fast_one(passed)
+        refused, cases = self.learn_what_went_wrong()
+        call_id = complaint_to_follow(self.product, cases)
+        data, better, passed = self.retrain(cases)
+        promoted = self.promote(better, passed)
+        again = self.ask_again(call_id, promoted)
+        stops = trail(call_id, self.product, Kept(undone, refused, data, again))
+        return Told(self.verdicts, call_id, list(stops))
 
-    shadow = reliai.Shadow(
-        small(), name="small", rate=0.5, noise_baseline=0.5, max_pending=1000
-    )  # compared with what the model that serves says when it is asked twice
-    read_digit = reliai.reliable(shadow, name="digits")(today)
-    first_day = [use(read_digit, visit) for visit in visits(1200, phones=0.0, seed=3 * seed + 1)]
-    shadow.drain()
-    seen = shadow.report()
-    decided["shadow of small"] = seen.verdict
-    say(
-        "1. A small model in the shadow of the one that serves",
-        f"{len(first_day)} calls, {seen.compared} of them compared: {seen.mismatched} answers "
-        f"differ, and the users saw none of them\n"
-        f"evidence that it differs from chance: {seen.e_value:.3g}; verdict: {seen.verdict}",
-    )
+    # --- the first day
 
-    # --- calls become cases, and cases a gate
+    def shadow_a_small_model(self) -> None:
+        shadow = reliai.Shadow(small(), name="small", rate=0.5, noise_baseline=0.5, max_pending=999)
+        read_digit = reliai.reliable(shadow, name="digits")(self.served)
+        for visit in visits(1200, phones=0.0, seed=self.seed + 1):
+            use(read_digit, visit)
+        shadow.drain()
+        seen = shadow.report()
+        self.verdicts["shadow of small"] = seen.verdict
+        self.say(
+            "1. A small model in the shadow of the one that serves",
+            f"1200 calls, {seen.compared} of them compared: {seen.mismatched} answers differ, and "
+            f"no user saw one of them\nevidence that this is more than chance: {seen.e_value:.3g}; "
+            f"verdict: {seen.verdict}",
+        )
 
-    cases, complaints = _reviewed(product, "the first day")
-    baseline = tried(today, cases, "served", product.runs)
-    candidate = support_vectors()
-    said = []
-    for name, model in {"small": small(), "fast": candidate}.items():
-        comparison, result = compared(tried(model, cases, name, product.runs), baseline)
-        decided[f"gate on {name}"] = result.verdict.name
-        said.append(f"{name}: {result}")
-    say(
-        "2. A gate on cases of these calls",
-        f"{len(cases)} cases of the traffic, {len(complaints)} of complaints, each with what a "
-        f"reviewer saw\n" + "\n".join(said),
-    )
+    def judge_two_candidates(self) -> GateResult:
+        cases, complaints = self.reviewed("the first day")
+        baseline = self.tried(self.served, cases, "served")
+        _, no = compared(self.tried(small(), cases, "small"), baseline)
+        _, yes = compared(self.tried(self.fast, cases, "fast"), baseline)
+        not_begun = canary(self.served, small(), "small", gate=no)
+        not_begun.sync()
+        self.verdicts["gate on small"] = no.verdict.name
+        self.verdicts["canary of small"] = not_begun.status().status
+        self.verdicts["gate on fast"] = yes.verdict.name
+        self.say(
+            "2. A gate on cases of these calls refuses it, and lets another candidate pass",
+            f"{len(cases)} cases of the traffic, {len(complaints)} of complaints, each with what a "
+            f"reviewer saw\nsmall: {no}\n{not_begun.status()}\n\nfast: {yes}",
+        )
+        return yes
 
     # --- the second day: what the gate could not know, a canary finds out
 
-    asked_twice = reliai.Shadow(today, name="served", rate=1.0, timeout=3600)(candidate)
-    fast = canary(today, asked_twice, "fast")
-    second_day = visits(6000, phones=0.5, seed=3 * seed + 2)
-    serve(fast, second_day)
-    decided["canary of fast"] = fast.status().status
-    for visit in islice(second_day, 1000):  # the day goes on, with the model of the first
-        use(fast.route(), visit)
-    say(
-        "3. Today half of the users have a phone: the canary of the fast model", str(fast.explain())
-    )
+    def try_the_fast_one(self, gate: GateResult) -> Rollout:
+        # what the served model would have said is asked of each call that it does not answer
+        watched = reliai.Shadow(self.served, name="served", rate=1.0, timeout=3600)(self.fast)
+        rollout = canary(self.served, watched, "fast", gate=gate)
+        coming = visits(6000, phones=0.5, seed=self.seed + 2)
+        serve(rollout, coming)
+        self.verdicts["canary of fast"] = rollout.status().status
+        read_digit = rollout.route()
+        for visit in islice(coming, 1000):  # the day goes on, with the control for all
+            use(read_digit, visit)
+        self.say(
+            "3. Half of the users have a phone today: the canary of the fast model",
+            str(rollout.explain()),
+        )
+        return rollout
 
-    # --- complaints become cases, corrections training data
-
-    cases, complaints = _reviewed(product, "the second day")
-    refused = tried(candidate, cases, "fast", product.runs)
-    comparison, result = compared(refused, tried(today, cases, "served", product.runs))
-    decided["gate on fast, with these cases"] = result.verdict.name
-    call_id = complaint_to_follow(product, cases)
-    say(
-        "4. What went wrong is in the datasets, so the gate knows it from now on",
-        f"{len(cases)} cases of the traffic, {len(complaints)} of complaints\nfast: {result}",
-    )
-    held_out = cases.select(tags={"part": "test"})
-    data = exported(product.folder / "corrections.jsonl", held_out)
-    learned = retrained(data.path)
-    baseline = tried(today, held_out, "served", product.runs)
-    comparison, result = compared(tried(learned, held_out, "retrained", product.runs), baseline)
-    decided["gate on retrained"] = result.verdict.name
-    gain = comparison.difference("right")
-    say(
-        "5. The fast model, trained on what people said",
-        f"{data.rows} rows of training data, none of a form that the {len(held_out)} cases show\n"
-        f"right more often by {gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]\n"
-        f"retrained: {result}",
-    )
+    def learn_what_went_wrong(self) -> tuple[Run, Version]:
+        cases, complaints = self.reviewed("the second day")
+        refused = self.tried(self.fast, cases, "fast")
+        _, result = compared(refused, self.tried(self.served, cases, "served"))
+        self.verdicts["gate on fast, with these cases"] = result.verdict.name
+        self.say(
+            "4. What went wrong is in the datasets, so the gate knows it from now on",
+            f"{len(cases)} cases of the traffic, {len(complaints)} of complaints\nfast: {result}",
+        )
+        return refused, cases
 
     # --- the third day
 
-    better = canary(today, learned, "retrained")
-    count = serve(better, visits(6000, phones=0.5, seed=3 * seed + 3))
-    decided["canary of retrained"] = better.status().status
-    say("6. The canary of the retrained model", f"{count} calls\n{better.explain()}")
+    def retrain(self, cases: Version) -> tuple[Exported, Reader, GateResult]:
+        held_out = cases.select(tags={"part": "test"})
+        data = exported(self.product.folder / "corrections.jsonl", held_out)
+        better = retrained(data.path)
+        baseline = self.tried(self.served, held_out, "served")
+        comparison, result = compared(self.tried(better, held_out, "retrained"), baseline)
+        gain = comparison.difference("right")
+        self.verdicts["gate on retrained"] = result.verdict.name
+        self.say(
+            "5. The fast model, trained on what people said",
+            f"{data.rows} rows of training data, none of a form that the {len(held_out)} cases "
+            f"show\nright more often by {gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]\n"
+            f"retrained: {result}",
+        )
+        return data, better, result
 
-    call = product.store.get(call_id)
-    assert call is not None
-    with reliai.context(subject=call.subject):
-        again = reliai.execute(better.route(), **call.inputs).call_id
-    assert again is not None
-    stops = trail(call_id, product, Kept(fast, refused, data, again))
-    return Told(decided, call_id, list(stops))
+    def promote(self, better: Reader, gate: GateResult) -> Rollout:
+        shadow = reliai.Shadow(
+            better, name="retrained", rate=1.0, noise_baseline=1.0, max_pending=999, timeout=3600
+        )  # it is meant to answer otherwise: the shadow shows how often, and holds nothing up
+        rollout = canary(
+            self.served, better, "retrained", gate=gate, shadow=shadow, on_shadow="observe"
+        )
+        count = serve(rollout, visits(6000, phones=0.5, seed=self.seed + 3))
+        self.verdicts["canary of retrained"] = rollout.status().status
+        before = [f"{each.number}. {each.action} ({each.reason})" for each in rollout.audit()[:-1]]
+        self.say(
+            "6. It is in the shadow of all calls, and then for a growing share of the users",
+            "\n".join([f"{count} calls", *before, str(rollout.explain())]),
+        )
+        return rollout
 
+    def ask_again(self, call_id: str, rollout: Rollout) -> str:
+        call = self.product.store.get(call_id)
+        assert call is not None
+        with reliai.context(subject=call.subject):
+            again = reliai.execute(rollout.route(), **call.inputs).call_id
+        assert again is not None
+        return again
 
-def _reviewed(product: Product, message: str) -> Any:
-    """The datasets, once a person has looked at every call in them."""
-    product.put_up_for_review(*product.commit(message))
-    review(product.queue, "rita")
-    return product.commit(f"{message}, reviewed")
+    # --- what is done again and again
+
+    def tried(self, model: Reader, cases: Any, name: str) -> Run:
+        return tried(model, cases, name, self.product.runs)
+
+    def reviewed(self, message: str) -> tuple[Version, Version]:
+        """The datasets, once a person has looked at every call in them."""
+        self.product.put_up_for_review(*self.product.commit(message))
+        review(self.product.queue, "rita")
+        return self.product.commit(f"{message}, reviewed")

@@ -55,17 +55,20 @@ def route_of(call: StoredCall) -> dict[str, object]:
 def complaint_to_follow(product: Product, cases: Version) -> str:
     """A call that the canary got wrong, of which there is a case, and could be a training row.
 
-    Its user complained, and the model that was served before says something else in its shadow.
+    If there is one, one that the model that served before gets right, in its shadow.
     """
     known = {source.id for case in cases for source in case.sources}
-    store = product.store
+    store, found = product.store, ""
     for call in store.calls(name="digits", where={"tag:part": "train"}, limit=None):
         said = {each.name: each.value for each in call.feedback}
         if call.variant == "candidate" and said.get("thumbs") == 0 and call.id in known:
+            found = call.id
             (shadow,) = store.calls(where={"parent_id": call.id, "tag:shadow": "served"})
             if shadow.output == said["correction"]:
-                return call.id
-    raise LookupError("of the complaints about the candidate none has a case")
+                break
+    if not found:
+        raise LookupError("of the complaints about the candidate none has a case")
+    return found
 
 
 def trail(call_id: str, product: Product, kept: Kept) -> Iterator[Stop]:

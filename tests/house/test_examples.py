@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,10 @@ def test_the_example_runs_and_shows_something(example: Path, tmp_path: Path) -> 
         lines = done.stdout.splitlines()
         said = {lines[n]: lines[n + 1].partition(":")[0] for n in range(len(lines) - 1)}
         assert {change: said[change] for change in VERDICTS} == VERDICTS
+    if example.name == "retraining.py":
+        gain = re.search(r"gain: \+[\d.]+% \[\+([\d.]+)%, \+[\d.]+%\]", done.stdout)
+        assert gain is not None, done.stdout
+        assert float(gain[1]) > 0
 
 
 def test_there_are_examples() -> None:

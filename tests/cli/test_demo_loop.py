@@ -1,0 +1,76 @@
+"""The whole loop, end to end, as its users start it: one run, held to its verdicts.
+
+Nothing of it is scripted: models are trained, calls made and verdicts computed while it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cli.commands import command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERDICTS = {
+    "shadow of small": "worse",
+    "gate on small": "FAIL",
+    "canary of small": "draft",
+    "gate on fast": "PASS",
+    "canary of fast": "rolled_back",
+    "gate on fast, with these cases": "FAIL",
+    "gate on retrained": "PASS",
+    "canary of retrained": "promoted",
+}
+
+STEPS = "call canary shadow feedback rollback case case correction gate training promotion".split()
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    numbers: Path = tmp_path_factory.mktemp("loop") / "numbers.json"
+    done = command("demo", "--loop", "--json", str(numbers))
+    assert done.returncode == 0, done.stderr
+    return {**json.loads(numbers.read_text()), "printed": done.stdout}
+
+
+@pytest.mark.slow
+def test_each_candidate_meets_the_end_that_it_deserves(told: dict[str, Any]) -> None:
+    assert told["verdicts"] == VERDICTS
+
+
+@pytest.mark.slow
+def test_one_call_is_read_back_at_every_step(told: dict[str, Any]) -> None:
+    assert [stop["step"] for stop in told["trail"]] == STEPS
+    said = {stop["step"]: stop["told"] for stop in told["trail"]}
+    wrong = said["call"].rpartition(" ")[2]
+    seen = said["correction"].rpartition(" ")[2]
+    assert wrong != seen
+    assert said["canary"].startswith("answered by the candidate of version fast")
+    assert said["feedback"].startswith("thumbs 0 by user-")
+    assert f"still says {wrong}," in said["gate"]
+    assert re.fullmatch(r"line \d+ of corrections.jsonl", said["training"])
+    assert f"again: {seen}, by version retrained, which is PROMOTED" in said["promotion"]
+
+
+@pytest.mark.slow
+def test_the_evidence_and_the_gain_are_printed_plainly(told: dict[str, Any]) -> None:
+    printed = told["printed"]
+    assert told["call_id"] in printed
+    assert "rollback (GUARDRAIL) by reliai" in printed
+    assert "promote (GATES_PASSED) by reliai" in printed
+    assert printed.count("made again from these counts: the same") == 2
+    gain = re.search(r"right more often by \+[\d.]+ \[\+([\d.]+), \+[\d.]+\]", printed)
+    assert gain is not None, printed
+    assert float(gain[1]) > 0
+    assert "\x1b" not in printed
+
+
+def test_the_loop_takes_none_of_the_options_of_the_other_demo() -> None:
+    done = command("demo", "--loop", "--rate", "5")
+    assert done.returncode == 2
+    assert "--loop takes --seed and --json, and no other option" in done.stderr
