@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from reliai.state.base import StateUnavailable
 from reliai.testing import virtual_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from reliai.state import State
@@ -271,6 +272,27 @@ def test_a_batch_tells_later_what_its_shares_were_made_from(clock: VirtualClock)
 def test_the_same_unit_gets_the_same_variant_within_a_batch() -> None:
     arms = Arms({"a": 1.0, "b": 2.0})
     assert len({arms.bandit.choose("u").name for _ in range(10)}) == 1
+
+
+def test_variants_may_be_functions_of_all_kinds() -> None:
+    async def one(text: str) -> AsyncIterator[str]:
+        yield "one"
+
+    async def other(text: str) -> AsyncIterator[str]:
+        yield "other"
+
+    bandit = Bandit("f", {"one": one, "other": other}, failure_rate(), background=False)
+    function = reliai.reliable(Route(bandit))(one)
+    seen: set[str] = set()
+
+    async def serve() -> None:
+        for number in range(20):
+            with reliai.context(subject=f"s-{number}"):
+                seen.update([chunk async for chunk in function("hi")])
+
+    asyncio.run(serve())
+    assert seen == {"one", "other"}
+    assert sum(each.calls for each in bandit.estimates()) == 20
 
 
 def test_without_a_unit_the_control_is_chosen() -> None:

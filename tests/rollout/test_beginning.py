@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from random import Random
@@ -346,6 +347,28 @@ def test_calls_that_are_forced_into_the_candidate_are_not_shadowed() -> None:
     with reliai.rollout.force("candidate"):
         noisy.serve(10)
     assert noisy.shadow.report().started == 0
+
+
+def test_an_asynchronous_function_is_tried_in_its_loop() -> None:
+    async def control(text: str) -> str:
+        return text
+
+    async def candidate(text: str) -> str:
+        return f"{text}!"
+
+    shadow = Shadow(candidate, rate=1.0, noise_baseline=1.0, name="async")
+    ro = rollout(control=control, candidate=candidate, shadow=shadow, on_shadow="rollback")
+    function = ro.route()
+
+    async def serve() -> None:
+        for number in range(30):
+            with reliai.context(subject=f"s-{number}"):
+                assert await function("hi") == "hi"
+            await shadow.adrain()
+
+    asyncio.run(serve())
+    ro.sync()
+    assert (ro.status().status, ro.status().reason) == ("rolled_back", "SHADOW")
 
 
 def test_pairs_of_all_processes_count_together(clock: VirtualClock, state: State) -> None:

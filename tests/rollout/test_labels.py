@@ -13,6 +13,7 @@ from reliai.errors import ConfigurationError, ReliaiWarning
 from reliai.records import RecordStore
 from reliai.rollout import Rollout
 from reliai.rollout import feedback as said
+from reliai.rollout.operating import Operated
 from reliai.state import open_state
 from reliai.testing import virtual_clock
 
@@ -256,6 +257,51 @@ def test_calls_of_another_version_and_forced_ones_say_nothing(
         feedback.record(call_id, "thumbs", 0, by="u")
     assert users.sums[3] == 0
     assert other.sums[3] == len(other.calls["candidate"])
+
+
+def test_it_is_seen_from_outside_the_application_too(
+    store: RecordStore, clock: VirtualClock, state: State
+) -> None:
+    users = Users(clock, state=state)
+    users.serve(40)
+    clock.advance(20 * HOUR)
+    users.serve(40)
+    for call_id in users.calls["candidate"][:5]:
+        feedback.record(call_id, "thumbs", 0, by="u")
+    users.rollout.sync()
+    clock.advance(6 * HOUR)
+    users.rollout.sync()
+    outside = Operated(state, "answer").status().findings
+    assert outside == users.rollout.status().findings
+    assert outside[0].candidate == 5 / users.sums[2]
+
+
+def test_sums_that_are_damaged_are_written_again(
+    store: RecordStore, clock: VirtualClock, state: State
+) -> None:
+    users = Users(clock, mature=0, state=state)
+    users.serve(20)
+    feedback.record(users.calls["candidate"][0], "thumbs", 0, by="u")
+    assert users.sums[3] == 1
+    state.put(users.rollout._controller.labels.keys[0], b"{")
+    clock.advance(2.0)
+    feedback.record(users.calls["candidate"][1], "thumbs", 0, by="u")
+    assert users.sums[3] == 2
+
+
+def test_a_record_store_that_fails_leaves_what_is_known(
+    store: RecordStore, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = Users(clock, mature=0)
+    users.serve(20)
+    feedback.record(users.calls["candidate"][0], "thumbs", 0, by="u")
+    assert users.sums[3] == 1
+    clock.advance(2.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(store.feedback), "heard", None)
+        with pytest.warns(ReliaiWarning, match=r"cannot be read \(TypeError\)"):
+            users.rollout.sync()
+    assert users.sums[3] == 1
 
 
 def test_without_a_record_store_it_is_said_and_nothing_is_counted(clock: VirtualClock) -> None:

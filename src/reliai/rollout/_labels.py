@@ -8,6 +8,7 @@ which all processes read. The counts do not hang on who wrote them: they follow 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,7 +61,8 @@ class Labels:
         """Take in the sums that the state has."""
         entry = entries.get(self._sums_key)
         if entry is not None:
-            self._sums = json.loads(entry.value)
+            with suppress(ValueError):  # damaged: who decides writes them again
+                self._sums = dict(json.loads(entry.value))
 
     def bad(self, guardrail: str, phase: int) -> tuple[int, int]:
         """Units of control and candidate that have bad feedback, by their first such call."""
@@ -96,7 +98,8 @@ class Labels:
         self._thread = Thread(
             target=self._look, args=given, name="reliai-rollout-feedback", daemon=True
         )
-        self._thread.start()
+        with suppress(RuntimeError):  # the interpreter is shutting down
+            self._thread.start()
 
     def _look(self, state: State, rollout: tuple[str, str], since: float, now: float) -> None:
         try:
