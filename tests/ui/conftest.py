@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
     from reliai.records import RecordStore
 
@@ -28,14 +29,24 @@ _ARGUMENTS = (
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium; one for a module, as its driver keeps an event loop in this thread."""
+def playwright() -> Iterator[Playwright]:
+    """What drives browsers; one for a module, as it keeps an event loop in this thread."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=_ARGUMENTS.split()
-        )
-        with browser:
-            yield browser
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium."""
+    with launched(playwright) as browser:
+        yield browser
+
+
+def launched(playwright: Playwright, *arguments: str) -> Browser:
+    """Debian's Chromium, with further arguments."""
+    return playwright.chromium.launch(
+        executable_path=shutil.which("chromium"), args=[*_ARGUMENTS.split(), *arguments]
+    )
 
 
 @pytest.fixture

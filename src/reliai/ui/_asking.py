@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import select, tuple_
 
+from reliai import clock
 from reliai.errors import ConfigurationError
 from reliai.records import _tables as tables
 from reliai.records._queries import conditions, found
@@ -99,7 +99,7 @@ def _place(cursor: str | None) -> tuple[bool, tuple[float, int] | None]:
     if not cursor:
         return False, None
     match = re.fullmatch(r"([+ -])(\d+(?:\.\d+)?(?:e[+-]?\d+)?):(\d{1,18})", cursor)
-    if not match:
+    if not match or not math.isfinite(float(match[2])):
         raise ConfigurationError("The address of this page of calls is damaged.")
     return match[1] != "-", (float(match[2]), int(match[3]))
 
@@ -120,7 +120,7 @@ def seconds_of(text: str) -> float:
     """
     span = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([smhdw])", text)
     if span:
-        return time.time() - float(span[1]) * _UNITS[span[2]]
+        return clock.active().time() - float(span[1]) * _UNITS[span[2]]
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):

@@ -6,8 +6,9 @@ import base64
 import hashlib
 import hmac
 import secrets
-import time
 from typing import Final, NamedTuple
+
+from reliai import clock
 
 __all__ = ["LIFETIME", "Session", "Sessions"]
 
@@ -47,7 +48,7 @@ class Sessions:
     def begun(self, visitor: str) -> str:
         """A cookie for somebody who gave the token."""
         name = base64.urlsafe_b64encode(visitor.encode(errors="replace")).decode().rstrip("=")
-        said = f"{int(time.time())}.{secrets.token_hex(8)}.{name}"
+        said = f"{int(clock.active().time())}.{secrets.token_hex(8)}.{name}"
         return f"{said}.{self._signed('session', said)}"
 
     def read(self, cookie: str | None) -> Session | None:
@@ -56,7 +57,7 @@ class Sessions:
         if not hmac.compare_digest(signature.encode(), self._signed("session", said).encode()):
             return None
         at, _, name = said.split(".")
-        if not 0 <= time.time() - int(at) < LIFETIME:
+        if not 0 <= clock.active().time() - int(at) < LIFETIME:
             return None
         visitor = base64.urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode()
         return Session(visitor, self._signed("csrf", said))

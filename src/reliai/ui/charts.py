@@ -244,7 +244,7 @@ def _last(values: Sequence[float | None]) -> float | None:
 
 def _nice(value: float) -> float:
     """A round number that is not below this one."""
-    if value <= 0 or not math.isfinite(value):
+    if value < 1e-300 or not math.isfinite(value):
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= value * (1 - 1e-9))

@@ -100,4 +100,4 @@ def _count(value: float) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{value:.0%}"
+    return f"{round(value, 2) + 0.0:.0%}"  # never "-0%"

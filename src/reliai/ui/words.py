@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup, escape
 
+from reliai import clock
 from reliai.evals._names import short_case as named
 from reliai.ui.charts import sparkline as drawn
 
@@ -86,7 +86,7 @@ def ago(value: float | None) -> str:
     """How long ago a Unix time was: "12 s ago"; empty for none."""
     if value is None:
         return ""
-    passed = max(0.0, time.time() - value)
+    passed = max(0.0, clock.active().time() - value)
     if passed < 120:
         return f"{int(passed)} s ago" if passed >= 1 else "now"
     return f"{seconds(passed)} ago"
