@@ -15,7 +15,7 @@ from reliai.errors import ConfigurationError, ReliaiWarning
 from reliai.evals.results import GateResult, RuleResult
 from reliai.evals.verdicts import Verdict
 from reliai.policies.shadow import Shadow
-from reliai.rollout import Rollout, RolloutConflict
+from reliai.rollout import Rollout, RolloutConflict, force
 from reliai.rollout.deciding import Standing, decide
 from reliai.rollout.evidence import Counts
 from reliai.rollout.operating import Operated
@@ -344,7 +344,7 @@ def test_the_gate_comes_before_the_shadow(clock: VirtualClock, tmp_path: Path) -
 
 def test_calls_that_are_forced_into_the_candidate_are_not_shadowed() -> None:
     noisy = Noisy(0.1)
-    with reliai.rollout.force("candidate"):
+    with force("candidate"):
         noisy.serve(10)
     assert noisy.shadow.report().started == 0
 

@@ -70,7 +70,8 @@ def called(ro: Rollout) -> None:
     """Some calls of each variant, which end well."""
     for number in range(40):
         choice = ro.choose(f"user-{number}")
-        ro._controller.tally.add(choice, None)  # type: ignore[arg-type]
+        record: Any = None  # there is no guardrail to read it
+        ro._controller.tally.add(choice, record)
 
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])

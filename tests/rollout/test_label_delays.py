@@ -67,8 +67,8 @@ class Said:
 
 def is_rolled_back(seed: int, plan: Plan, mature: float) -> bool:
     """Whether two days of calls, with as much to complain of in either arm, end in a rollback."""
-    said = Said(np.random.default_rng(seed), 3_000, 0.05)
-    guardrail: Any = feedback("thumbs", mature=mature, records=said)  # type: ignore[arg-type]
+    said: Any = Said(np.random.default_rng(seed), 3_000, 0.05)
+    guardrail = feedback("thumbs", mature=mature, records=said)
     known: dict[str, Bad] = {}
     joiner = Joiner("r", "1", guardrail, 0.0)
     for hour in range(2, 49, 2):

@@ -86,7 +86,7 @@ def checked_gate(given: Any) -> Precondition | None:
         return None
     if isinstance(given, str | PathLike) and str(given) and not isinstance(given, Enum):
         return Precondition(None, Path(given))
-    told = getattr(given, "to_dict", None)
+    told: Any = getattr(given, "to_dict", None)
     if callable(told) and not isinstance(given, type):
         try:
             return Precondition(_judged(told()))
