@@ -77,6 +77,25 @@ def test_what_is_no_choice_is_said_once_and_the_function_is_called(given: Any) -
     assert ask.record.variant is None
 
 
+def test_a_chooser_that_tells_no_variants_in_advance_is_obeyed_from_the_first_call_on() -> None:
+    class Secretive:
+        def choose(self, unit: Any = None) -> Choice:
+            return Choice("candidate", str.upper)
+
+    ask = Guarded("sync", Route(Secretive()))
+    assert [ask("hi"), ask("hi")] == ["HI", "HI"]
+
+
+def test_a_class_is_no_variant() -> None:
+    with pytest.raises(ConfigurationError, match="the variant 'candidate' is of type type"):
+        Guarded("sync", Route(Always(str)))
+
+
+def test_a_unit_from_an_argument_that_there_is_not_is_an_error_when_decorating() -> None:
+    with pytest.raises(ConfigurationError, match=r"Route\(unit\).*nobody"):
+        Guarded("sync", Route(Always(echo, unit="arg:nobody")))
+
+
 def test_a_chooser_of_ones_own_may_have_units_of_any_kind() -> None:
     class Numbered(Always):
         def choose(self, unit: Any = None) -> Choice:

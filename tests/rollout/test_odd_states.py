@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import reliai
 from reliai.errors import ReliaiWarning
+from reliai.policies.route import Route
+from reliai.rollout import Bandit, failure_rate
 from reliai.state import open_state
 from reliai.testing import virtual_clock
-from tests.rollout.test_sharing import rollout, serve
+from tests.rollout.test_sharing import Away, rollout, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,3 +72,98 @@ def test_what_has_ended_stays_so_when_a_state_lost_it_and_another_tells_what_was
     reason = {"kill": "KILLED", "rollback": "ROLLED_BACK"}[end]
     assert (ro.choose("u").reason, other.choose("u").reason) == (reason, reason)
     assert [each.action for each in other.audit()] == ["start", end]
+
+
+def bandit(state: object, name: str) -> Bandit:
+    return Bandit(name, {"a": "x", "b": "y"}, failure_rate(), state=state, background=False)
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_a_bandit_killed_while_its_state_is_away_stays_so_and_tells_the_others(
+    state: State, clock: VirtualClock, *, turned: bool
+) -> None:
+    door = Away(state, away=False)
+    ours, other = bandit(door, f"b{turned}"), bandit(state, f"b{turned}")
+    ours.sync()
+    other.sync()
+    door.away = True
+    with pytest.warns(ReliaiWarning, match="does not answer"):
+        assert not ours.kill(by="ana")
+    assert ours.choose("u").reason == "KILLED"
+    if turned:
+        clock.advance(601)
+        other.sync()  # the document is another one by now
+    door.away = False
+    ours.sync()
+    other.sync()
+    assert (ours.choose("u").reason, other.choose("u").reason) == ("KILLED", "KILLED")
+
+
+def test_what_a_bandit_told_is_not_told_again_while_its_document_cannot_be_read(
+    state: State, clock: VirtualClock
+) -> None:
+    chooser, key = bandit(state, "unreadable"), "bandit:unreadable#1"
+    chooser.sync()
+    document = state.get(key)
+    assert document is not None
+    state.put(key, b"[]")
+    ask = Route(chooser, into="text")(lambda text: text)
+    for number in range(30):
+        with reliai.context(subject=f"u{number}"):
+            ask("")
+    with pytest.warns(ReliaiWarning, match="what it holds cannot be read"):
+        assert not chooser.sync()
+    assert not chooser.sync()
+    state.put(key, document.value)
+    assert sum(each.calls for each in chooser.estimates()) == 30
+
+
+class Deaf(Away):
+    """A state that does what it is asked, and whose answer is lost while it is away."""
+
+    def _ask(self, name: str) -> Any:
+        def asked(*args: Any, **kwargs: Any) -> Any:
+            answer = getattr(self._state, name)(*args, **kwargs)
+            if self.away:
+                message = "no answer"
+                raise StateUnavailable(message)
+            return answer
+
+        return asked
+
+
+@pytest.mark.parametrize("kind", [Away, Deaf])
+def test_what_was_told_counts_once_whether_the_question_or_the_answer_was_lost(
+    state: State, clock: VirtualClock, kind: type[Away]
+) -> None:
+    door = kind(state, away=False)
+    ro = rollout(door, version=kind.__name__)
+    ro.sync()
+    for number in range(3):
+        door.away = True
+        serve(ro, 10, name=f"lost-{number}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReliaiWarning)
+            assert not ro.sync()
+            assert not ro.sync()
+        door.away = False
+        serve(ro, 10, name=f"told-{number}")
+        assert ro.sync()
+        clock.advance(1.0)
+    assert sum(ro.status().calls) == 60
+
+
+def test_what_was_told_before_a_day_ended_counts_once(state: State, clock: VirtualClock) -> None:
+    door = Deaf(state, away=False)
+    ro = rollout(door, version="days")
+    ro.sync()
+    for _ in range(4):
+        serve(ro, 10, name=f"at-{clock.time()}")
+        door.away = True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReliaiWarning)
+            ro.sync()
+        door.away = False
+        clock.advance(50_000.0)
+        ro.sync()
+    assert sum(ro.status().calls) == 40

@@ -134,6 +134,7 @@ class Bandit:
         self._ledger_version = 0
         self._split: tuple[int, Split] | None = None
         self._counts: dict[int, Sums] = {}
+        self._untold = False  # whether it was killed here and the state was not told
         self._renew()
         renew_after_fork(self)
 
@@ -231,21 +232,27 @@ class Bandit:
             asked = [self._count(each, taken.get(each.number, ())) for each in live]
             try:
                 exchanged = self._state.exchange(asked, [self._key], within=within)
-                self._counts = {
-                    batch.number: next(iter(exchanged.counted.get(count.key, {}).values()), ())
-                    for batch, count in zip(live, asked, strict=True)
-                }
+            except StateUnavailable as error:
+                self._tally.put_back(taken)
+                self._lost(error)
+                return False
+            self._counts = {
+                batch.number: next(iter(exchanged.counted.get(count.key, {}).values()), ())
+                for batch, count in zip(live, asked, strict=True)
+            }
+            try:  # what was counted is told by now, whatever becomes of the rest
                 self._learn(exchanged.entries.get(self._key), exchanged.now, within)
                 self._turn(exchanged.now)
             except StateUnavailable as error:
-                self._tally.put_back(taken)
-                warn_once(
-                    f"{self._key}:away",
-                    f"the state of bandit {self.name} does not answer ({error}); shares stay as "
-                    "they are",
-                )
+                self._lost(error)
                 return False
             return True
+
+    def _lost(self, error: StateUnavailable) -> None:
+        warn_once(
+            f"{self._key}:away",
+            f"the state of bandit {self.name} does not answer ({error}); shares stay as they are",
+        )
 
     @property
     def _counts_here(self) -> bool:
@@ -262,13 +269,20 @@ class Bandit:
                 self._ledger, self._ledger_version = first, version
                 return
             entry = self._state.get(self._key, within=within)
-        if entry is None or entry.version == self._ledger_version:
+        killed = None if self._ledger is None else self._ledger.killed
+        if entry is None or (entry.version == self._ledger_version and not self._untold):
             return
         try:
-            self._ledger, self._ledger_version = Ledger.loaded(entry.value), entry.version
+            told = Ledger.loaded(entry.value)
         except (ValueError, KeyError, TypeError, IndexError) as error:
             message = f"what it holds cannot be read: {type(error).__name__}"
             raise StateUnavailable(message) from error
+        self._ledger, self._ledger_version = (
+            told._replace(killed=told.killed or killed),
+            entry.version,
+        )
+        if self._ledger.killed != told.killed:  # ended here while the state was away, or lost it
+            self._untold = not self._write(self._ledger)
         if self._ledger.digest != self._digest:
             warn_once(
                 f"{self._key}:{self._digest}",
@@ -317,7 +331,7 @@ class Bandit:
                 )
                 killed = ledger._replace(killed=(by, why))
                 if not known:
-                    self._ledger = killed
+                    self._ledger, self._untold = killed, True
                     return False
                 if self._write(killed):
                     return True
