@@ -13,6 +13,7 @@ from reliai.cli import (
     dashboards,
     data_commands,
     eval_commands,
+    feedback_commands,
     gate_command,
     monitor,
     rollout_commands,
@@ -207,6 +208,7 @@ calls_commands.register(app)
 dashboards.register(app)
 data_commands.register(app)
 eval_commands.register(app)
+feedback_commands.register(app)
 gate_command.register(app)
 monitor.register(app)
 rollout_commands.register(app)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from reliai.records import RecordStore
 
-__all__ = ["moment", "register", "store_at"]
+__all__ = ["Store", "Where", "conditions", "moment", "register", "store_at"]
 
 USAGE = 2
 """Exit code of a command that was asked for something impossible."""
@@ -76,7 +76,7 @@ def list_calls(
             status=_status(status),
             subject=subject,
             since=None if since is None else moment(since),
-            where=_conditions(where),
+            where=conditions(where),
             limit=limit,
         )
         alike = _alike(opened, name) if name and not found else ()
@@ -118,11 +118,11 @@ def tail_calls(
     wanted: dict[str, Any] = {"name": name, "status": _status(status), "subject": subject}
     with store_at(store) as opened:
         try:
-            begin, seq = opened.latest(last, where=_conditions(where), **wanted)
+            begin, seq = opened.latest(last, where=conditions(where), **wanted)
             print_lines(begin)
             while True:
                 time.sleep(every)
-                new, seq = opened.after(seq, where=_conditions(where), **wanted)
+                new, seq = opened.after(seq, where=conditions(where), **wanted)
                 print_lines(new)
         except KeyboardInterrupt:
             return
@@ -192,7 +192,8 @@ def moment(text: str) -> float:
         _leave(f"--since {text!r}: give a span such as 10m, 2h or 7d, or a date such as 2026-11-25")
 
 
-def _conditions(given: list[str] | None) -> dict[str, Any]:
+def conditions(given: list[str] | None) -> dict[str, Any]:
+    """Those of `--where`, as `RecordStore.calls` takes them."""
     return dict(_condition(text) for text in given or ())
 
 

@@ -16,6 +16,8 @@ from reliai.datasets import Case, Dataset, DatasetError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reliai.datasets._whose import Whose
+
 __all__ = ["Staged"]
 
 FOLDER = Path(".reliai") / "staged"
@@ -59,6 +61,23 @@ class Staged:
             else:
                 self._dataset.remove(change["remove"])
         return count
+
+    def forget(self, whose: Whose) -> int:
+        """Leave somebody's cases out; says how many it were."""
+        changes = list(self._changes())
+        kept: list[dict[str, Any]] = []
+        for change in changes:
+            case = Case.from_dict(change["add"]) if "add" in change else None
+            left = None if case is None else whose.left_of(case, frozenset())
+            if left is case:
+                kept.append(change)
+            elif left is not None:
+                kept.append({"add": left.to_dict()})
+        if kept != changes:
+            beside = self.path.with_suffix(".new")
+            beside.write_text("".join(f"{json.dumps(each)}\n" for each in kept), encoding="utf-8")
+            beside.replace(self.path)
+        return len(changes) - len(kept)
 
     def clear(self) -> None:
         """Forget what waited."""

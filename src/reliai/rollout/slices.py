@@ -157,6 +157,16 @@ class SliceRouter:
         return beside.replace(target)
 
     @classmethod
+    def names(cls, path: str | os.PathLike[str]) -> tuple[str, ...]:
+        """The names of the variants that a file speaks of.
+
+        Raises:
+            ConfigurationError: when it is none.
+        """
+        default, rules = _read(path)
+        return tuple(dict.fromkeys((default, *(rule.to for rule in rules))))
+
+    @classmethod
     def load(cls, path: str | os.PathLike[str], variants: Mapping[str, Any]) -> SliceRouter:
         """The router of a file.
 
@@ -167,21 +177,22 @@ class SliceRouter:
         Raises:
             ConfigurationError: when it is none, or names a variant that there is not.
         """
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-            if data.get("reliai_slices") != _FORMAT:
-                raise ConfigurationError(f"{os.fspath(path)}: is no file of routing rules")
-            rules = [SliceRule(**_checked(each)) for each in data["rules"]]
-            default = data["default"]
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            if isinstance(error, ConfigurationError):
-                raise
-            message = f"{os.fspath(path)}: is no file of routing rules ({type(error).__name__})"
-            raise ConfigurationError(message) from error
+        default, rules = _read(path)
         return cls(variants, default=default, rules=rules)
 
     def __repr__(self) -> str:
         return f"<reliai SliceRouter, {len(self.rules)} rules, default {self.default!r}>"
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[str, list[SliceRule]]:
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        if data.get("reliai_slices") != _FORMAT:
+            raise ValueError("format")
+        return str(data["default"]), [SliceRule(**_checked(each)) for each in data["rules"]]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        message = f"{os.fspath(path)}: is no file of routing rules ({type(error).__name__})"
+        raise ConfigurationError(message) from error
 
 
 def _checked(rule: Any) -> dict[str, Any]:
