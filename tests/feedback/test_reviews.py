@@ -359,7 +359,11 @@ def test_what_a_reviewer_has_is_found_again(store: RecordStore) -> None:
     assert (found.call_id, found.leased_until) == (first.call_id, first.leased_until)
     found.submit("right")
     assert queue.resume("ana") is None
-    assert queue.given("ana") == (first.call_id,)
+    assert queue.given("ana") == (first.number,)
+    again = queue.reviewed("ana", first.number)
+    assert again is not None
+    assert (again.call_id, again.submitted) == (first.call_id, True)
+    assert queue.reviewed("ben", first.number) is None
 
 
 def test_a_call_whose_lease_is_over_is_submitted_if_nobody_else_came(local: RecordStore) -> None:
@@ -367,13 +371,13 @@ def test_a_call_whose_lease_is_over_is_submitted_if_nobody_else_came(local: Reco
     (call,) = asked(1)
     queue.add(call)
     with virtual_clock() as time:
-        take(queue, "ana")
+        number = take(queue, "ana").number
         time.advance(61)
         assert queue.resume("ana") is None
-        found = queue.resume("ana", call_id=call)
+        found = queue.resume("ana", number=number)
         assert found is not None
         assert take(queue, "ben").call_id == call
-        assert queue.resume("ana", call_id=call) is None
+        assert queue.resume("ana", number=number) is None
 
 
 def test_what_is_passed_over_comes_again_at_the_end(store: RecordStore) -> None:

@@ -267,20 +267,40 @@ class ReviewQueue:
                 return item
             self.store.reviews.release(claimed.lease)  # it was deleted just now
 
-    def resume(self, reviewer: str, *, call_id: str | None = None) -> ReviewItem | None:
+    def resume(self, reviewer: str, *, number: int | None = None) -> ReviewItem | None:
         """The call that a reviewer has taken and not submitted: after a restart, or a reload.
 
         Args:
             reviewer: who has it.
-            call_id: this one, also when its lease is over and nobody else has come.
+            number: of this item, also when its lease is over and nobody else has come.
 
         Returns:
             None when there is none, or when another has it now.
         """
         word_of("ReviewQueue.resume", "reviewer", reviewer)
-        now = clock.active().time()
-        claimed = self.store.reviews.held(self.name, reviewer, now, call_id)
+        reviews, now = self.store.reviews, clock.active().time()
+        if number is None:
+            claimed = reviews.held(self.name, reviewer, now)
+        else:
+            claimed = reviews.slot(self.name, reviewer, number)
         return None if claimed is None else self._item(reviewer, claimed)
+
+    def reviewed(self, reviewer: str, number: int) -> ReviewItem | None:
+        """A call that somebody has reviewed, to look at it again; None where they have not.
+
+        Args:
+            reviewer: who has reviewed it.
+            number: of the item.
+        """
+        claimed = self.store.reviews.slot(self.name, reviewer, number, submitted=True)
+        item = None if claimed is None else self._item(reviewer, claimed)
+        if item is not None:
+            item.submitted = True
+        return item
+
+    def given(self, reviewer: str, *, limit: int = 100) -> tuple[int, ...]:
+        """The numbers of the items that somebody has reviewed, the latest first."""
+        return tuple(self.store.reviews.given(self.name, reviewer, limit))
 
     def _item(self, reviewer: str, claimed: Claimed) -> ReviewItem | None:
         """What the reviewer sees; None when a call of it is gone."""
@@ -295,10 +315,6 @@ class ReviewQueue:
             shared = next(call.name for call in calls if call.id == call_id)
             calls = [unnamed(call, shared) for call in calls]
         return ReviewItem(self, reviewer, claimed, *map(self._shown, calls))
-
-    def given(self, reviewer: str, *, limit: int = 100) -> tuple[str, ...]:
-        """The calls that somebody has reviewed, the latest first."""
-        return tuple(one.call_id for one in self.store.reviews.given(self.name, reviewer, limit))
 
     def _shown(self, call: StoredCall) -> StoredCall:
         if not self.blind:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, insert, or_, select, update
 
@@ -14,21 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-__all__ = ["Given", "behind", "given_by", "held_by", "queues_in", "set_settings"]
-
-
-class Given(NamedTuple):
-    """A review that somebody gave.
-
-    Attributes:
-        call_id: of the call.
-        item: the number of the item.
-        at: when; Unix seconds.
-    """
-
-    call_id: str
-    item: int
-    at: float
+__all__ = ["behind", "given_by", "held_by", "queues_in", "set_settings", "slot_of"]
 
 
 def queues_in(connection: Connection) -> dict[str, dict[str, Any]]:
@@ -55,30 +41,37 @@ def set_settings(connection: Connection, queue: str, settings: Mapping[str, Any]
         connection.execute(update(review_queues).where(mine).values(settings=made))
 
 
-def held_by(
-    connection: Connection, queue: str, reviewer: str, now: float, call_id: str | None
-) -> Any:
-    """Item, lease, its end and the wanted call of what a reviewer has; None for nothing.
+def held_by(connection: Connection, queue: str, reviewer: str, now: float) -> Any:
+    """Item, lease, its end and the wanted call of what a reviewer has; None for nothing."""
+    now_open = review_slots.c.submitted_at.is_(None), review_slots.c.leased_until > now
+    found = _claims(queue, reviewer).where(*now_open).order_by(review_slots.c.leased_until.desc())
+    return connection.execute(found.limit(1)).first()
 
-    One whose lease is over is still theirs as long as nobody else came: it is found by its call.
-    """
+
+def slot_of(
+    connection: Connection, queue: str, reviewer: str, item: int, *, submitted: bool
+) -> Any:
+    """The same of one item; also when its lease is over and nobody else came."""
+    at = review_slots.c.submitted_at
+    mine = _claims(queue, reviewer).where(
+        review_items.c.seq == item, at.is_not(None) if submitted else at.is_(None)
+    )
+    return connection.execute(mine).first()
+
+
+def _claims(queue: str, reviewer: str) -> Any:
     wanted = ("call_id", "rule", "priority", "inclusion_probability", "other")
     slot = (review_slots.c.lease, review_slots.c.leased_until)
-    mine = _slots(queue, reviewer, review_items.c.seq, *slot, *(review_items.c[n] for n in wanted))
-    which = review_slots.c.leased_until > now
-    if call_id is not None:
-        which = review_items.c.call_id == asked(call_id)
-    found = mine.where(review_slots.c.submitted_at.is_(None), which)
-    latest = found.order_by(review_slots.c.leased_until.desc())
-    return connection.execute(latest.limit(1)).first()
+    return _slots(queue, reviewer, review_items.c.seq, *slot, *(review_items.c[n] for n in wanted))
 
 
-def given_by(connection: Connection, queue: str, reviewer: str, limit: int) -> list[Given]:
-    """The reviews that somebody gave, the latest first."""
-    columns = (review_items.c.call_id, review_items.c.seq, review_slots.c.submitted_at)
-    mine = _slots(queue, reviewer, *columns).where(review_slots.c.submitted_at.is_not(None))
-    latest = mine.order_by(review_slots.c.submitted_at.desc(), review_items.c.seq.desc())
-    return [Given(*row) for row in connection.execute(latest.limit(limit))]
+def given_by(connection: Connection, queue: str, reviewer: str, limit: int) -> list[int]:
+    """The numbers of the items that somebody reviewed, the latest first."""
+    mine = _slots(queue, reviewer, review_items.c.seq)
+    latest = mine.where(review_slots.c.submitted_at.is_not(None)).order_by(
+        review_slots.c.submitted_at.desc(), review_items.c.seq.desc()
+    )
+    return list(connection.execute(latest.limit(limit)).scalars())
 
 
 def _slots(queue: str, reviewer: str, *columns: Any) -> Any:

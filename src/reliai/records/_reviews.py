@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import delete, func, insert, or_, select, update
 
 from reliai.records._asked import asked, plain
-from reliai.records._review_queues import behind, given_by, held_by, queues_in, set_settings
+from reliai.records._review_queues import (
+    behind,
+    given_by,
+    held_by,
+    queues_in,
+    set_settings,
+    slot_of,
+)
 from reliai.records._tables import calls, review_items, review_slots
 
 if TYPE_CHECKING:
@@ -21,7 +28,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from reliai.records._review_queues import Given
     from reliai.records._writer import Writer
     from reliai.records.revision import Revision
 
@@ -165,26 +171,30 @@ class Reviews:
             connection.execute(insert(review_slots).values(**row, leased_until=now + lease))
             return claimed
 
-    def held(
-        self, queue: str, reviewer: str, now: float, call_id: str | None = None
+    def held(self, queue: str, reviewer: str, now: float) -> Claimed | None:
+        """The slot that a reviewer has and has not submitted; None for none."""
+        with self._writer.reading() as connection:
+            return _claimed(held_by(connection, queue, reviewer, now))
+
+    def slot(
+        self, queue: str, reviewer: str, item: int, *, submitted: bool = False
     ) -> Claimed | None:
-        """The slot that a reviewer has and has not submitted; None for none.
+        """The slot that a reviewer has of an item, also when its lease is over.
 
         Args:
             queue: its name.
             reviewer: who has it.
-            now: Unix seconds.
-            call_id: of this call, also when its lease is over and nobody else came.
+            item: the number of the item.
+            submitted: one that was submitted, or one that was not.
+
+        Returns:
+            None when there is none: another came after the lease was over.
         """
         with self._writer.reading() as connection:
-            found = held_by(connection, queue, reviewer, now, call_id)
-        if found is None:
-            return None
-        item, lease, leased_until, *wanted = found
-        return Claimed(item, lease, leased_until, Wanted(*wanted))
+            return _claimed(slot_of(connection, queue, reviewer, item, submitted=submitted))
 
-    def given(self, queue: str, reviewer: str, limit: int) -> list[Given]:
-        """The reviews that somebody gave, the latest first."""
+    def given(self, queue: str, reviewer: str, limit: int) -> list[int]:
+        """The numbers of the items that somebody reviewed, the latest first."""
         with self._writer.reading() as connection:
             return given_by(connection, queue, reviewer, limit)
 
@@ -285,6 +295,13 @@ class Reviews:
         with self._writer.database.writing() as connection:
             self._writer.database.lock_feedback(connection)
             yield connection
+
+
+def _claimed(found: Any) -> Claimed | None:
+    if found is None:
+        return None
+    item, lease, leased_until, *wanted = found
+    return Claimed(item, lease, leased_until, Wanted(*wanted))
 
 
 def _there(
