@@ -5,7 +5,7 @@ second day some begin to use the camera of a phone, whose pictures are faint. A 
 calls, and writes down what they show.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +43,14 @@ def visits(count: int, *, phones: float, seed: int) -> Iterator[Visit]:
         pixels = [int(value) for value in np.clip(np.rint(ink), 0, 16)]
         shows = WRITTEN[tuple(pixels)] = int(DIGITS[form])
         yield Visit(f"user-{person}", form, device, pixels, shows, bool(rng.random() < 0.7))
+
+
+def use_all(read_digit: Reader, coming: Iterable[Visit]) -> None:
+    """One call after the other, and a pause now and then."""
+    for number, visit in enumerate(coming):
+        use(read_digit, visit)
+        if number % 100 == 0:  # content of calls that come in faster than it is kept is dropped
+            reliai.flush()
 
 
 def use(read_digit: Reader, visit: Visit) -> str:

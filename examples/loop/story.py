@@ -14,7 +14,7 @@ from loop.gating import compared, tried
 from loop.hurry import hurried
 from loop.learning import exported, retrained
 from loop.models import Reader, served, small, support_vectors
-from loop.people import review, use, visits
+from loop.people import review, use_all, visits
 from loop.product import Product
 from loop.trail import Kept, Stop, complaint_to_follow, trail
 from reliai.datasets import Version
@@ -78,8 +78,7 @@ class _Story:
     def shadow_a_small_model(self) -> None:
         shadow = reliai.Shadow(small(), name="small", rate=0.5, noise_baseline=0.5, max_pending=999)
         read_digit = reliai.reliable(shadow, name="digits")(self.served)
-        for visit in visits(1200, phones=0.0, seed=self.seed + 1):
-            use(read_digit, visit)
+        use_all(read_digit, visits(1200, phones=0.0, seed=self.seed + 1))
         shadow.drain()
         seen = shadow.report()
         self.verdicts["shadow of small"] = seen.verdict
@@ -116,9 +115,7 @@ class _Story:
         coming = visits(6000, phones=0.5, seed=self.seed + 2)
         serve(rollout, coming)
         self.verdicts["canary of fast"] = rollout.status().status
-        read_digit = rollout.route()
-        for visit in islice(coming, 1000):  # the day goes on, with the control for all
-            use(read_digit, visit)
+        use_all(rollout.route(), islice(coming, 1000))  # the day goes on, with the control for all
         self.say(
             "3. Half of the users have a phone today: the canary of the fast model",
             str(rollout.explain()),
