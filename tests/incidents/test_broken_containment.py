@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 import reliai
 from reliai._tool.approval import Approvals
@@ -12,6 +15,8 @@ from reliai.incidents import ir14_retired_model as ir14
 from reliai.incidents import ir15_broken_fallback as ir15
 from reliai.incidents import ir20_bad_candidate as ir20
 from reliai.incidents import ir21_losing_product as ir21
+from reliai.incidents import ir30_leaks as ir30
+from reliai.incidents import leaking
 from reliai.incidents.monitored import noticed
 from reliai.policies import fallback
 from reliai.policies.once import Once
@@ -24,8 +29,6 @@ from reliai.rollout._snapshot import Snapshot
 from tests.incidents.broken import missed
 
 if TYPE_CHECKING:
-    import pytest
-
     from reliai.incidents import Trial
 
 
@@ -202,3 +205,40 @@ def test_ir21_a_candidate_that_does_not_flatter_is_no_incident(
         "what it says of the release",
         "that the sign has turned",
     } <= {*missed("IR-21")}
+
+
+def test_ir30_tenants_that_the_application_does_not_tell_apart_are_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reliai, "context", lambda **_: nullcontext())
+    monkeypatch.setattr(ir30, "PAIRS", 100)
+    assert missed("IR-30") == ["answers of another tenant, of 20,000"]
+
+
+@pytest.mark.parametrize("sink", ["RecordStore", "JsonLines"])
+def test_ir30_a_sink_that_writes_everything_down_is_seen(
+    monkeypatch: pytest.MonkeyPatch, sink: str
+) -> None:
+    make: Any = getattr(leaking, sink)
+    monkeypatch.setattr(leaking, sink, lambda place, **_: make(place, content="full"))
+    monkeypatch.setattr(ir30, "PAIRS", 100)
+    assert missed("IR-30")[:2] == ["kinds of secrets in any sink", "secrets in any sink, of 200"]
+
+
+def test_ir30_texts_that_may_give_orders_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Approvals, "refusal", lambda *_: None)
+    monkeypatch.setattr(ir30, "PAIRS", 100)
+    assert missed("IR-30") == [
+        "tables deleted on the word of retrieved texts",
+        "calls refused for want of an approval",
+    ]
+
+
+def test_ir30_streams_that_nobody_looks_at_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reliai, "Validate", lambda *_: reliai.Timeout(60))
+    monkeypatch.setattr(ir30, "PAIRS", 100)
+    assert missed("IR-30") == [
+        "streams that deliver the canary, of 12",
+        "personal signs delivered",
+        "redacted streams whose other words have changed",
+    ]
