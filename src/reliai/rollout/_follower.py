@@ -11,12 +11,13 @@ from reliai._core.forking import renew_after_fork
 from reliai.rollout._book import Page, digest_of, first_page
 from reliai.rollout._index import list_in
 from reliai.rollout._labels import Labels
+from reliai.rollout._receipts import Receipts
 from reliai.rollout._snapshot import Snapshot
 from reliai.rollout._store_clock import StoreClock
 from reliai.rollout._tally import Tally
 from reliai.rollout.standing import FINAL
 from reliai.state import configured_state, shared_state
-from reliai.state.base import PATIENT, PROMPT, Count, StateUnavailable
+from reliai.state.base import PATIENT, PROMPT, Count, StateBusy, StateUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +91,7 @@ class Follower:
         self._snapshot = None if snapshot is None else Snapshot(snapshot, key, max_staleness)
         self._max_staleness = max_staleness
         self.tally = Tally(guardrails, shadowed=bool(plan.shadow))
+        self.receipts = Receipts()
         self.labels = Labels(f"{key}:{self._digest}", guardrails)
         self.traffic: Traffic | None = None
         self.page: Page | None = begun
@@ -106,6 +108,7 @@ class Follower:
         self._lock = RLock()
         self._beginning = Lock()
         self.tally.renew()
+        self.receipts.renew()
         self.labels.renew()
 
     @property
@@ -151,16 +154,8 @@ class Follower:
             Whether the state answered.
         """
         with self._lock:
-            taken, young = self._taken()
-            counts = self._to_count(taken, young)
-            try:
-                exchanged = self.state.exchange(
-                    counts, [self.key, *self.labels.keys], within=within
-                )
-            except StateUnavailable as error:
-                self.tally.put_back(taken)
-                self.tally.young.put_back(young)
-                self._lost(error)
+            exchanged = self._exchanged(within)
+            if exchanged is None:
                 return False
             now = exchanged.now
             self.time.hear(now)
@@ -180,6 +175,39 @@ class Follower:
             if self._listing and not self._listed and within > PROMPT:
                 self._listed = list_in(self.state, *self._listing)
             return True
+
+    def _exchanged(self, within: float) -> Exchanged | None:
+        """Tell what was counted, once, and read what others did; None when the state is away."""
+        state, receipts = self.state, self.receipts
+        taken: Any = {}
+        young: Any = {}
+        keys = [self.key, *self.labels.keys]
+        try:
+            if receipts.unsure is not None:
+                asked = state.exchange([receipts.asking(self._prefix)], [], within=within)
+                self._tell_again(arrived=receipts.heard(self._prefix, asked))
+            taken, young = self._taken()
+            counts = self._to_count(taken, young)
+            if state.shared and (taken or young):
+                counts.append(receipts.signed(self._prefix))
+            exchanged = state.exchange(counts, keys, within=within)
+        except StateUnavailable as error:
+            if taken or young:
+                receipts.unsure = taken, young
+                if isinstance(error, StateBusy) or not state.shared:
+                    self._tell_again(arrived=False)
+            self._lost(error)
+            return None
+        receipts.heard(self._prefix, exchanged)
+        return exchanged
+
+    def _tell_again(self, *, arrived: bool) -> None:
+        """What was told and not answered is told again, unless it has arrived."""
+        taken, young = self.receipts.unsure
+        self.receipts.unsure = None
+        if not arrived:
+            self.tally.put_back(taken)
+            self.tally.young.put_back(young)
 
     def _taken(self) -> tuple[Any, Any]:
         """What was counted here since the last time, and how much of it is young."""
