@@ -63,6 +63,11 @@ class Snapshot:
         try:
             data = json.loads(self._path.read_text(encoding="utf-8"))
             if data["key"] != self._key:
+                warn_once(
+                    f"snapshot:{self._path}",
+                    f"the snapshot {self._path} is left out: it is none of {self._key}; give each "
+                    "rollout a file of its own",
+                )
                 return None
             page = Page.loaded(json.dumps(data["page"]).encode())
             age = now - float(data["at"])
