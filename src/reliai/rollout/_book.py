@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from reliai.rollout.evidence import Counts
     from reliai.rollout.standing import Decision
 
-__all__ = ["AuditEntry", "Page", "Phase", "digest_of", "entry_of", "first_page", "plan_of"]
+__all__ = [
+    "AuditEntry",
+    "Page",
+    "Phase",
+    "core_of",
+    "digest_of",
+    "entry_of",
+    "first_page",
+    "plan_of",
+]
 
 MOST_ENTRIES: Final = 200
 """Entries that the audit keeps; the first is kept, and of the others the last ones."""
@@ -84,6 +93,8 @@ class Page(NamedTuple):
         said: what "observe" has said already.
         audit: what happened, oldest first.
         entries: how many entries there were in all.
+        plan: the settings, where they were changed under way; None for those it was begun with.
+        revisions: of the file that it follows, those that were in force, the last one now.
     """
 
     standing: Standing
@@ -94,6 +105,8 @@ class Page(NamedTuple):
     said: tuple[str, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
     entries: int = 0
+    plan: dict[str, Any] | None = None
+    revisions: tuple[str, ...] = ()
 
     def dumped(self) -> bytes:
         """As bytes."""
@@ -122,6 +135,8 @@ class Page(NamedTuple):
             said=tuple(raw["said"]),
             audit=tuple(AuditEntry(**each) for each in raw["audit"]),
             entries=int(raw["entries"]),
+            plan=raw.get("plan"),
+            revisions=tuple(raw.get("revisions", ())),
         )
 
     @classmethod
@@ -152,21 +167,36 @@ def digest_of(plan: Plan) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def core_of(plan: Plan) -> str:
+    """What tells apart settings whose counts must not be mixed, whatever else changes."""
+    core = plan.to_dict()
+    data = {name: core[name] for name in ("rules", "alpha", "beta", "tuned_for", "gate", "shadow")}
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def plan_of(page: Page) -> Plan:
-    """The settings that a rollout was begun with."""
-    return Plan.from_dict(page.audit[0].plan)
+    """The settings that are in force."""
+    return Plan.from_dict(page.audit[0].plan if page.plan is None else page.plan)
 
 
-def first_page(plan: Plan, now: float) -> Page:
-    """The document of a rollout that begins."""
+def first_page(plan: Plan, now: float, revision: str | None = None, why: str = "") -> Page:
+    """The document of a rollout that begins.
+
+    Args:
+        plan: the settings.
+        now: Unix seconds.
+        revision: of the file that it follows.
+        why: for the audit.
+    """
     standing, share = Standing("ramping", 0, now, now), plan.steps[0].share
     if plan.gate or plan.shadow:
         standing, share = standing._replace(step=-1), 0.0
     standing = standing._replace(status=standing.under_way(plan))
-    page = Page(standing, (Phase(share, now),), digest_of(plan))
+    revisions = () if revision is None else (revision,)
+    page = Page(standing, (Phase(share, now),), digest_of(plan), revisions=revisions)
     after = standing._asdict()
     entry = AuditEntry(
-        1, now, "start", "START", "reliai", "", {}, after, [], 0.0, plan.to_dict(), {}
+        1, now, "start", "START", "reliai", why, {}, after, [], 0.0, plan.to_dict(), {}
     )
     return page.with_entry(entry)
 

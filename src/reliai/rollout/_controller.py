@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from reliai import clock
 from reliai._core import ids
 from reliai._core.delivery import deliver
-from reliai.rollout._book import Page, Phase, entry_of
+from reliai.rollout._book import Page, Phase, entry_of, plan_of
 from reliai.rollout._follower import Follower, Traffic, page_of
 from reliai.rollout.conflict import RolloutConflict
 from reliai.rollout.deciding import FINAL, Decision, Standing, decide
@@ -333,5 +333,5 @@ def _moved(
 
 
 def page_steps(page: Page) -> list[float]:
-    """The shares of the steps, as the rollout was begun with them."""
-    return [each["share"] for each in page.audit[0].plan["steps"]]
+    """The shares of the steps that are in force."""
+    return [step.share for step in plan_of(page).steps]

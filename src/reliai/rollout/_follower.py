@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from reliai import clock
 from reliai._core.complaints import warn_once
 from reliai._core.forking import renew_after_fork
-from reliai.rollout._book import Page, digest_of, first_page
+from reliai.rollout._book import Page, core_of, digest_of, first_page, plan_of
 from reliai.rollout._index import list_in
 from reliai.rollout._labels import Labels
 from reliai.rollout._receipts import Receipts
@@ -62,6 +62,9 @@ class Follower:
         max_staleness: seconds for which what was known last is good.
         listing: the name and version that the state lists it by; None to leave the list alone.
         begun: the document, where it is operated from outside: its settings are not others.
+        revision: of the file that it follows; None where it follows none. Those that follow one
+            take on what the document says was changed.
+        why: it is begun, for the audit.
 
     Attributes:
         traffic: what calls are to get; None before the first look at the state.
@@ -80,10 +83,16 @@ class Follower:
         max_staleness: float,
         listing: tuple[str, str] | None = None,
         begun: Page | None = None,
+        revision: str | None = None,
+        why: str = "",
     ) -> None:
         self.key = key
         self.plan = plan
         self._digest = digest_of(plan) if begun is None else begun.digest
+        self._core = core_of(plan)
+        self.revision = revision
+        self._why = why
+        self._follows = begun is not None or revision is not None
         self._listing = listing
         self._listed = listing is None
         self._given = None if state is None else shared_state(state)
@@ -92,7 +101,7 @@ class Follower:
         self._max_staleness = max_staleness
         self.tally = Tally(guardrails, shadowed=bool(plan.shadow))
         self.receipts = Receipts()
-        self.labels = Labels(f"{key}:{self._digest}", guardrails)
+        self.labels = Labels(self._prefix, guardrails)
         self.traffic: Traffic | None = None
         self.page: Page | None = begun
         self.counts: tuple[Counts, ...] = ()
@@ -239,7 +248,7 @@ class Follower:
 
     @property
     def _prefix(self) -> str:
-        return f"{self.key}:{self._digest}"
+        return f"{self.key}:{self._core}"
 
     def _phase_key(self, phase: int) -> str:
         return f"{self._prefix}:{phase}"
@@ -248,7 +257,7 @@ class Follower:
         """Read the document; where there is none, write the one that is known, or the first."""
         if entry is None:
             self._listed = False  # a state that lost the document has lost the list too
-            page = self.page or first_page(self.plan, now)
+            page = self.page or first_page(self.plan, now, self.revision, self._why)
             version = self.state.put(self.key, page.dumped(), expected=0, within=within)
             if version is None:  # another was first
                 entry = self.state.get(self.key, within=within)
@@ -279,6 +288,8 @@ class Follower:
         if self.page is None or self.page.standing.since != page.standing.since:
             self.time.begin(now)
         self.page, self._version = page, version
+        if page.digest != self._digest and self._follows and core_of(plan_of(page)) == self._core:
+            self.plan, self._digest = plan_of(page), page.digest
         if page.digest != self._digest:
             warn_once(
                 f"rollout:{self.key}:{self._digest}",
