@@ -207,3 +207,44 @@ def test_all_incidents_that_are_replayed_leave_evidence(project: Project) -> Non
 def test_a_test_that_earns_nothing_shows_why_in_place_of_how(project: Project) -> None:
     project.gate("FAIL")
     assert "did not pass: FAIL on 200 cases" in run()[1]
+
+
+# Rollouts, and what users say
+
+
+def test_a_drill_earns_its_point(project: Project) -> None:
+    code, said = run("drill", "--state", "sqlite:///state.db")
+    assert code == 0, said
+    assert said.splitlines()[-1].startswith("IN7  passes: the control was served 0.")
+    assert "after a kill" in run()[1]
+    assert run("drill", "--within", "0.000001")[0] == 1
+    assert run("drill", "--within", "-1")[0] == 2
+
+
+def test_rollouts_are_looked_at(project: Project) -> None:
+    from reliai.rollout import Rollout
+
+    assert run("collect", "--state", "sqlite:///state.db")[0] == 5
+    ro = Rollout("tone", "a", "b", state="sqlite:///state.db", background=False)
+    ro.choose("u1")
+    ro.sync()
+    ro.rollback(by="ana", why="odd")
+    code, said = run("collect", "--state", "sqlite:///state.db")
+    assert (code, said.splitlines()) == (
+        0,
+        [
+            "IN6  passes: 1 of 1 rollouts went in steps, from 1.00% or less",
+            "IN7  passes: 1 of 1 rollouts were taken back, 0 by a guardrail",
+        ],
+    )
+    card = json.loads(run("--json")[1])
+    points = {point["test"]: point["worth"] for point in card["points"]}
+    assert (points["IN6"], points["IN7"]) == (0.5, 0.5)  # by hand
+
+
+def test_scores_are_held_to_what_users_say(project: Project) -> None:
+    RecordStore("sqlite:///reliai.db").close()
+    code, said = run("collect", "--correlate", "refunds:exact")
+    assert code == 1
+    assert said.startswith("MO2  does not pass: exact and thumbs of 0 releases: too few")
+    assert run("collect", "--correlate", "refunds")[0] == 2

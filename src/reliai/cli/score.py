@@ -95,22 +95,37 @@ def collect(
         str | None,
         typer.Option(help="Look at the guarded functions of a module or a file; imports it."),
     ] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Look at the rollouts of a state: sqlite:///FILE, redis://….")
+    ] = None,
+    correlate: Annotated[
+        str | None,
+        typer.Option(
+            help="EXPERIMENT:SCORER[:METRIC]: its scores with what users say, by release."
+        ),
+    ] = None,
     evidence: Folder = None,
 ) -> None:
-    """Look at stored calls, and at an application, and keep what they show.
+    """Look at stored calls, an application and rollouts, and keep what they show.
 
     Exit code 0: something was shown; 1: something did not pass; 2: usage; 5: there was nothing.
     """
+    from reliai.rollout.conflict import RolloutConflict  # noqa: PLC0415
+
     try:
         found = _of_app(app, evidence) if app is not None else {}
-        if app is None or store is not None:
+        if state is not None:
+            found |= _of_rollouts(state, since, evidence)
+        if correlate is not None:
+            found |= _of_releases(store, correlate, since, evidence)
+        if (app, state, correlate) == (None, None, None) or (store and correlate is None):
             found |= _of_store(store, since, evidence)
-    except ConfigurationError as error:
+    except (ConfigurationError, RolloutConflict) as error:
         _leave(str(error))
     except ModuleNotFoundError as error:
         _leave(explain(error, "records"))
     if not found:
-        print("There was nothing to look at: no calls of users, and no guarded function.")
+        print("There was nothing to look at: no calls of users, guarded functions or rollouts.")
         raise typer.Exit(NOTHING)
     for test, (passed, why) in sorted(found.items()):
         print(f"{test}  {'passes' if passed else 'does not pass'}: {why}")
@@ -141,6 +156,39 @@ def _of_app(app: str, folder: Path | None) -> dict[str, tuple[bool, str]]:
     return _kept("app", app, of_functions(described), folder)
 
 
+def _of_rollouts(state: str, since: str, folder: Path | None) -> dict[str, tuple[bool, str]]:
+    from reliai.rollout.practice import practised  # noqa: PLC0415
+
+    seen = practised(state, since=calls_commands.moment(since))
+    return _shown("rollouts", "rollouts", {"rollouts": seen}, folder)
+
+
+def _of_releases(
+    store: str | None, correlate: str, since: str, folder: Path | None
+) -> dict[str, tuple[bool, str]]:
+    from reliai.evals.ml_test_score.releases import Paired, of_releases  # noqa: PLC0415
+
+    paired, begin = Paired.parsed(correlate), calls_commands.moment(since)
+    with calls_commands.store_at(store) as opened:
+        seen = of_releases(opened, paired, _root(folder), since=begin)
+    numbers = {**paired._asdict(), "releases": seen}
+    return _shown("releases", correlate.replace(":", "-"), numbers, folder)
+
+
+def _shown(
+    kind: str, name: str, numbers: dict[str, object], folder: Path | None
+) -> dict[str, tuple[bool, str]]:
+    """Keep a run's numbers, and say what they show."""
+    from reliai.evals.ml_test_score import write_evidence  # noqa: PLC0415
+    from reliai.evals.ml_test_score.earning import shown_by  # noqa: PLC0415
+
+    shown = shown_by(kind, numbers)
+    if shown:
+        run = {"kind": kind, "id": f"{kind}-{time.time():.0f}", "name": name}
+        write_evidence(None, None, run, numbers, folder=folder)
+    return {test: (one.passed, one.why) for test, one in shown.items()}
+
+
 def _kept(
     kind: str, name: str, tests: dict[str, dict[str, object]], folder: Path | None
 ) -> dict[str, tuple[bool, str]]:
@@ -149,6 +197,35 @@ def _kept(
     run = {"kind": kind, "id": f"{kind}-{time.time():.0f}", "name": name}
     write_evidence(None, None, run, {"tests": tests}, folder=folder)
     return {test: (bool(seen["passed"]), str(seen["why"])) for test, seen in tests.items()}
+
+
+@score_app.command()
+def drill(
+    *,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            help="The state to drill in: sqlite:///FILE, redis://…; none: one of its own."
+        ),
+    ] = None,
+    within: Annotated[float, typer.Option(help="Seconds that it may take.")] = 1.0,
+    evidence: Folder = None,
+) -> None:
+    """Take a rollout of its own back, and see how long others still serve the candidate.
+
+    Exit code 0: it was in time; 1: it was not; 2: usage.
+    """
+    from reliai.errors import ReliaiError  # noqa: PLC0415
+    from reliai.rollout.practice import drill as drilled  # noqa: PLC0415
+
+    try:
+        done = drilled(state, within=within)
+        found = _shown("drill", "drill", {**done.to_dict()}, evidence)
+    except ReliaiError as error:
+        _leave(str(error))
+    for test, (passed, why) in found.items():
+        print(f"{test}  {'passes' if passed else 'does not pass'}: {why}")
+    raise typer.Exit(FINE if done.passed else BELOW)
 
 
 @score_app.command()

@@ -100,7 +100,8 @@ _ALL: Final[tuple[MLTest, ...]] = (
         "MO2",
         "model",
         "Scores before release go together with what users say after it",
-        f"correlate both over releases; {_marked('MO2')}",
+        "run reliai score collect --store URL --correlate EXPERIMENT:SCORER: both go together over "
+        "the releases",
     ),
     MLTest(
         "MO3",
@@ -168,13 +169,15 @@ _ALL: Final[tuple[MLTest, ...]] = (
         "IN6",
         "infrastructure",
         "A change serves a few before it serves all",
-        f"roll it out in steps; {_marked('IN6')}, or reliai score add IN6 --document FILE",
+        "use a Rollout with a shared state, and run reliai score collect --state URL; or "
+        f"{_marked('IN6')}",
     ),
     MLTest(
         "IN7",
         "infrastructure",
         "A change can be taken back quickly and safely",
-        f"drill it; {_marked('IN7')}, or reliai score add IN7 --document FILE",
+        "run reliai score drill --state URL; or have one taken back by a guardrail, and run reliai "
+        f"score collect --state URL; or {_marked('IN7')}",
     ),
     MLTest(
         "MN1",

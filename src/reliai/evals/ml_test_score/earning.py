@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from reliai.evals.ml_test_score.catalogue import TESTS
+from reliai.stats.correlations import correlation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -128,6 +129,54 @@ def _is(name: str, wanted: str) -> bool:
     return name == wanted or (name.startswith(wanted) and not name[len(wanted)].isalnum())
 
 
+def _rollouts(result: Mapping[str, Any]) -> Iterator[Shown]:
+    seen = list(result["rollouts"])
+    if not seen:
+        return
+    bad = [each["name"] for each in seen if not _is_stepped(each)]
+    first = max(float(each["steps"][0]) for each in seen)
+    why = f"{len(seen) - len(bad)} of {len(seen)} rollouts went in steps, from {first:.2%} or less"
+    yield Shown("IN6", not bad, why + (f"; not {', '.join(bad[:3])}" if bad else ""))
+    back = [str(each["taken_back"]) for each in seen if each["taken_back"]]
+    if back:
+        of_itself = back.count("guardrail")
+        why = f"{len(back)} of {len(seen)} rollouts were taken back, {of_itself} by a guardrail"
+        yield Shown("IN7", passed=True, why=why)
+
+
+def _is_stepped(rollout: Mapping[str, Any]) -> bool:
+    """Whether a few came before all: by guardrails that act, and with no step passed over."""
+    small = float(rollout["steps"][0]) <= MOST_AT_FIRST and len(rollout["steps"]) > 1
+    watched = bool(rollout["guardrails"]) and not rollout["observe"]
+    return small and watched and not rollout["by_hand"]
+
+
+MOST_AT_FIRST: Final = 0.5
+"""Share of the units that the first step of a rollout may have."""
+
+
+def _drill(result: Mapping[str, Any]) -> Iterator[Shown]:
+    kill, rollback, within = (float(result[name]) for name in ("kill", "rollback", "within"))
+    passed = 0 < within <= LONGEST_DRILL and 0 <= max(kill, rollback) <= within
+    why = f"the control was served {kill:.2f} s after a kill, {rollback:.2f} s after a rollback"
+    yield Shown("IN7", passed, why)
+
+
+LONGEST_DRILL: Final = 60.0
+"""Seconds that a drill may allow, to show that a change is taken back quickly."""
+
+
+def _releases(result: Mapping[str, Any]) -> Iterator[Shown]:
+    pairs = [(float(each["score"]), float(each["feedback"])) for each in result["releases"]]
+    found = correlation([score for score, _ in pairs], [said for _, said in pairs])
+    what = f"{result['scorer']} and {result['metric']} of {found.n} releases"
+    if found.low is None or found.high is None:
+        yield Shown("MO2", passed=False, why=f"{what}: too few, or always the same")
+        return
+    shown = f"{found.estimate:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    yield Shown("MO2", found.sign == 1, f"{what} go together by {shown}")
+
+
 def _pytest(result: Mapping[str, Any]) -> Iterator[Shown]:
     for test, seen in result["tests"].items():
         passed, failed = int(seen["passed"]), int(seen["failed"])
@@ -156,6 +205,9 @@ KINDS: Final[dict[str, Callable[[Mapping[str, Any]], Iterator[Shown]]]] = {
     "replay": _replay,
     "health": _health,
     "monitor": _monitor,
+    "rollouts": _rollouts,
+    "drill": _drill,
+    "releases": _releases,
     "pytest": _pytest,
     "records": _looked_at,
     "app": _looked_at,
