@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import reliai
+from reliai.feedback import ReviewQueue
 from reliai.records import RecordStore
 from reliai.ui import create_app
 from tests.integrations._web import served
 from tests.ui._calls import HOSTILE
-from tests.ui._reviewing import Desk
+from tests.ui._reviewing import Desk, answered
 from tests.ui.conftest import TOKEN, opened
 
 if TYPE_CHECKING:
@@ -161,8 +161,8 @@ def test_enter_without_a_label_asks_for_one_and_sends_nothing(desk: Desk) -> Non
 def test_x_gives_the_call_back(desk: Desk) -> None:
     desk.fill("a")
     desk.sit_down()
-    desk.press("x")
-    desk.page.wait_for_selector("text=Review queues")
+    desk.press_on("x")
+    assert desk.page.inner_text("h1") == "Review queues"
     assert desk.queue.progress().claimed == 0
 
 
@@ -207,13 +207,14 @@ def test_another_browser_of_the_same_person_goes_on_with_the_same_call(
 def test_the_lease_is_held_while_somebody_works(desk: Desk) -> None:
     desk.fill("a", lease=3)
     desk.sit_down()
-    queue = desk.queue
+    before = desk.queue.resume("ana")
     assert "Yours until" in desk.page.inner_text("main")
     with desk.page.expect_response("**/reviews/renew"):
         desk.press("1")
-    item = queue.resume("ana")
-    assert item is not None
-    assert item.leased_until > time.time() + 2
+    after = desk.queue.resume("ana")
+    assert before is not None
+    assert after is not None
+    assert after.leased_until > before.leased_until
 
 
 def test_who_comes_too_late_is_told_and_keeps_what_was_written(desk: Desk) -> None:
@@ -325,6 +326,43 @@ def test_the_list_tells_how_far_each_queue_is(desk: Desk) -> None:
     desk.page.goto(f"{desk.address}/reviews")
     row = desk.page.get_by_role("row").filter(has_text=desk.name)
     assert "right, wrong, unsafe 1 of 2" in " ".join(row.inner_text().split())
+
+
+# --- two calls beside each other ------------------------------------------------------------------
+def test_of_two_calls_the_better_one_is_said_with_a_key_and_changed_with_another(
+    desk: Desk,
+) -> None:
+    one, other, third, fourth = answered("one", "other", "third", "fourth")
+    queue = ReviewQueue(desk.name, store=desk.store)
+    queue.add_pair(one, other)
+    queue.add_pair(third, fourth)
+    desk.sit_down()
+    left, right = (desk.call or "").split()
+    assert {left, right} == {one, other}
+    shown = desk.page.locator(".sides section").all_inner_texts()
+    texts = {one: "one", other: "other"}
+    assert (texts[left] in shown[0], texts[right] in shown[1]) == (True, True)
+    desk.press_on("2", "Enter")
+    (preference,) = desk.store.feedback.current(left, name="preference")
+    assert preference.value == {"better": right, "worse": left}
+    desk.press_on("k")
+    assert desk.page.get_by_role("radio", name="Right").is_checked()
+    desk.press_on("1", "Enter")
+    (preference,) = desk.store.feedback.current(left, name="preference")
+    assert preference.value == {"better": left, "worse": right}
+    desk.press_on("3", "Enter")
+    (tie,) = desk.store.feedback.current(third, name="preference")
+    assert tie.value == {"better": None, "worse": None}
+
+
+def test_a_blind_pair_does_not_tell_whose_answers_they_are(desk: Desk) -> None:
+    with reliai.context(tags={"model": "the-new-one"}):
+        one, other = answered("one", "other")
+    ReviewQueue(desk.name, store=desk.store).add_pair(one, other)
+    desk.sit_down()
+    shown = desk.page.inner_text(".review-call")
+    assert one[-8:] not in shown
+    assert other[-8:] not in shown
 
 
 # --- who may --------------------------------------------------------------------------------------

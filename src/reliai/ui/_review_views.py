@@ -12,8 +12,11 @@ from reliai.feedback import ReviewQueue
 from reliai.ui._saying import as_said, text_shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reliai.feedback import ReviewItem
-    from reliai.records import RecordStore, StoredCall
+    from reliai.records import RecordStore
+    from reliai.records.revision import Revision
     from reliai.ui._saying import Text
 
 __all__ = ["Draft", "Place", "Row", "of_item", "of_own", "place_of", "queue_named", "rows_of"]
@@ -55,7 +58,7 @@ class Draft:
     """What stands in the form.
 
     Attributes:
-        label: that is chosen, as text.
+        label: that is chosen, as text; of a pair "call", "other" or "tie".
         correction: as text.
         comment: in words.
     """
@@ -67,19 +70,23 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A call to review, or one that was reviewed.
+    """A call to review, or one that was reviewed; or a pair of calls.
 
     Attributes:
-        call: the call.
-        item: what the visitor has; None for a call that they reviewed before.
+        item: what the visitor has, or has submitted.
         output: as text.
         draft: what stands in the form.
     """
 
-    call: StoredCall
-    item: ReviewItem | None
+    item: ReviewItem
     output: Text
     draft: Draft
+
+    @property
+    def key(self) -> str:
+        """Tells it from others in the browser."""
+        other = self.item.other
+        return self.item.call.id if other is None else f"{self.item.call.id} {other.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +94,12 @@ class Place:
     """Where one is among one's own reviews.
 
     Attributes:
-        before: the call reviewed before; None for none.
-        after: the one reviewed after; None where that is the call under way.
+        before: the number of the item reviewed before; None for none.
+        after: of the one reviewed after; None where that is the call under way.
     """
 
-    before: str | None
-    after: str | None
+    before: int | None
+    after: int | None
 
 
 def queue_named(store: RecordStore | None, name: str) -> ReviewQueue:
@@ -133,18 +140,16 @@ def row_of(queue: ReviewQueue, visitor: str | None) -> Row:
 def of_item(item: ReviewItem, draft: Draft | None = None) -> Shown:
     """A call that the visitor has."""
     output = text_shown(item.call.output)
-    return Shown(
-        call=item.call,
-        item=item,
-        output=output,
-        draft=draft or Draft(correction=as_said(output.text)),
-    )
+    return Shown(item=item, output=output, draft=draft or Draft(correction=as_said(output.text)))
 
 
-def of_own(queue: ReviewQueue, call: StoredCall, visitor: str) -> Shown:
+def of_own(queue: ReviewQueue, item: ReviewItem, visitor: str) -> Shown:
     """A call that the visitor reviewed, with what they said."""
-    output = text_shown(call.output)
-    said = {one.name: one for one in call.feedback if one.by == visitor}
+    output = text_shown(item.call.output)
+    current = queue.store.feedback.current(item.call.id, by=visitor)
+    if item.other is not None:
+        return Shown(item=item, output=output, draft=_preferred(item, item.other.id, current))
+    said = {one.name: one for one in current}
     review, correction = said.get(queue.name), said.get("correction")
     text = output.text if correction is None else text_shown(correction.value).text
     draft = Draft(
@@ -152,16 +157,26 @@ def of_own(queue: ReviewQueue, call: StoredCall, visitor: str) -> Shown:
         correction=as_said(text),
         comment=(review.comment or "") if review is not None else "",
     )
-    return Shown(call=call, item=None, output=output, draft=draft)
+    return Shown(item=item, output=output, draft=draft)
 
 
-def place_of(queue: ReviewQueue, visitor: str, call_id: str | None) -> Place:
-    """Where a call is among the reviews of the visitor; None: the call under way."""
+def _preferred(item: ReviewItem, other: str, current: Iterable[Revision]) -> Draft:
+    both = {item.call.id, other}
+    for one in current:
+        if one.kind == "preference" and {one.call_id, one.other} == both:
+            better = one.value["better"]
+            label = "tie" if better is None else "call" if better == item.call.id else "other"
+            return Draft(label=label, comment=one.comment or "")
+    return Draft()
+
+
+def place_of(queue: ReviewQueue, visitor: str, number: int | None) -> Place:
+    """Where an item is among the reviews of the visitor; None: the call under way."""
     given = queue.given(visitor, limit=_MOST)
-    if call_id is None:
+    if number is None:
         return Place(given[0] if given else None, None)
-    if call_id not in given:
+    if number not in given:
         raise HTTPException(404, "You have not reviewed this call.")
-    at = given.index(call_id)
+    at = given.index(number)
     before = given[at + 1] if at + 1 < len(given) else None
     return Place(before, given[at - 1] if at else None)

@@ -13,10 +13,11 @@ from reliai.feedback.failures import FeedbackError, FeedbackNotStored
 from reliai.records.revision import Revision
 
 if TYPE_CHECKING:
+    from reliai.feedback import ReviewItem
     from reliai.records import RecordStore
     from reliai.records.revision import Kind
 
-__all__ = ["Text", "as_said", "data_said", "say", "text_shown"]
+__all__ = ["Text", "as_said", "data_said", "prefer", "say", "text_shown"]
 
 _WITHIN = 5.0
 
@@ -30,8 +31,9 @@ def say(
     *,
     by: str,
     comment: str | None = None,
+    other: str | None = None,
 ) -> None:
-    """Say something of a call; it is in the database when this returns.
+    """Say something of a call, or of two; it is in the database when this returns.
 
     Raises:
         FeedbackError: when it cannot be feedback.
@@ -51,12 +53,31 @@ def say(
         word_of(where, "call_id", call_id),
         by=by,
         comment=said,
+        other=other,
     )
     if not store.feedback.put(revision, size + len(said or "")):
         raise FeedbackNotStored("too much waits for the database; try again")
     tell(revision)
     if not store.feedback.written(revision.key, _WITHIN):
         raise FeedbackNotStored("the database does not answer; try again")
+
+
+def prefer(
+    store: RecordStore, item: ReviewItem, better: str, *, comment: str | None = None
+) -> None:
+    """Say of a pair that was reviewed which call is better: "call", "other" or "tie".
+
+    Raises:
+        FeedbackNotStored: when the database does not take it in time.
+    """
+    assert item.other is not None  # noqa: S101  it is a pair
+    calls = {"call": item.call.id, "other": item.other.id}
+    best = calls.get(better)
+    worst = None if best is None else next(one for one in calls.values() if one != best)
+    first, second = sorted(calls.values())
+    value = {"better": best, "worse": worst}
+    who = item.reviewer
+    say(store, "preference", first, "preference", value, by=who, comment=comment, other=second)
 
 
 class Text(NamedTuple):

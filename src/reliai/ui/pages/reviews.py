@@ -6,6 +6,7 @@ the page anew, and holds the lease while somebody works.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -23,7 +24,7 @@ from reliai.ui._review_views import (
     row_of,
     rows_of,
 )
-from reliai.ui._saying import as_said, data_said, say, text_shown
+from reliai.ui._saying import as_said, data_said, prefer, say, text_shown
 from reliai.ui.site import Nav
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from reliai.feedback import ReviewItem, ReviewQueue
     from reliai.records import StoredCall
+    from reliai.records.revision import Kind
     from reliai.ui._review_views import Shown
     from reliai.ui.site import Site
 
@@ -73,9 +75,9 @@ class _Page:
         visitor = self._site.visitor(request)
         if visitor is None:
             return self._begin(request, queue)
-        own = request.query_params.get("call")
+        own = request.query_params.get("item")
         if own is not None:
-            return self._own(request, queue, own, visitor)
+            return self._own(request, queue, _number(own), visitor)
         item = queue.resume(visitor)
         if item is None:
             return self._begin(request, queue)
@@ -92,14 +94,13 @@ class _Page:
         """Submit a review and take the next call."""
         queue, visitor, form = self._asked(request)
         draft = _draft(form)
-        item = queue.resume(visitor, call_id=str(form.get("call", "")))
+        item = self._held(queue, visitor, form)
         if item is None:
-            return self._lost(request, queue, form, draft)
+            return self._lost(request, queue, draft)
         try:
-            label, correction = _given(queue, item.call, draft)
-            item.submit(label, correction=correction, comment=draft.comment or None)
+            _submit(queue, item, draft)
         except LeaseLost:
-            return self._lost(request, queue, form, draft)
+            return self._lost(request, queue, draft)
         except FeedbackError as error:
             shown = of_item(item, draft)
             return self._review(request, queue, shown, wrong=_words(error), status=422)
@@ -140,16 +141,14 @@ class _Page:
     def change(self, request: Request) -> Response:
         """Say something else of a call that one reviewed; what was said before stays in history."""
         queue, visitor, form = self._asked(request)
-        call = self._call(str(form.get("call", "")))
-        place = place_of(queue, visitor, call.id)
-        draft, before = _draft(form), of_own(queue, call, visitor)
+        item = self._reviewed(queue, visitor, _number(form.get("number")))
+        place = place_of(queue, visitor, item.number)
+        draft, before = _draft(form), of_own(queue, item, visitor)
         try:
-            self._changed(queue, call, visitor, draft, before.draft)
+            _change(queue, item, draft, before.draft)
         except FeedbackError as error:
-            shown = of_own(queue, call, visitor)
-            return self._review(
-                request, queue, _with(shown, draft), wrong=_words(error), status=422
-            )
+            shown = replace(before, draft=draft)
+            return self._review(request, queue, shown, wrong=_words(error), status=422)
         return self._site.see(_path(queue, place.after))
 
     # --- what they have in common -----------------------------------------------------------------
@@ -163,14 +162,14 @@ class _Page:
 
     @staticmethod
     def _held(queue: ReviewQueue, visitor: str, form: FormData) -> ReviewItem | None:
-        return queue.resume(visitor, call_id=str(form.get("call", "")))
+        return queue.resume(visitor, number=_number(form.get("number")))
 
-    def _call(self, call_id: str) -> StoredCall:
-        store = self._site.store
-        call = None if store is None else store.get(call_id)
-        if call is None:
-            raise HTTPException(404, "The call is not there any more.")
-        return call
+    @staticmethod
+    def _reviewed(queue: ReviewQueue, visitor: str, number: int) -> ReviewItem:
+        item = queue.reviewed(visitor, number)
+        if item is None:
+            raise HTTPException(404, "You have not reviewed this call, or it is gone.")
+        return item
 
     def _begin(self, request: Request, queue: ReviewQueue) -> Response:
         row = row_of(queue, self._site.visitor(request))
@@ -179,9 +178,9 @@ class _Page:
         values: dict[str, Any] = {"queue": queue, "row": row, "place": place, "here": _path(queue)}
         return self._site.render(request, "reviews_begin.html", **values)
 
-    def _own(self, request: Request, queue: ReviewQueue, call_id: str, visitor: str) -> Response:
-        place_of(queue, visitor, call_id)
-        return self._review(request, queue, of_own(queue, self._call(call_id), visitor))
+    def _own(self, request: Request, queue: ReviewQueue, number: int, visitor: str) -> Response:
+        item = self._reviewed(queue, visitor, number)
+        return self._review(request, queue, of_own(queue, item, visitor))
 
     def _review(
         self,
@@ -193,7 +192,7 @@ class _Page:
         status: int = 200,
     ) -> Response:
         visitor = self._site.visitor(request) or ""
-        place = place_of(queue, visitor, None if shown.item else shown.call.id)
+        place = place_of(queue, visitor, shown.item.number if shown.item.submitted else None)
         return self._site.render(
             request,
             "reviews_item.html",
@@ -201,38 +200,59 @@ class _Page:
             queue=queue,
             row=row_of(queue, visitor),
             shown=shown,
-            call=shown.call,
+            item=shown.item,
+            call=shown.item.call,
             place=place,
             wrong=wrong,
             here=_path(queue),
         )
 
-    def _lost(self, request: Request, queue: ReviewQueue, form: FormData, draft: Draft) -> Response:
+    def _lost(self, request: Request, queue: ReviewQueue, draft: Draft) -> Response:
         """Another has the call; what was written is shown, so that it is not gone."""
-        call_id = str(form.get("call", ""))
-        values: dict[str, Any] = {"queue": queue, "call_id": call_id, "draft": draft}
+        values: dict[str, Any] = {"queue": queue, "draft": draft}
         return self._site.render(request, "reviews_lost.html", status=409, **values)
 
-    def _changed(
-        self, queue: ReviewQueue, call: StoredCall, visitor: str, draft: Draft, before: Draft
-    ) -> None:
-        store = self._site.store
-        assert store is not None  # noqa: S101  the queue is in it
-        label, correction = _given(queue, call, draft)
-        if (draft.label, draft.comment) != (before.label, before.comment):
-            said = draft.comment or None
-            say(store, "value", call.id, queue.name, label, by=visitor, comment=said)
-        if draft.correction == before.correction:
-            return
-        if correction is None:
-            say(store, "retraction", call.id, "correction", None, by=visitor)
-        else:
-            say(store, "correction", call.id, "correction", correction, by=visitor)
+
+def _submit(queue: ReviewQueue, item: ReviewItem, draft: Draft) -> None:
+    comment = draft.comment or None
+    if item.other is not None:
+        item.prefer(_chosen(draft), comment=comment)
+    else:
+        label, correction = _given(queue, item.call, draft)
+        item.submit(label, correction=correction, comment=comment)
 
 
-def _path(queue: ReviewQueue, call_id: str | None = None) -> str:
+def _change(queue: ReviewQueue, item: ReviewItem, draft: Draft, before: Draft) -> None:
+    """Say what is not as it was."""
+    comment, by = draft.comment or None, item.reviewer
+    call_id = item.call.id
+    other = (draft.label, draft.comment) != (before.label, before.comment)
+    if item.other is not None:
+        if other:
+            prefer(queue.store, item, _chosen(draft), comment=comment)
+        return
+    label, correction = _given(queue, item.call, draft)
+    if other:
+        say(queue.store, "value", call_id, queue.name, label, by=by, comment=comment)
+    if draft.correction != before.correction:
+        kind: Kind = "retraction" if correction is None else "correction"
+        say(queue.store, kind, call_id, "correction", correction, by=by)
+
+
+def _chosen(draft: Draft) -> str:
+    if draft.label not in {"call", "other", "tie"}:
+        raise FeedbackError("choose one first")
+    return draft.label
+
+
+def _number(text: object) -> int:
+    plain = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19
+    return int(text) if isinstance(text, str) and plain else -1
+
+
+def _path(queue: ReviewQueue, number: int | None = None) -> str:
     path = f"/reviews/queue/{quote(queue.name, safe='')}"
-    return path if call_id is None else f"{path}?call={quote(call_id, safe='')}"
+    return path if number is None else f"{path}?item={number}"
 
 
 def _draft(form: FormData) -> Draft:
@@ -254,10 +274,6 @@ def _given(queue: ReviewQueue, call: StoredCall, draft: Draft) -> tuple[Any, Any
     if same:
         return label, None
     return label, data_said(draft.correction, is_json=output.is_json, what="correction")
-
-
-def _with(shown: Shown, draft: Draft) -> Shown:
-    return type(shown)(call=shown.call, item=shown.item, output=shown.output, draft=draft)
 
 
 def _words(error: Exception) -> str:

@@ -148,7 +148,7 @@ document.addEventListener("keydown", (event) => {
   }
   if (writing || whole) return;
   const form = mainForm();
-  if (event.key === "e" && form) {
+  if (event.key === "e" && form && form.querySelector("[data-edit]")) {
     event.preventDefault();
     event.stopImmediatePropagation();
     const edit = form.querySelector("[data-edit]");
@@ -199,7 +199,7 @@ async function renew(line) {
   renewing = true;
   try {
     const body = new URLSearchParams();
-    for (const name of ["csrf", "queue", "call"]) body.set(name, form.elements[name].value);
+    for (const name of ["csrf", "queue", "number"]) body.set(name, form.elements[name].value);
     const answer = await fetch("/reviews/renew", { method: "POST", body });
     const said = answer.ok ? await answer.json() : {};
     if (said.until && line.isConnected) {
