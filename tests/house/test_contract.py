@@ -171,6 +171,39 @@ CALLABLES = {
     "reliai.evals.Gate": "metric, *, non_inferior=None, max=None, slices=()",
     "reliai.evals.Gate.judge": "self, given",
     "reliai.evals.Gate.require": "self, given",
+    # --- feedback
+    "reliai.feedback.record": (
+        "call_id, name, value, *, by=None, comment=None, at=None, session=None, key=None, "
+        "durable=False"
+    ),
+    "reliai.feedback.correct": "call_id, *, output, by=None",
+    "reliai.feedback.prefer": "*, better, worse, by=None",
+    "reliai.feedback.retract": "call_id, name, *, by=None",
+    "reliai.feedback.read": "call_id=None, *, session=None, name=None, by=None",
+    "reliai.feedback.history": "call_id=None, *, session=None, name=None, by=None",
+    "reliai.feedback.orphans": "ttl=86_400.0",
+    "reliai.feedback.token": "call_id=None, name='thumbs', *, by=None, expires=604_800",
+    "reliai.feedback.accept": "token, value, comment=None",
+    "reliai.feedback.ReviewQueue": (
+        "name, *, rules=None, reviews_per_item=1, lease=900.0, blind=True, labels=None, store=None"
+    ),
+    "reliai.feedback.ReviewQueue.fill": "self, *, since=None",
+    "reliai.feedback.ReviewQueue.add": "self, *call_ids",
+    "reliai.feedback.ReviewQueue.add_pair": "self, call_id, other",
+    "reliai.feedback.ReviewQueue.fill_pairs": "self, *, rate=1.0, since=None",
+    "reliai.feedback.ReviewQueue.claim": "self, reviewer",
+    "reliai.feedback.ReviewQueue.agreement": "self, level='nominal'",
+    "reliai.feedback.ReviewQueue.estimate": "self, label, *, confidence=0.95",
+    "reliai.feedback.ReviewItem.submit": "self, label, *, correction=None, comment=None",
+    "reliai.feedback.ReviewItem.prefer": "self, better, *, comment=None",
+    "reliai.feedback.export": "format, *, out, metric='thumbs', held_out=(), redact=True",
+    "reliai.feedback.exports": "store=None",
+    "reliai.feedback.bias": "slice, metric='thumbs', *, min_n=30, alpha=0.05",
+    "reliai.feedback.forget": "*, subject, datasets=None, store=None",
+    "reliai.datasets.Dataset.forget": "self, *, calls=(), feedback=(), groups=(), keys=()",
+    "reliai.rollout.slice_rules": "bias, to",
+    "reliai.rollout.SliceRouter": "variants, *, default, rules=()",
+    "reliai.rollout.SliceAlerts": "routes, *, name='', severity='ticket'",
     # --- statistics
     "reliai.stats.mean_interval": "values, *, cluster=None, confidence=0.95",
     "reliai.stats.proportion_interval": "successes, n, *, confidence=0.95",
