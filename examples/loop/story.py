@@ -24,6 +24,9 @@ from reliai.rollout import Rollout
 
 Say = Callable[[str, str], Any]
 
+ALL: dict[str, Any] = {"rate": 1.0, "max_pending": 999, "timeout": 3600}
+"""Shadows of all calls, however fast they come; in production a share of them is enough."""
+
 
 class Told(NamedTuple):
     """How it ended.
@@ -64,27 +67,27 @@ class _Story:
     def tell(self) -> Told:
         self.shadow_a_small_model()
         passed = self.judge_two_candidates()
-        undone = self.try_the_fast_one(passed)
+        self.try_the_fast_one(passed)
         refused, cases = self.learn_what_went_wrong()
         call_id = complaint_to_follow(self.product, cases)
         data, better, passed = self.retrain(cases)
         promoted = self.promote(better, passed)
         again = self.ask_again(call_id, promoted)
-        stops = trail(call_id, self.product, Kept(undone, refused, data, again))
+        stops = trail(call_id, self.product, Kept(refused, data, again))
         return Told(self.verdicts, call_id, list(stops))
 
     # --- the first day
 
     def shadow_a_small_model(self) -> None:
-        shadow = reliai.Shadow(small(), name="small", rate=0.5, noise_baseline=0.5, max_pending=999)
+        shadow = reliai.Shadow(small(), name="small", noise_baseline=0.5, **ALL)
         read_digit = reliai.reliable(shadow, name="digits")(self.served)
-        use_all(read_digit, visits(1200, phones=0.0, seed=self.seed + 1))
+        use_all(read_digit, visits(1000, phones=0.0, seed=self.seed + 1))
         shadow.drain()
         seen = shadow.report()
         self.verdicts["shadow of small"] = seen.verdict
         self.say(
             "1. A small model in the shadow of the one that serves",
-            f"1200 calls, {seen.compared} of them compared: {seen.mismatched} answers differ, and "
+            f"1000 calls, {seen.compared} of them compared: {seen.mismatched} answers differ, and "
             f"no user saw one of them\nevidence that this is more than chance: {seen.e_value:.3g}; "
             f"verdict: {seen.verdict}",
         )
@@ -108,19 +111,18 @@ class _Story:
 
     # --- the second day: what the gate could not know, a canary finds out
 
-    def try_the_fast_one(self, gate: GateResult) -> Rollout:
+    def try_the_fast_one(self, gate: GateResult) -> None:
         # what the served model would have said is asked of each call that it does not answer
-        watched = reliai.Shadow(self.served, name="served", rate=1.0, timeout=3600)(self.fast)
+        watched = reliai.Shadow(self.served, name="served", **ALL)(self.fast)
         rollout = canary(self.served, watched, "fast", gate=gate)
         coming = visits(6000, phones=0.5, seed=self.seed + 2)
         serve(rollout, coming)
         self.verdicts["canary of fast"] = rollout.status().status
-        use_all(rollout.route(), islice(coming, 1000))  # the day goes on, with the control for all
+        use_all(rollout.route(), islice(coming, 700))  # the day goes on, with the control for all
         self.say(
             "3. Half of the users have a phone today: the canary of the fast model",
             str(rollout.explain()),
         )
-        return rollout
 
     def learn_what_went_wrong(self) -> tuple[Run, Version]:
         cases, complaints = self.reviewed("the second day")
@@ -152,9 +154,8 @@ class _Story:
         return data, better, result
 
     def promote(self, better: Reader, gate: GateResult) -> Rollout:
-        shadow = reliai.Shadow(
-            better, name="retrained", rate=1.0, noise_baseline=1.0, max_pending=999, timeout=3600
-        )  # it is meant to answer otherwise: the shadow shows how often, and holds nothing up
+        # it is meant to answer otherwise: the shadow shows how often, and holds nothing up
+        shadow = reliai.Shadow(better, name="retrained", noise_baseline=1.0, **ALL)
         rollout = canary(
             self.served, better, "retrained", gate=gate, shadow=shadow, on_shadow="observe"
         )

@@ -9,7 +9,8 @@ from reliai.datasets import Case, Version
 from reliai.evals import Run
 from reliai.feedback import Exported
 from reliai.records import StoredCall
-from reliai.rollout import Rollout
+from reliai.rollout import AuditEntry
+from reliai.rollout.operating import Operated
 
 
 class Stop(NamedTuple):
@@ -30,13 +31,11 @@ class Kept(NamedTuple):
     """Where the steps that come later are kept.
 
     Attributes:
-        canary: the rollout that was rolled back.
         refused: the run of its candidate on the cases that have the call.
         data: the training data.
         again: a call with the same pixels, after the promotion.
     """
 
-    canary: Rollout
     refused: Run
     data: Exported
     again: str
@@ -45,6 +44,12 @@ class Kept(NamedTuple):
 def case_of(version: Version, call_id: str) -> Case:
     """The case that was made of a call."""
     return next(case for case in version if any(source.id == call_id for source in case.sources))
+
+
+def entry_of(product: Product, version: str, action: str) -> AuditEntry:
+    """From the audit of a rollout, as any other process sees it."""
+    audit = Operated(product.state, "digits", version).audit()
+    return next(entry for entry in audit if entry.action == action)
 
 
 def route_of(call: StoredCall) -> dict[str, object]:
@@ -63,8 +68,8 @@ def complaint_to_follow(product: Product, cases: Version) -> str:
         said = {each.name: each.value for each in call.feedback}
         if call.variant == "candidate" and said.get("thumbs") == 0 and call.id in known:
             found = call.id
-            (shadow,) = store.calls(where={"parent_id": call.id, "tag:shadow": "served"})
-            if shadow.output == said["correction"]:
+            shadows = store.calls(where={"parent_id": call.id, "tag:shadow": "served"})
+            if shadows and shadows[0].output == said["correction"]:
                 break
     if not found:
         raise LookupError("of the complaints about the candidate none has a case")
@@ -87,11 +92,11 @@ def trail(call_id: str, product: Product, kept: Kept) -> Iterator[Stop]:
     (shadow,) = store.calls(where={"parent_id": call_id, "tag:shadow": "served"})
     yield Stop("shadow", f"the model that served before says {shadow.output}", "record, parent_id")
     yield Stop("feedback", f"thumbs {said['thumbs'].value} by {said['thumbs'].by}", "its record")
-    undone = next(entry for entry in kept.canary.audit() if entry.action == "rollback")
+    undone = entry_of(product, "fast", "rollback")
     yield Stop(
         "rollback",
         f"with such complaints the evidence of harm is {undone.evidence['harm']:.3g}",
-        f"the state: audit, entry {undone.number}",
+        f"the state: audit of version fast, entry {undone.number}",
     )
     yield from _cases(call_id, product)
     correction = said["correction"]
@@ -106,6 +111,12 @@ def trail(call_id: str, product: Product, kept: Kept) -> Iterator[Stop]:
     rows = json.loads(kept.data.manifest.read_text())["calls"]
     line = next(number for number, calls in enumerate(rows, 1) if call_id in calls)
     yield Stop("training", f"line {line} of {kept.data.path.name}", kept.data.manifest.name)
+    passed = entry_of(product, "retrained", "gate")
+    yield Stop(
+        "model",
+        f"trained on that file, it passes the gate: {passed.reason}",
+        f"the state: audit of version retrained, entry {passed.number}",
+    )
     after = store.get(kept.again)
     assert after is not None
     yield Stop(

@@ -27,7 +27,9 @@ VERDICTS = {
     "canary of retrained": "promoted",
 }
 
-STEPS = "call canary shadow feedback rollback case case correction gate training promotion".split()
+STEPS = (
+    "call canary shadow feedback rollback case case correction gate training model promotion"
+).split()
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,7 @@ def test_one_call_is_read_back_at_every_step(told: dict[str, Any]) -> None:
     assert said["feedback"].startswith("thumbs 0 by user-")
     assert f"still says {wrong}," in said["gate"]
     assert re.fullmatch(r"line \d+ of corrections.jsonl", said["training"])
+    assert said["model"] == "trained on that file, it passes the gate: GATE_PASS"
     assert f"again: {seen}, by version retrained, which is PROMOTED" in said["promotion"]
 
 
