@@ -116,6 +116,39 @@ def test_a_review_that_is_late_counts_while_nobody_else_has_the_call(local: Reco
     assert queue.progress().done == 1
 
 
+def test_a_late_review_counts_though_others_have_claimed_other_calls_meanwhile(
+    store: RecordStore,
+) -> None:
+    with virtual_clock() as clock:
+        first, second = asked(2)
+        queue = ReviewQueue("q", lease=60, reviews_per_item=2)
+        queue.add(first, second)
+        take(queue, "ben").submit("right")
+        mine = take(queue, "ana")
+        assert mine.call_id == first
+        clock.advance(600)
+        assert take(queue, "ben").call_id == second
+        mine.submit("wrong")
+    assert queue.progress().done == 1
+    assert queue.labels_given() == {first: {"ben": "right", "ana": "wrong"}}
+
+
+def test_of_two_leases_that_are_over_the_older_one_makes_room(store: RecordStore) -> None:
+    with virtual_clock() as clock:
+        queue = ReviewQueue("q", lease=60, reviews_per_item=2)
+        queue.add(*asked(1))
+        old = take(queue, "ana")
+        clock.advance(10)
+        late = take(queue, "ben")
+        assert queue.take("cleo") is None
+        clock.advance(600)
+        take(queue, "cleo").submit("right")
+        with pytest.raises(feedback.LeaseLost):
+            old.submit("right")
+        late.submit("right")
+    assert queue.progress().done == 1
+
+
 def test_what_has_priority_comes_first_then_what_came_first(local: RecordStore) -> None:
     first, second, third = asked(3)
     queue = ReviewQueue("q")

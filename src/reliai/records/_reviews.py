@@ -152,21 +152,21 @@ class Reviews:
             now: Unix seconds.
             after: the number of an item: those behind it come first.
         """
-        free = _next(queue, reviewer, reviews)
+        free = _next(queue, reviewer, reviews, now)
         wanted = [free] if after is None else [free.where(behind(after)), free]
-        return self._writer.patiently(lambda: self._claim(queue, reviewer, wanted, now, lease))
+        return self._writer.patiently(lambda: self._claim(reviewer, wanted, reviews, now, lease))
 
     def _claim(
-        self, queue: str, reviewer: str, wanted_in_turn: Sequence[Any], now: float, lease: float
+        self, reviewer: str, wanted_in_turn: Sequence[Any], reviews: int, now: float, lease: float
     ) -> Claimed | None:
         with self._writing() as connection:
-            _free_expired(connection, queue, now)
             looked = (connection.execute(each).first() for each in wanted_in_turn)
             found = next((row for row in looked if row is not None), None)
             if found is None:
                 return None
             seq, *wanted = found
             claimed = Claimed(seq, uuid.uuid4().hex, now + lease, Wanted(*wanted))
+            _make_room(connection, seq, reviewer, reviews)
             row = {"item": seq, "reviewer": plain(reviewer), "lease": claimed.lease}
             connection.execute(insert(review_slots).values(**row, leased_until=now + lease))
             return claimed
@@ -324,23 +324,31 @@ def _counts(rows: Iterable[Any]) -> dict[Any, int]:
     return {key: int(count) for key, count in rows}
 
 
-def _free_expired(connection: Connection, queue: str, now: float) -> None:
-    of_queue = select(review_items.c.seq).where(
-        review_items.c.queue == asked(queue), ~review_items.c.done
+def _make_room(connection: Connection, item: int, reviewer: str, reviews: int) -> None:
+    """Take the slots of an item whose lease is over, as far as one is needed: late reviews count.
+
+    That there is a free one was seen before, so those that are over are the ones taken.
+    """
+    mine = review_slots.c.item == item
+    own = review_slots.c.reviewer == asked(reviewer)
+    connection.execute(delete(review_slots).where(mine, own))
+    open_ones = (
+        select(review_slots.c.lease)
+        .where(mine, review_slots.c.submitted_at.is_(None))
+        .order_by(review_slots.c.leased_until)
     )
-    expired = (
-        review_slots.c.submitted_at.is_(None),
-        review_slots.c.leased_until <= now,
-        review_slots.c.item.in_(of_queue),
-    )
-    connection.execute(delete(review_slots).where(*expired))
+    taken = connection.execute(select(func.count()).where(mine)).scalar() or 0
+    for lease in connection.execute(open_ones).scalars().all()[: max(0, taken + 1 - reviews)]:
+        connection.execute(delete(review_slots).where(review_slots.c.lease == lease))
 
 
-def _next(queue: str, reviewer: str, reviews: int) -> Any:
-    slots = select(func.count()).where(review_slots.c.item == review_items.c.seq)
-    mine = select(review_slots.c.item).where(
-        review_slots.c.item == review_items.c.seq, review_slots.c.reviewer == asked(reviewer)
+def _next(queue: str, reviewer: str, reviews: int, now: float) -> Any:
+    of_item = (
+        review_slots.c.item == review_items.c.seq,
+        or_(review_slots.c.submitted_at.is_not(None), review_slots.c.leased_until > now),
     )
+    slots = select(func.count()).where(*of_item)
+    mine = select(review_slots.c.item).where(*of_item, review_slots.c.reviewer == asked(reviewer))
     columns = [review_items.c[name] for name in ("seq", *Wanted._fields)]
     others = select(calls.c.id).where(calls.c.id == review_items.c.other)
     free = select(*columns).where(
