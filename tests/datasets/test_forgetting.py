@@ -35,7 +35,7 @@ CANARY = "canary-5e1d"
 
 def _case(number: int, call: str | None = None, **more: Any) -> Case:
     sources = (Source(kind="call", id=call),) if call else ()
-    given = {"inputs": {"prompt": f"question {number}"}, "sources": sources, **more}
+    given: dict[str, Any] = {"inputs": {"prompt": f"question {number}"}, "sources": sources, **more}
     return Case(**given)
 
 

@@ -63,8 +63,9 @@ def test_what_is_forgotten_is_in_no_object_any_more(opened: Callable[[], Dataset
     dataset.add(_case(2))
     dataset.commit()
     assert dataset.forget(calls=["c1"]).versions == ("v1", "v2")
-    files, at = dataset._parts.storage._files, dataset.url  # type: ignore[attr-defined]
-    for path in files.find(at):
+    storage: Any = dataset._parts.storage
+    files = storage._files
+    for path in files.find(dataset.url):
         assert b"canary" not in files.cat_file(path), path
     assert [len(each) for each in opened().log()] == [2, 2, 1]
     found = opened().verify(deep=True)

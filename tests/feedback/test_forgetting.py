@@ -9,7 +9,7 @@ import pytest
 
 import reliai
 from reliai import feedback
-from reliai.datasets import Capture, Case, Dataset, Source, on_feedback
+from reliai.datasets import Capture, Case, Dataset, DatasetDamaged, Source, on_feedback
 from reliai.feedback import ReviewQueue
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def test_a_dataset_that_cannot_be_forgotten_leaves_the_calls(
 ) -> None:
     part = next(life["golden"].rglob("*.jsonl"))
     part.write_bytes(part.read_bytes().replace(b"question 1", b"question 8"))
-    with pytest.raises(reliai.datasets.DatasetDamaged):
+    with pytest.raises(DatasetDamaged):
         feedback.forget(subject=CANARY, datasets=[life["golden"]])
     assert len(local.calls(subject=CANARY)) == 3
 

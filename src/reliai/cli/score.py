@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -15,6 +15,8 @@ from reliai.cli.missing import explain
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reliai.evals.ml_test_score import Scorecard
 
 __all__ = ["register"]
@@ -176,7 +178,7 @@ def _of_releases(
 
 
 def _shown(
-    kind: str, name: str, numbers: dict[str, object], folder: Path | None
+    kind: str, name: str, numbers: Mapping[str, Any], folder: Path | None
 ) -> dict[str, tuple[bool, str]]:
     """Keep a run's numbers, and say what they show."""
     from reliai.evals.ml_test_score import write_evidence  # noqa: PLC0415

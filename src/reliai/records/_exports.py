@@ -12,7 +12,7 @@ from reliai.records._tables import export_calls, exports, feedback
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection
 
     from reliai.records._writer import Writer
 
@@ -99,7 +99,7 @@ def count_corrections(connection: Connection, subject: str) -> None:
     _count(connection, counted.select_from(within).where(*theirs).group_by(export_calls.c.export))
 
 
-def _count(connection: Connection, counted: Select[Any]) -> None:
+def _count(connection: Connection, counted: Any) -> None:
     for export, count in connection.execute(counted).all():
         more = exports.c.forgotten + count
         connection.execute(update(exports).where(exports.c.id == export).values(forgotten=more))
