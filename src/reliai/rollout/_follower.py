@@ -62,9 +62,6 @@ class Follower:
         max_staleness: seconds for which what was known last is good.
         listing: the name and version that the state lists it by; None to leave the list alone.
         begun: the document, where it is operated from outside: its settings are not others.
-        revision: of the file that it follows; None where it follows none. Those that follow one
-            take on what the document says was changed.
-        why: it is begun, for the audit.
 
     Attributes:
         traffic: what calls are to get; None before the first look at the state.
@@ -83,16 +80,14 @@ class Follower:
         max_staleness: float,
         listing: tuple[str, str] | None = None,
         begun: Page | None = None,
-        revision: str | None = None,
-        why: str = "",
     ) -> None:
         self.key = key
         self.plan = plan
         self._digest = digest_of(plan) if begun is None else begun.digest
         self._core = core_of(plan)
-        self.revision = revision
-        self._why = why
-        self._follows = begun is not None or revision is not None
+        self.revision: str | None = None
+        self._why = ""
+        self._follows = begun is not None
         self._listing = listing
         self._listed = listing is None
         self._given = None if state is None else shared_state(state)
@@ -131,6 +126,15 @@ class Follower:
 
             self._own = MemoryState()
         return self._own
+
+    def follow(self, revision: str, why: str = "") -> None:
+        """Follow a file: take on what the document says was changed under way.
+
+        Args:
+            revision: of the file.
+            why: it is begun, for the audit.
+        """
+        self.revision, self._why, self._follows = revision, why, True
 
     def begin(self) -> Traffic:
         """The first look at the state, once; it may take the 50 ms of a question in a call."""
@@ -288,7 +292,7 @@ class Follower:
         if self.page is None or self.page.standing.since != page.standing.since:
             self.time.begin(now)
         self.page, self._version = page, version
-        if page.digest != self._digest and self._follows and core_of(plan_of(page)) == self._core:
+        if self._follows and page.plan is not None and core_of(plan_of(page)) == self._core:
             self.plan, self._digest = plan_of(page), page.digest
         if page.digest != self._digest:
             warn_once(

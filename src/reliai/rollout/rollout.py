@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
+from dataclasses import replace
 from threading import Lock
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from reliai._core.ambient import ambient
 from reliai._core.complaints import warn_once
 from reliai._core.forking import renew_after_fork
 from reliai._core.policy import plain
-from reliai.decisions.assignment import BUCKETS, Lot, Split, unit_text
+from reliai.decisions.assignment import unit_text
 from reliai.decisions.choice import Choice
 from reliai.errors import ConfigurationError, ReliaiError
 from reliai.pipeline import reliable
-from reliai.policies._keys import key_of
 from reliai.policies.route import Route
+from reliai.rollout._audience import layers
 from reliai.rollout._controller import Controller
-from reliai.rollout._forcing import forced
+from reliai.rollout._file import RolloutFile
 from reliai.rollout._gating import checked_gate
+from reliai.rollout._given import checked, named
 from reliai.rollout._index import key_of_rollout
 from reliai.rollout._minder import minder
 from reliai.rollout._operable import Operable
-from reliai.rollout._settings import among, chance, checked_force, count, seconds, share, text
+from reliai.rollout._reloading import Reloading
+from reliai.rollout._serving import Serving
+from reliai.rollout._settings import among, text
 from reliai.rollout._trying import checked_shadow, try_with
-from reliai.rollout.guardrails import checked_guardrails, failure_rate
-from reliai.rollout.plan import Plan, Rule, checked_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,10 +39,11 @@ if TYPE_CHECKING:
     from reliai.policies.shadow import Shadow
     from reliai.rollout._book import AuditEntry
     from reliai.rollout._controller import Traffic
+    from reliai.rollout._given import Given
+    from reliai.rollout.plan import Plan
+    from reliai.rollout.status import RolloutStatus
 
 __all__ = ["Rollout"]
-
-_HOLDOUT: Final = "holdout"
 
 
 class Rollout(Operable):
@@ -91,6 +93,10 @@ class Rollout(Operable):
         on_shadow: what is done when the candidate's answers differ by more than chance: "hold" to
             wait for somebody who resumes it, "rollback", or "observe" to only show it.
         shadow_pairs: pairs of answers that the shadow needs at least (>= 1).
+        target: which calls take part: values by tag, or of "subject", "tenant" or "session", such
+            as {"locale": ["de", "at"]}; or a function of the context. The others get the control.
+        layer: a name and two shares, such as ("search", 0.0, 0.5): only units in this part of the
+            layer take part, so rollouts with other parts of it share no unit.
 
     Raises:
         ConfigurationError: for a value out of its range.
@@ -128,55 +134,57 @@ class Rollout(Operable):
         shadow: Shadow | None = None,
         on_shadow: str = "hold",
         shadow_pairs: int = 100,
+        target: Mapping[str, Any] | Callable[[Any], Any] | None = None,
+        layer: tuple[str, float, float] | None = None,
     ) -> None:
-        self.name = text("name", name)
-        self.version = text("version", str(version))
+        self.name = named(name)
         self.control, self.candidate = control, candidate
         self.variants = MappingProxyType({"control": control, "candidate": candidate})
-        self.unit = unit
-        self.mode = among("mode", mode, ("enforce", "observe"))
-        key_of(unit, "Rollout(unit)")
-        if unit is None:
-            raise ConfigurationError("Rollout(unit=None): must say who is assigned")
-        acting = among("on_shadow", on_shadow, ("hold", "rollback", "observe"))
-        self.shadow = checked_shadow(shadow, acting)
-        chosen = (failure_rate(),) if guardrails is None else checked_guardrails(guardrails)
-        self.guardrails = chosen
-        self.plan = Plan(
-            steps=checked_steps(steps, dwell, min_calls),
-            rules=tuple(Rule(**each.described()) for each in chosen),
-            alpha=chance("alpha", alpha),
-            beta=chance("beta", beta),
-            max_duration=seconds("max_duration", max_duration),
-            on_no_data=among("on_no_data", on_no_data, ("hold", "rollback")),
-            grace=seconds("no_data_grace", no_data_grace, or_none=True),
-            stale_after=seconds("stale_after", stale_after),
-            observe=self.mode == "observe",
-            gate=gate is not None,
-            shadow="" if self.shadow is None else acting,
-            shadow_pairs=count("shadow_pairs", shadow_pairs),
+        self.shadow = checked_shadow(
+            shadow, among("on_shadow", on_shadow, ("hold", "rollback", "observe"))
         )
-        self._exposure = round(share("exposure", exposure) * BUCKETS)
-        self._holdout = round(share("holdout", holdout) * BUCKETS)
-        self._held_out = Lot("reliai", _HOLDOUT)
-        self._force = checked_force(force)
-        self.salt = f"{self.name}#{self.version}" if salt is None else text("salt", salt)
-        self._controller = Controller(
-            key_of_rollout(self.name, self.version),
-            self.plan,
-            chosen,
-            state,
-            listing=(self.name, self.version),
-            snapshot=snapshot,
-            max_staleness=seconds("max_staleness", max_staleness),
-            notify=notify,
-            gate=checked_gate(gate),
+        given = checked(
+            self.name,
+            {
+                "version": version,
+                "unit": unit,
+                "steps": steps,
+                "dwell": dwell,
+                "guardrails": guardrails,
+                "alpha": alpha,
+                "beta": beta,
+                "mode": mode,
+                "min_calls": min_calls,
+                "max_duration": max_duration,
+                "exposure": exposure,
+                "holdout": holdout,
+                "force": force,
+                "salt": salt,
+                "on_no_data": on_no_data,
+                "no_data_grace": no_data_grace,
+                "stale_after": stale_after,
+                "max_staleness": max_staleness,
+                "target": target,
+                "layer": layer,
+                "gate": gate,
+                "shadow": self.shadow,
+                "on_shadow": on_shadow,
+                "shadow_pairs": shadow_pairs,
+            },
         )
+        self.unit = given.unit
+        self._controlled = {
+            "state": state,
+            "snapshot": snapshot,
+            "notify": notify,
+            "gate": checked_gate(gate),
+        }
+        self._background = background
+        self._reloading: Reloading | None = None
+        self._former: tuple[Serving, ...] = ()
+        self._serve(Serving(self.name, given, self._made_controller(given), self.variants))
         if self.shadow is not None:
             try_with(self.shadow, self._controller)
-        self._background = background
-        self._split: tuple[float, Split] = (math.nan, Split(self.salt, {"control": BUCKETS}))
-        self._special = bool(self._force or self._holdout)
         self._reasons: Counter[str] = Counter()
         self._renew()
         renew_after_fork(self)
@@ -184,6 +192,74 @@ class Rollout(Operable):
     def _renew(self) -> None:
         self._lock = Lock()
         self._minded = False
+
+    @classmethod
+    def load(
+        cls,
+        path: str | PathLike[str],
+        control: Any,
+        candidate: Any,
+        *,
+        reload: bool = True,
+        **in_code: Any,
+    ) -> Rollout:
+        """A rollout whose settings stand in a file, and follow it while the program runs.
+
+        An edit that is no good changes nothing: the old settings stay, `problem` and the log say
+        why. A good one is written into the audit with the difference. Under the same version steps
+        to come, times, numbers of calls, approvals, mode and who takes part may change; all else
+        needs another version, which then begins.
+
+        Args:
+            path: of a .toml or .json file, with the names of the arguments of `Rollout`. A step
+                may be a table such as {share = 0.25, approval = true}, a guardrail one such as
+                {kind = "latency", max_ratio = 1.2}. Without a name the file's own.
+            control: what all get now.
+            candidate: what is tried.
+            reload: False to read the file only once.
+            **in_code: the arguments of `Rollout` that the file does not give.
+
+        Raises:
+            ConfigurationError: when the file cannot be read, or gives what it must not.
+        """
+        file = RolloutFile(path)
+        given = file.given()
+        twice = sorted(set(given) & set(in_code))
+        if twice:
+            raise ConfigurationError(
+                f"{file.path}: {', '.join(twice)} stands in the file and in the code; give it once"
+            )
+        made = cls(control=control, candidate=candidate, **given, **in_code)
+        made._reloading = Reloading(made, file, in_code, watch=reload)
+        return made
+
+    def _made_controller(self, given: Given) -> Controller:
+        return Controller(
+            key_of_rollout(self.name, given.version),
+            given.plan,
+            given.guardrails,
+            listing=(self.name, given.version),
+            max_staleness=given.max_staleness,
+            **self._controlled,
+        )
+
+    def _serve(self, serving: Serving) -> None:
+        """From now on calls get what these settings say."""
+        layers.enter(serving.audience)
+        self._serving, self._controller = serving, serving.controller
+        given = serving.given
+        self.version, self.mode, self.salt = given.version, given.mode, given.salt
+        self.guardrails = given.guardrails
+
+    @property
+    def plan(self) -> Plan:
+        """What decisions hang on, as it is in force."""
+        return self._controller.plan
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the file as it is now; None when nothing is, or there is none."""
+        return None if self._reloading is None else self._reloading.problem
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain data."""
@@ -233,55 +309,22 @@ class Rollout(Operable):
         return choice
 
     def _chosen(self, unit: Any) -> Choice:
-        traffic = self._controller.traffic
+        serving = self._serving
+        traffic = serving.controller.traffic
         if traffic is None or not self._minded:
-            traffic = self._started()
+            traffic = self._started(serving)
         if traffic.reason == "KILLED":
-            return self._made("control", "KILLED", traffic)
-        who = unit_text(self._unit_here() if unit is None else unit)
-        if who is None or traffic.reason is not None or self._special or forced(self.name):
-            apart = self._apart(traffic, who)
-            if apart is not None or who is None:
-                return apart or self._made("control", "NO_UNIT", traffic)
-        known = self._split
-        split = self._split_for(traffic.share) if known[0] != traffic.share else known[1]
-        arm = split.arm(who)
-        if arm is None:
-            return self._made("control", "NOT_EXPOSED", traffic, who)
-        part = traffic.share if arm == "candidate" else 1.0 - traffic.share
-        return Choice(arm, self.variants[arm], "SPLIT", self.version, part, traffic.phase, who)
-
-    def _apart(self, traffic: Traffic, who: str | None) -> Choice | None:
-        """What a unit gets without the hash; None when the hash is asked."""
-        by_hand = forced(self.name) or (self._force.get(who) if self._force and who else None)
-        if by_hand is not None:
-            return self._made(by_hand, "FORCED", traffic, who)
-        if who is not None and self._holdout and self._held_out.draw(who) < self._holdout:
-            return self._made("control", "HOLDOUT", traffic, who)
-        if traffic.reason is None:
-            return None
-        name = "candidate" if traffic.reason == "PROMOTED" else "control"
-        return self._made(name, traffic.reason, traffic, who)
-
-    def _made(self, name: str, reason: str, traffic: Traffic, unit: str | None = None) -> Choice:
-        value = self.variants[name]
-        return Choice(name, value, reason, self.version, None, traffic.phase, unit)
+            return serving.made("control", "KILLED", traffic)
+        return serving.choice(traffic, unit_text(self._unit_here() if unit is None else unit))
 
     def _unit_here(self) -> Any:
         if self.unit in {"subject", "tenant"}:
             return getattr(ambient.get(), self.unit)
         return None
 
-    def _split_for(self, share: float) -> Split:
-        candidate = round(share * BUCKETS)
-        weights = {"control": BUCKETS - candidate, "candidate": candidate}
-        split = Split(self.salt, weights, self._exposure)
-        self._split = (share, split)
-        return split
-
-    def _started(self) -> Traffic:
+    def _started(self, serving: Serving) -> Traffic:
         """What calls are to get, when one comes for the first time in this process."""
-        traffic = self._controller.traffic or self._controller.begin()
+        traffic = serving.controller.traffic or serving.controller.begin()
         self._minded = True
         if self._background:
             minder.mind(self)
@@ -289,12 +332,16 @@ class Rollout(Operable):
 
     def ended(self, choice: Choice, record: CallRecord) -> None:
         """Count a call that has ended; `Route` tells of each."""
-        if choice.reason == "SPLIT":
-            self._controller.tally.note(choice, record)
+        if choice.reason != "SPLIT":
+            return
+        for serving in (self._serving, *self._former):
+            if serving.given.version == choice.version:
+                serving.controller.tally.note(choice, record)
+                return
 
     def tick(self) -> None:
         """What the thread does five times a second."""
-        self._controller.sync(aside=True)
+        self._synced(aside=True)
 
     def sync(self) -> bool:
         """Tell what was counted, read what others did, and decide: now, in this thread.
@@ -302,7 +349,18 @@ class Rollout(Operable):
         Returns:
             Whether the state answered.
         """
-        return self._controller.sync()
+        return self._synced(aside=False)
+
+    def _synced(self, *, aside: bool) -> bool:
+        if self._reloading is not None:
+            self._reloading.look()
+        for serving in self._former:  # calls that began under another version end after all
+            serving.controller.sync(deciding=False)
+        return self._controller.sync(aside=aside)
+
+    def status(self) -> RolloutStatus:
+        """How it stands, by all that is known of all processes."""
+        return replace(super().status(), problem=self.problem)
 
     # --- operating
 
@@ -314,7 +372,7 @@ class Rollout(Operable):
         """
         self._controller.kill(text("by", by), why)
         if self._background and not self._minded:
-            self._started()
+            self._started(self._serving)
 
     def __repr__(self) -> str:
         return f"reliai.rollout.Rollout({self.name!r}, version={self.version!r})"

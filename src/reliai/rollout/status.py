@@ -37,6 +37,7 @@ class RolloutStatus:
         split: the evidence that the units are not divided as they should be.
         reasons: choices of this process by reason.
         ready: whether the state was reached, and calls get what it says.
+        problem: what is wrong with the file that it follows; None when nothing is.
     """
 
     name: str
@@ -53,6 +54,7 @@ class RolloutStatus:
     split: float
     reasons: Mapping[str, int]
     ready: bool
+    problem: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON, which has no infinity."""
@@ -72,6 +74,8 @@ class RolloutStatus:
             f"  evidence of harm {self.harm:.4g}, of a wrong split {self.split:.4g}",
         ]
         lines += [f"  still missing: {each}" for each in self.missing]
+        if self.problem is not None:
+            lines.append(f"  its file is not followed: {self.problem}")
         return "\n".join(lines)
 
 

@@ -1,0 +1,85 @@
+"""What calls of a rollout are chosen by: one set of settings with all that follows from it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from reliai.decisions.assignment import BUCKETS, Split
+from reliai.decisions.choice import Choice
+from reliai.rollout._audience import Audience
+from reliai.rollout._forcing import forced
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reliai.rollout._controller import Controller, Traffic
+    from reliai.rollout._given import Given
+
+__all__ = ["Serving"]
+
+
+class Serving:
+    """Replaced as a whole when the settings change, so that no call sees parts of two.
+
+    Args:
+        name: of the rollout.
+        given: the settings.
+        controller: of their version.
+        variants: by name.
+    """
+
+    __slots__ = ("__weakref__", "_name", "_split", "_variants", "audience", "controller", "given")
+
+    def __init__(
+        self, name: str, given: Given, controller: Controller, variants: Mapping[str, Any]
+    ) -> None:
+        self._name = name
+        self._variants = variants
+        self.given = given
+        self.controller = controller
+        self.audience = Audience(name, given.force, given.holdout, given.target, given.layer)
+        self._split: tuple[float, Split] = (math.nan, Split(given.salt, {"control": BUCKETS}))
+
+    def choice(self, traffic: Traffic, who: str | None) -> Choice:
+        """The variant for a unit, None where nobody said whom a call is for."""
+        special = self.audience.special
+        if who is None or traffic.reason is not None or special or forced(self._name):
+            apart = self._apart(traffic, who)
+            if apart is not None or who is None:
+                return apart or self.made("control", "NO_UNIT", traffic)
+        arm = self.split_for(traffic.share).arm(who)
+        if arm is None:
+            return self.made("control", "NOT_EXPOSED", traffic, who)
+        part = traffic.share if arm == "candidate" else 1.0 - traffic.share
+        value, version = self._variants[arm], self.given.version
+        return Choice(arm, value, "SPLIT", version, part, traffic.phase, who)
+
+    def _apart(self, traffic: Traffic, who: str | None) -> Choice | None:
+        """What a unit gets without the hash; None when the hash is asked."""
+        by_hand = self.audience.forced(who)
+        if by_hand is not None:
+            return self.made(by_hand, "FORCED", traffic, who)
+        promoted = traffic.reason == "PROMOTED"
+        outside = None if who is None else self.audience.outside(who, promoted=promoted)
+        if outside is not None:
+            return self.made("control", outside, traffic, who)
+        if traffic.reason is None:
+            return None
+        return self.made("candidate" if promoted else "control", traffic.reason, traffic, who)
+
+    def made(self, name: str, reason: str, traffic: Traffic, unit: str | None = None) -> Choice:
+        """A variant that the hash did not give."""
+        value, version = self._variants[name], self.given.version
+        return Choice(name, value, reason, version, None, traffic.phase, unit)
+
+    def split_for(self, share: float) -> Split:
+        """How units are divided while the candidate has a share."""
+        known = self._split
+        if known[0] == share:
+            return known[1]
+        candidate = round(share * BUCKETS)
+        weights = {"control": BUCKETS - candidate, "candidate": candidate}
+        split = Split(self.given.salt, weights, self.given.exposure)
+        self._split = (share, split)
+        return split
