@@ -16,6 +16,7 @@ from reliai.evals.results import GateResult, RuleResult
 from reliai.evals.verdicts import Verdict
 from reliai.policies.shadow import Shadow
 from reliai.rollout import Rollout, RolloutConflict, force
+from reliai.rollout._tally import Tally
 from reliai.rollout.deciding import Standing, decide
 from reliai.rollout.evidence import Counts
 from reliai.rollout.operating import Operated
@@ -340,6 +341,48 @@ def test_the_gate_comes_before_the_shadow(clock: VirtualClock, tmp_path: Path) -
     assert actions(noisy.rollout)[1:] == [("gate", "GATE_PASS"), ("shadow", "GATE_PASSED")]
     noisy.serve(30)
     assert noisy.shadow.report().started == 30
+
+
+def test_the_time_before_its_gate_passed_is_no_part_of_the_shadow_s(
+    clock: VirtualClock, tmp_path: Path
+) -> None:
+    path = tmp_path / "gate.json"
+    noisy = Noisy(0.0, gate=path, max_duration=100.0)
+    noisy.serve(1)
+    clock.advance(1e6)
+    path.write_text(json.dumps(judged("PASS").to_dict()))
+    for _ in range(2):
+        clock.advance(2.0)
+        noisy.rollout.sync()
+    assert noisy.rollout.status().reason == "PAIRS"
+
+
+def test_a_forked_child_tells_the_pairs_that_it_has_counted_itself() -> None:
+    tally = Tally([], shadowed=True)
+    told = iter([(10, 2, 1), (3, 1, 0), (5, 1, 0)])
+    tally.shadow = lambda: next(told)
+    shares = [tally.counts(0.0, tally.take()[0]).sums["shadow"] for _ in range(3)]
+    assert shares == [(10, 2, 1), (3, 1, 0), (2, 0, 0)]
+
+
+def test_calls_with_a_forced_value_are_not_shadowed() -> None:
+    def candidate(text: str, prompt: str = "") -> str:
+        return text
+
+    shadow = Shadow(candidate, rate=1.0, noise_baseline=1.0, name="values")
+    ro = rollout(shadow=shadow)
+
+    @reliai.Route(ro, into="prompt")
+    @shadow
+    def control(text: str, prompt: str = "") -> str:
+        return f"{prompt}{text}"
+
+    with reliai.context(subject="u"):
+        with force("candidate"):
+            assert control("x") == "bx"
+        assert control("x") == "ax"
+    shadow.drain()
+    assert shadow.report().started == 1
 
 
 def test_calls_that_are_forced_into_the_candidate_are_not_shadowed() -> None:

@@ -17,6 +17,7 @@ from reliai.records import RecordStore
 from reliai.records.stored import Feedback
 from reliai.rollout import Rollout, feedback
 from reliai.rollout._joining import Bad, Joiner, added_up
+from reliai.rollout._young import is_mature, mature_at
 from reliai.rollout.evidence import Counts, weigh
 from reliai.rollout.plan import Plan, Rule
 from tests.rollout.ramping import plan_of
@@ -38,6 +39,7 @@ class Said:
         self.arms = rng.random(calls) < 0.5
         self.began = began
         self.feedback = self
+        self.asked = 0
         self.now = 0.0
         self._calls = [self._call(number) for number in np.flatnonzero(rng.random(calls) < risk)]
         self._calls.sort(key=lambda call: call.feedback[0].at)
@@ -62,6 +64,7 @@ class Said:
 
     def calls(self, *, where: dict[str, list[str]], limit: None) -> list[Any]:
         wanted = set(where["id"])
+        self.asked += len(wanted)
         return [call for call in self._calls if call.id in wanted]
 
 
@@ -87,6 +90,24 @@ def test_a_window_keeps_those_who_complain_sooner_from_looking_worse() -> None:
     plan = plan_of(0.5, rules=(Rule("feedback:thumbs", "event", 1.5, 1.0, "rollback"),))
     assert sum(is_rolled_back(seed, plan, DAY) for seed in range(25)) <= 2
     assert sum(is_rolled_back(seed, plan, 0.0) for seed in range(6)) >= 5
+
+
+def test_what_was_read_is_not_read_again() -> None:
+    said: Any = Said(np.random.default_rng(0), 1_000, 0.05)
+    said.now = 10 * DAY
+    joiner = Joiner("r", "1", feedback("thumbs", mature=0, records=said), 0.0)
+    for _ in range(3):
+        joiner.update({}, said.now)
+    assert said.asked == len(said.heard("thumbs", after=0, since=0.0))
+
+
+@pytest.mark.parametrize("mature", [1.0, 7.3, HOUR, DAY])
+def test_a_call_is_judged_when_its_time_is_over_and_soon_after(mature: float) -> None:
+    for began in np.random.default_rng(0).random(50) * 1e9:
+        due = mature_at(began, mature)
+        assert mature <= due - began <= mature * 1.05
+        assert not is_mature(began, mature, began + mature * 0.999)
+        assert is_mature(began, mature, due + mature * 1e-6)
 
 
 @pytest.fixture(autouse=True)

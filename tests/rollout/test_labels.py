@@ -11,7 +11,7 @@ import reliai
 from reliai import feedback
 from reliai.errors import ConfigurationError, ReliaiWarning
 from reliai.records import RecordStore
-from reliai.rollout import Rollout
+from reliai.rollout import Rollout, _joining
 from reliai.rollout import feedback as said
 from reliai.rollout.operating import Operated
 from reliai.state import open_state
@@ -257,6 +257,62 @@ def test_calls_of_another_version_and_forced_ones_say_nothing(
         feedback.record(call_id, "thumbs", 0, by="u")
     assert users.sums[3] == 0
     assert other.sums[3] == len(other.calls["candidate"])
+
+
+def test_calls_inside_a_shadow_say_nothing(store: RecordStore, clock: VirtualClock) -> None:
+    users = Users(clock, mature=0)
+    shadow = reliai.Shadow(users.function, rate=1.0)
+    serve = shadow(lambda text: text)
+    for number in range(20):
+        with reliai.context(subject=f"s-{number}"):
+            serve("hi")
+    shadow.drain()
+    inside = [call for call in store.calls() if call.variant is not None]
+    for call in inside:
+        feedback.record(call.id, "thumbs", 0, by="u")
+    assert inside
+    assert sum(users.sums[1::2]) == 0
+
+
+def test_no_more_calls_are_remembered_than_tell_something(
+    store: RecordStore, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_joining, "_MOST", 3)
+    users = Users(clock, mature=0)
+    users.serve(40)
+    for call_id in users.calls["candidate"]:
+        feedback.record(call_id, "thumbs", 0, by=call_id)
+    assert users.sums[3] == 3
+
+
+def test_who_decides_meanwhile_goes_on_from_what_another_wrote(
+    store: RecordStore, clock: VirtualClock, state: State
+) -> None:
+    one, other = (Users(clock, mature=0, state=state) for _ in range(2))
+    one.serve(20)
+    first, second, third = one.calls["candidate"][:3]
+    for call_id, users in ((first, one), (second, other), (third, one), (third, other)):
+        feedback.record(call_id, "thumbs", 0, by="u")
+        clock.advance(10.0)
+        for _ in range(3):
+            users.rollout.sync()
+            clock.advance(1.0)
+    assert one.sums[3] == other.sums[3] == 3
+
+
+def test_a_look_that_finds_nothing_new_writes_nothing(
+    store: RecordStore, clock: VirtualClock, state: State
+) -> None:
+    users = Users(clock, mature=0, state=state)
+    users.serve(20)
+    feedback.record(users.calls["candidate"][0], "thumbs", 0, by="u")
+    assert users.sums[3] == 1
+    keys = [each.replace(":labels", end) for each in users.rollout._controller.labels.keys
+            for end in (":labels", ":labelled")]  # fmt: skip
+    before = [state.get(key) for key in keys]
+    clock.advance(5.0)
+    users.rollout.sync()
+    assert [state.get(key) for key in keys] == before
 
 
 def test_it_is_seen_from_outside_the_application_too(

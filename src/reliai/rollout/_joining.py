@@ -25,6 +25,8 @@ _WAITING: Final = 100_000
 """Calls that wait to be judged, or to be stored, and are remembered."""
 _AGAIN: Final = 1_000
 """Numbers of what was said last that are read once more."""
+_SKEW: Final = 3_600.0
+"""Seconds by which the clock of who took feedback in may be behind the state's."""
 _ORPHAN: Final = 10.0
 """Seconds between two looks for a call that is not stored yet."""
 
@@ -91,7 +93,8 @@ class Joiner:
         Of two that write at the same time the later one may be seen first, so the last ones are
         read again.
         """
-        said = store.feedback.heard(self._label, after=self._heard - _AGAIN, since=self._since)
+        since = self._since - _SKEW
+        said = store.feedback.heard(self._label, after=self._heard - _AGAIN, since=since)
         new = [call_id for number, call_id in said if number not in self._seen]
         if said:
             self._heard = max(self._heard, said[-1][0])

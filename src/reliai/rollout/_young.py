@@ -97,7 +97,6 @@ class Young:
                 _key(key, *place[:2]), place.bucket, _width(place.mature), _PARTS + 1, tuple(sums)
             )
             for place, sums in taken.items()
-            if place.phase < len(phases)
         ]
         for mature in self._matures:
             bucket = int(now // _width(mature))
