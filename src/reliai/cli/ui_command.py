@@ -162,6 +162,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(128)  # who asks before the server is ready waits, and is not turned away
     except OSError as error:
         listening.close()
         message = f"cannot listen on {host} port {port}: {error.strerror}; try another --port"
