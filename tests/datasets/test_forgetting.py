@@ -356,6 +356,23 @@ def test_parts_of_commits_that_lost_a_race_are_deleted_when_they_are_old(folder:
     assert (stray.exists(), other.exists()) == (False, True)
 
 
+def test_a_file_of_a_commit_that_was_killed_is_deleted_when_it_is_old(folder: Path) -> None:
+    left = folder / "parts/00" / f".00{'0' * 62}.jsonl.7.abcd"
+    left.parent.mkdir(exist_ok=True)
+    left.write_text(json.dumps(_theirs(5).to_dict()) + "\n")
+    before = time.time() - 7200
+    os.utime(left, (before, before))
+    Dataset.open(folder).forget(calls=["c1", "c2"])
+    assert CANARY.encode() not in _bytes_of(folder)
+
+
+def test_who_has_a_version_open_is_told_to_open_it_again(folder: Path) -> None:
+    version = Dataset.open(folder).at("v1")
+    Dataset.open(folder).forget(calls=["c1"])
+    with pytest.raises(DatasetDamaged, match="open the version again"):
+        list(version)
+
+
 @pytest.mark.parametrize("field", ["cases", "root", "forgotten_seal", "parts"])
 def test_a_changed_account_of_what_is_left_is_found(folder: Path, field: str) -> None:
     Dataset.open(folder).forget(calls=["c1"])

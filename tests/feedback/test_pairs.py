@@ -323,6 +323,15 @@ def test_of_shadows_a_share_can_be_taken(store: RecordStore) -> None:
     assert {one.inclusion_probability for one in store.reviews.wanted("candidate")} == {0.3}
 
 
+def test_shadows_can_be_chosen_by_conditions_and_by_expressions(store: RecordStore) -> None:
+    from reliai.records._tables import calls
+
+    _shadowed(lambda number: True, 4)
+    assert ReviewQueue("none").fill_pairs(where={"status": "error"}) == 0
+    assert ReviewQueue("some").fill_pairs(where={"status": "success"}) == 4
+    assert ReviewQueue("more").fill_pairs(where=calls.c.status == "success") == 4
+
+
 @pytest.mark.parametrize("rate", [0, -1, 1.5, None, True])
 def test_a_rate_that_is_none_is_an_error(rate: Any) -> None:
     with pytest.raises(reliai.ConfigurationError, match="rate="):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from reliai import clock
 from reliai._core.chance import chance
 from reliai.datasets._commit import following
-from reliai.datasets._left import left_of
+from reliai.datasets._left import Leftovers
 from reliai.datasets._live import lookup
 from reliai.datasets._manifest import (
     Left,
@@ -126,6 +126,7 @@ class _Forgetting:
     def __init__(self, parts: Parts, whose: Whose) -> None:
         self._parts = parts
         self._whose = whose
+        self._leftovers = Leftovers(parts)
         self._seen: dict[Part, list[_Row]] = {}
         self._derived: dict[Part, list[tuple[int, Case]]] = {}
         self._gone: set[str] = set()
@@ -269,7 +270,7 @@ class _Forgetting:
         present = tuple(map(self._standing, manifest.parts))
         if present == manifest.parts:
             return None
-        gone, root = left_of(self._parts, manifest, present)
+        gone, root = self._leftovers.of(manifest, present)
         left = replace(manifest, parts=present, left=Left(gone, root, manifest.written))
         self._parts.storage.write(version_path(manifest.version), left.to_bytes())
         return f"v{manifest.version}"
@@ -288,7 +289,7 @@ class _Forgetting:
         self._delete(*sorted(written - present))
 
     def _delete_strays(self) -> None:
-        """Parts that no version has, of commits that lost a race; not those being written now."""
+        """Files that no version has: of commits that lost a race, or were killed; not new ones."""
         storage = self._parts.storage
         known = {path for each in self.history() for part in each.parts for path in _files(part)}
         oldest = clock.active().time() - _STRAY_AFTER
@@ -296,7 +297,7 @@ class _Forgetting:
             for name in storage.names(f"parts/{folder}"):
                 path = f"parts/{folder}/{name}"
                 rows = path.removesuffix(".idx") + ".jsonl" if name.endswith(".idx") else path
-                if path in known or not rows.endswith(".jsonl") or not self._is_theirs(rows):
+                if path in known or not self._is_theirs(rows):
                     continue
                 if storage.modified(path) < oldest:
                     self._delete(path)

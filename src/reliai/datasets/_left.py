@@ -14,30 +14,46 @@ if TYPE_CHECKING:
     from reliai.datasets._manifest import Manifest
     from reliai.datasets._parts import Part, Parts
 
-__all__ = ["left_of"]
+__all__ = ["Leftovers"]
 
 
-def left_of(parts: Parts, manifest: Manifest, within: Sequence[Part]) -> tuple[int, str]:
-    """How many cases of a version were forgotten, and one hash of those that were not.
+class Leftovers:
+    """Tells of versions what is left of them; each part is looked at once.
 
     Args:
         parts: of the dataset.
-        manifest: the version.
-        within: its parts, or those that stand for them.
     """
-    keys: set[bytes] = set()
-    for part in within:
-        if part.removed:
-            index = parts.index(part)
-            keys.update(index.key(row) for row in range(part.rows) if _forgotten(index, row))
-    sums, gone = SetHash(manifest.sums), 0
-    for found in lookup(parts, within, keys, forgotten=True).values():
-        index = parts.index(found.part)
-        if _forgotten(index, found.row):
-            sums.remove(index.leaf(found.row))
-            gone += 1
-    return gone, sums.root()
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._keys: dict[Part, frozenset[bytes]] = {}
+
+    def of(self, manifest: Manifest, within: Sequence[Part]) -> tuple[int, str]:
+        """How many cases of a version were forgotten, and one hash of those that were not.
+
+        Args:
+            manifest: the version.
+            within: its parts, or those that stand for them.
+        """
+        keys = frozenset[bytes]().union(*(self._forgotten_in(part) for part in within))
+        sums, gone = SetHash(manifest.sums), 0
+        for found in lookup(self._parts, within, keys, forgotten=True).values():
+            index = self._parts.index(found.part)
+            if _is_forgotten(index, found.row):
+                sums.remove(index.leaf(found.row))
+                gone += 1
+        return gone, sums.root() if gone else manifest.root
+
+    def _forgotten_in(self, part: Part) -> frozenset[bytes]:
+        """The hashes of keys whose rows in a part were forgotten."""
+        if not part.removed:
+            return frozenset()
+        if part not in self._keys:
+            index = self._parts.index(part)
+            rows = (row for row in range(part.rows) if _is_forgotten(index, row))
+            self._keys[part] = frozenset(map(index.key, rows))
+        return self._keys[part]
 
 
-def _forgotten(index: Index, row: int) -> bool:
+def _is_forgotten(index: Index, row: int) -> bool:
     return index.gone(row) and not index.removes(row)

@@ -31,7 +31,9 @@ _MOST_ROWS: Final = 10_000
 _MOST_BYTES: Final = 16 * 2**20
 """Rows and bytes of one part: well below what hosts of git refuse, and one request of a store."""
 
-_GONE: Final = "the part is gone; if something was forgotten just now, open the version again"
+_AGAIN: Final = "; if something was forgotten just now, open the version again"
+_GONE: Final = f"the part is gone{_AGAIN}"
+_INDEX_GONE: Final = f"the index is gone{_AGAIN}"
 _NOT_THE_INDEX: Final = "the index is not as it was written"
 
 _MANY_ROWS: Final = 16
@@ -150,14 +152,14 @@ class Parts:
                 raise DatasetDamaged(_NOT_THE_INDEX, path=part.index_path)
             return Index(head, part.rows, part.named, partial(self._tail, part))
         except FileNotFoundError as error:
-            raise DatasetDamaged("the index is gone", path=part.index_path) from error
+            raise DatasetDamaged(_INDEX_GONE, path=part.index_path) from error
 
     def _tail(self, part: Part) -> bytes:
         size = head_size(part.rows, part.named)
         try:
             tail = self.storage.read(part.index_path, size)
         except FileNotFoundError as error:
-            raise DatasetDamaged("the index is gone", path=part.index_path) from error
+            raise DatasetDamaged(_INDEX_GONE, path=part.index_path) from error
         return self._sound(part, tail)
 
     def _sound(self, part: Part, tail: bytes) -> bytes:

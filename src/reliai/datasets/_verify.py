@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from reliai.datasets._index import Index, head_size
-from reliai.datasets._left import left_of
+from reliai.datasets._left import Leftovers
 from reliai.datasets._live import lookup
 from reliai.datasets._manifest import newest_manifest, read_manifest, version_path
 from reliai.datasets._rows import row_of
@@ -252,6 +252,7 @@ def _wrong_roots(
     parts: Parts, manifests: Iterable[Manifest], sound: set[Part]
 ) -> Iterator[Problem]:
     """Versions whose root is not that of their rows: each is made from the one before."""
+    leftovers = Leftovers(parts)
     before: Manifest | None = None
     sums: SetHash | None = SetHash()
     for each in manifests:
@@ -263,7 +264,7 @@ def _wrong_roots(
         path, left = version_path(each.version), (each.cases - each.cases_left, each.root_left)
         if sums.root() != each.root or sums.text() != each.sums or count != each.cases:
             yield Problem(path=path, message="the root is not that of the version's rows")
-        elif left_of(parts, each, each.parts) != left:
+        elif leftovers.of(each, each.parts) != left:
             yield Problem(path=path, message="what is left is not what was not forgotten")
         before, sums = each, SetHash(each.sums)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,7 @@ from reliai.feedback._walking import pieces
 from reliai.records._reviews import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
     from reliai.records import RecordStore, StoredCall
@@ -23,6 +24,7 @@ SECOND: Final = "second"
 TIE: Final = "tie"
 
 _MARKS: Final = frozenset({"shadow", "shadow_role"})
+_CANDIDATE: Final = {"tag:shadow_role": "candidate"}
 
 
 def shown_first(queue: str, reviewer: str, call_id: str, other: str) -> bool:
@@ -76,9 +78,11 @@ def pairs_of_shadows(
     which: Mapping[str, Any],
 ) -> Iterator[list[Wanted]]:
     """Calls, each with what a candidate answered in its shadow, where the answers differ."""
-    chosen = {**which, "where": {**(which.get("where") or {}), "tag:shadow_role": "candidate"}}
-    for shadows in pieces(store, since, chosen):
-        of_parent = {one.parent_id: one for one in shadows if one.parent_id and _answered(one)}
+    where = which.get("where") or {}
+    if isinstance(where, Mapping):  # and no expression: the database looks at shadows only then
+        where = {**where, **_CANDIDATE}
+    for shadows in pieces(store, since, {**which, "where": where}):
+        of_parent = {one.parent_id: one for one in shadows if _is_candidate(one)}
         parents = store.calls(where={"id": list(of_parent)}, limit=None) if of_parent else []
         yield [
             Wanted(one.id, "shadow", 3, rate, of_parent[one.id].id)
@@ -87,6 +91,11 @@ def pairs_of_shadows(
             and one.output != of_parent[one.id].output
             and chance_of(one.id, f"review:{queue}:pairs") < rate
         ]
+
+
+def _is_candidate(call: StoredCall) -> bool:
+    role = call.tags.get("shadow_role")
+    return role == "candidate" and call.parent_id is not None and _answered(call)
 
 
 def _answered(call: StoredCall) -> bool:

@@ -100,6 +100,7 @@ def count_corrections(connection: Connection, subject: str) -> None:
 
 
 def _count(connection: Connection, counted: Any) -> None:
-    for export, count in connection.execute(counted).all():
+    rows: Any = connection.execute(counted).all()
+    for export, count in rows:
         more = exports.c.forgotten + count
         connection.execute(update(exports).where(exports.c.id == export).values(forgotten=more))
