@@ -95,6 +95,7 @@ class Page(NamedTuple):
         entries: how many entries there were in all.
         plan: the settings, where they were changed under way; None for those it was begun with.
         revisions: of the file that it follows, those that were in force, the last one now.
+        rest: what a newer reliai wrote and this one does not know; kept as it is.
     """
 
     standing: Standing
@@ -107,11 +108,13 @@ class Page(NamedTuple):
     entries: int = 0
     plan: dict[str, Any] | None = None
     revisions: tuple[str, ...] = ()
+    rest: dict[str, Any] = {}  # noqa: RUF012  a default that nobody changes
 
     def dumped(self) -> bytes:
         """As bytes."""
         data = {
-            **self._asdict(),
+            **self.rest,
+            **{name: getattr(self, name) for name in self._fields if name != "rest"},
             "standing": self.standing._asdict(),
             "phases": [each._asdict() for each in self.phases],
             "audit": [each._asdict() for each in self.audit],
@@ -127,16 +130,17 @@ class Page(NamedTuple):
         """
         raw = json.loads(data)
         return cls(
-            standing=Standing(**raw["standing"]),
-            phases=tuple(Phase(**each) for each in raw["phases"]),
+            standing=_made(Standing, raw["standing"]),
+            phases=tuple(_made(Phase, each) for each in raw["phases"]),
             digest=str(raw["digest"]),
             reason=str(raw["reason"]),
             epoch=int(raw["epoch"]),
             said=tuple(raw["said"]),
-            audit=tuple(AuditEntry(**each) for each in raw["audit"]),
+            audit=tuple(_made(AuditEntry, each) for each in raw["audit"]),
             entries=int(raw["entries"]),
             plan=raw.get("plan"),
             revisions=tuple(raw.get("revisions", ())),
+            rest={name: raw[name] for name in set(raw) - set(cls._fields)},
         )
 
     @classmethod
@@ -161,16 +165,36 @@ class Page(NamedTuple):
         return self._replace(audit=audit, entries=self.entries + 1)
 
 
+def _made(kind: Any, raw: dict[str, Any]) -> Any:
+    """From plain data, without what a newer reliai wrote of it: during a release both are there."""
+    return kind(**{name: raw[name] for name in kind._fields if name in raw})
+
+
 def digest_of(plan: Plan) -> str:
     """What tells two sets of settings apart that must not be mixed; `mode` may change under way."""
-    text = json.dumps(plan._replace(observe=False).to_dict(), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return _digest(_told(plan._replace(observe=False)))
 
 
 def core_of(plan: Plan) -> str:
     """What tells apart settings whose counts must not be mixed, whatever else changes."""
-    core = plan.to_dict()
-    data = {name: core[name] for name in ("rules", "alpha", "beta", "tuned_for", "gate", "shadow")}
+    names = ("rules", "alpha", "beta", "tuned_for", "gate", "shadow")
+    return _digest({name: value for name, value in _told(plan).items() if name in names})
+
+
+def _told(settings: Any) -> dict[str, Any]:
+    """Settings without those at their defaults, so that one more setting changes no digest."""
+    defaults = settings._field_defaults
+    told = {
+        name: value
+        for name, value in settings._asdict().items()
+        if name not in defaults or value != defaults[name]
+    }
+    for name in {"steps", "rules"} & set(told):
+        told[name] = [_told(each) for each in told[name]]
+    return told
+
+
+def _digest(data: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
 

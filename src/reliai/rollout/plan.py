@@ -82,11 +82,14 @@ class Plan(NamedTuple):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Plan:
-        """What `to_dict` gave."""
-        steps = tuple(Step(**each) for each in data["steps"])
-        rules = tuple(Rule(**each) for each in data["rules"])
-        read: dict[str, Any] = {**data, "steps": steps, "rules": rules}
-        return cls(**read)
+        """What `to_dict` gave, also that of a newer reliai: what is not known here is left out."""
+        steps = tuple(Step(**_known(Step, each)) for each in data["steps"])
+        rules = tuple(Rule(**_known(Rule, each)) for each in data["rules"])
+        return cls(**{**_known(cls, data), "steps": steps, "rules": rules})
+
+
+def _known(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in kind._fields if name in data}
 
 
 def checked_steps(given: Iterable[Any], dwell: float, min_calls: int) -> tuple[Step, ...]:

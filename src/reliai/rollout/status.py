@@ -122,7 +122,7 @@ def replayed(entry: AuditEntry) -> Explanation:
         return Explanation(entry, None, agrees=True)
     decision = decide(
         Plan.from_dict(entry.plan),
-        Standing(**entry.before),
+        Standing(**{k: v for k, v in entry.before.items() if k in Standing._fields}),
         [Counts.from_dict(each) for each in entry.counts],
         entry.at,
         entry.quiet,
