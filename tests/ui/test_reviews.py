@@ -34,17 +34,29 @@ def address(kept: RecordStore) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def seat(browser: Browser) -> Iterator[Page]:
+    """One page for all tests: a new one takes longer than most of them."""
+    with opened(browser) as page:
+        yield page
+
+
 @pytest.fixture
-def desk(page: Page, address: str, kept: RecordStore, request: pytest.FixtureRequest) -> Desk:
+def desk(
+    seat: Page, address: str, kept: RecordStore, request: pytest.FixtureRequest
+) -> Iterator[Desk]:
     reliai.configure(observers=[], records=kept)
-    return Desk(page, address, kept, request.node.name)
+    yield Desk(seat, address, kept, request.node.name)
+    seat.unroute_all()
+    seat.context.clear_cookies()
+    seat.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
 
 
 # --- with the keyboard ----------------------------------------------------------------------------
 def test_a_queue_is_labelled_with_two_keys_a_call_each_label_on_the_call_it_was_given(
     desk: Desk,
 ) -> None:
-    calls = desk.fill(*(f"answer {number}" for number in range(40)))
+    calls = desk.fill(*(f"answer {number}" for number in range(20)))
     desk.sit_down()
     for number, call in enumerate(calls):
         assert desk.call == call
@@ -52,7 +64,7 @@ def test_a_queue_is_labelled_with_two_keys_a_call_each_label_on_the_call_it_was_
     labels = ("right", "wrong", "unsafe")
     given = desk.queue.labels_given()
     assert given == {call: {"ana": labels[at % 3]} for at, call in enumerate(calls)}
-    assert "All 40 calls have their reviews. 40 are yours." in desk.page.inner_text("main")
+    assert "All 20 calls have their reviews. 20 are yours." in desk.page.inner_text("main")
 
 
 def test_with_labels_that_submit_at_once_one_key_is_enough(desk: Desk) -> None:
