@@ -20,8 +20,8 @@ class Product:
         # A fair sample of the traffic, which gates are judged on, and all of a canary: who gets it
         # is chance. And each call that a user says is wrong; these alone would be unfair to the
         # model that was complained of.
-        self.sample = Dataset.open(str(folder / "sample"))
-        self.complaints = Dataset.open(str(folder / "complaints"))
+        self.sample = Dataset.open(str(folder / "datasets" / "sample"))
+        self.complaints = Dataset.open(str(folder / "datasets" / "complaints"))
         self.queue = ReviewQueue("reviews", labels=["right", "wrong"], store=self.store)
         canary = when(lambda record: record.variant == "candidate", name="canary")
         settings: dict[str, Any] = {"only": "digits", "max_per_day": 10_000}

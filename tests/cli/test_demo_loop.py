@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.commands import command
+from tests.programs import run_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,4 +77,32 @@ def test_the_evidence_and_the_gain_are_printed_plainly(told: dict[str, Any]) -> 
 def test_the_loop_takes_none_of_the_options_of_the_other_demo() -> None:
     done = command("demo", "--loop", "--rate", "5")
     assert done.returncode == 2
-    assert "--loop takes --seed and --json, and no other option" in done.stderr
+    assert "--loop takes --seed, --json and --keep, and no other option" in done.stderr
+
+
+def test_a_folder_for_the_loop_must_be_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("")
+    done = command("demo", "--loop", "--keep", str(tmp_path))
+    assert done.returncode == 2
+    assert "has something in it" in done.stderr
+
+
+def test_the_other_demo_keeps_nothing(tmp_path: Path) -> None:
+    done = command("demo", "--keep", str(tmp_path))
+    assert done.returncode == 2
+    assert "--keep is for --loop alone" in done.stderr
+
+
+def test_what_the_loop_needs_and_is_missing_is_named() -> None:
+    """Also where a part of reliai asks for it by a message of its own."""
+    told = run_program(
+        """
+        import sys
+        sys.modules["sqlalchemy"] = None
+        sys.argv = ["reliai", "demo", "--loop"]
+        from reliai.cli import main
+        main()
+        """
+    )
+    assert told.returncode == 2
+    assert 'sqlalchemy is not installed; it comes with: pip install "reliai[' in told.stderr

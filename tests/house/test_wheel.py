@@ -24,7 +24,8 @@ def test_the_wheel_holds_the_package_and_the_examples(tmp_path: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
 
     package = {path.relative_to(ROOT / "src") for path in (ROOT / "src").rglob("*.py")}
-    examples = {path.name for path in (ROOT / "examples").glob("*.py")}
+    folder = ROOT / "examples"
+    examples = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py")}
     expected = {path.as_posix() for path in package} | {"reliai/py.typed"}
     expected |= {f"reliai/cli/demo/examples/{name}" for name in examples}
     assert {name for name in held if name.endswith((".py", ".typed"))} == expected

@@ -83,14 +83,20 @@ def demo(
             help="Another demo: shadow, gate, canary, feedback and training, of one model.",
         ),
     ] = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="With --loop: a new folder for what it made, to look at afterwards."),
+    ] = None,
     numbers: Annotated[
         Path | None, typer.Option("--json", help="Write the numbers into a file, as JSON.")
     ] = None,
 ) -> None:
     """Two real models behind HTTP that fail on a schedule: called bare, then guarded."""
     if loop:
-        _demo_loop(seed, numbers, others=(seconds, rate, model, quick or None))
+        _demo_loop(seed, numbers, keep, others=(seconds, rate, model, quick or None))
         return
+    if keep is not None:
+        _leave("--keep is for --loop alone")
     try:
         from reliai.cli.demo.command import run_demo  # noqa: PLC0415
         from reliai.cli.demo.setups import Unusable, setup_for  # noqa: PLC0415
@@ -113,15 +119,19 @@ def demo(
     )
 
 
-def _demo_loop(seed: int, numbers: Path | None, *, others: tuple[object, ...]) -> None:
+def _demo_loop(
+    seed: int, numbers: Path | None, keep: Path | None, *, others: tuple[object, ...]
+) -> None:
     if any(each is not None for each in others):
-        _leave("--loop takes --seed and --json, and no other option")
+        _leave("--loop takes --seed, --json and --keep, and no other option")
     try:
         from reliai.cli.demo.loop import run_loop  # noqa: PLC0415
 
-        run_loop(seed=seed, numbers=numbers)
+        run_loop(seed=seed, numbers=numbers, keep=keep)
     except ModuleNotFoundError as error:
         _leave(explain(error, "loop"))
+    except FileExistsError as error:
+        _leave(str(error))
 
 
 @app.command()

@@ -7,7 +7,7 @@ import logging
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,8 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from reliai.cli.demo.sources import example
+from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
 __all__ = ["run_loop"]
@@ -28,38 +30,70 @@ _BAD: Final = r"\b(FAIL|worse|rollback|rolled_back|significantly worse)\b"
 _UNSURE: Final = r"\b(INCONCLUSIVE|INCOMPLETE)\b"
 
 
-def run_loop(*, seed: int, numbers: Path | None = None) -> None:
+def run_loop(*, seed: int, numbers: Path | None = None, keep: Path | None = None) -> None:
     """Run it and print what came of it.
 
     Args:
         seed: of who comes, and what they write.
         numbers: a file that gets the verdicts and the trail, as JSON.
+        keep: a new folder for calls, datasets, runs and training data; None to keep nothing.
 
     Raises:
         ModuleNotFoundError: what the example needs is not installed.
+        FileExistsError: the folder has something in it.
     """
     console = Console(highlight=False)
-    story = example("loop.story")
+    story = _story()
     logging.getLogger("reliai").addHandler(logging.NullHandler())  # the chapters say the same
     began = time.monotonic()
     console.print(
         "[bold]One model of handwriting through shadow, gate, canary, feedback and training[/]\n"
         "Models are trained, calls made and verdicts computed now, on this machine alone.\n"
     )
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, _waiting(console):
-        told = story.tell(Path(folder), lambda title, text: _chapter(console, title, text), seed)
+    with _folder(keep) as folder, _waiting(console):
+        told = story.tell(folder, lambda title, text: _chapter(console, title, text), seed)
     console.rule(f"[bold]7. One of these calls through all of it[/]: {told.call_id}", align="left")
     console.print()
     console.print(_trail(told.trail))
-    folder_of_it = Path(str(story.__file__)).parent
     console.print(
-        f"\n{time.monotonic() - began:.0f} s. The program, a page a file: {folder_of_it}",
+        f"\n{time.monotonic() - began:.0f} s. The program, a page a file: "
+        f"{Path(str(story.__file__)).parent}",
         soft_wrap=True,
     )
+    if keep is not None:
+        console.print(_how_to_look(keep), soft_wrap=True)
     if numbers is not None:
         trail = [stop._asdict() for stop in told.trail]
         data = {"verdicts": told.verdicts, "call_id": told.call_id, "trail": trail}
         numbers.write_text(json.dumps(data, indent=2))
+
+
+def _story() -> Any:
+    try:
+        return example("loop.story")
+    except ConfigurationError as error:
+        if isinstance(error.__cause__, ModuleNotFoundError):
+            raise error.__cause__ from error
+        raise
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is None:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+        return
+    keep.mkdir(parents=True, exist_ok=True)
+    if any(keep.iterdir()):
+        raise FileExistsError(f"{keep} has something in it; --keep takes a new folder")
+    yield keep
+
+
+def _how_to_look(folder: Path) -> str:
+    return (
+        f"Look at it in a browser: reliai ui --store {folder}/calls.db --datasets {folder}/datasets "
+        f"--runs {folder}/runs --state sqlite:///{folder.absolute()}/state.db"
+    )
 
 
 def _waiting(console: Console) -> AbstractContextManager[Any]:
