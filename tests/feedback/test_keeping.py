@@ -119,6 +119,19 @@ def test_what_waits_while_the_database_is_away_is_written_when_it_is_back(tmp_pa
     assert store.feedback.counts.written == 1
 
 
+def test_what_was_written_makes_room_for_as_many_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reliai.records._inbox.MOST_BYTES", 1_000)
+    store = RecordStore(f"sqlite:///{tmp_path}/small.db")
+    reliai.configure(observers=[], records=store)
+    for number in range(3):
+        assert feedback.record(f"c{number}", "thumbs", 0, comment="x" * 900)
+        assert store.flush()
+    assert store.feedback.counts.written == 3
+    store.close()
+
+
 # --- processes ------------------------------------------------------------------------------------
 def test_a_program_that_ends_at_once_leaves_what_was_said(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/records.db"

@@ -14,6 +14,7 @@ from reliai import ConfigurationError
 from reliai._core import complaints
 from reliai.errors import ReliaiWarning
 from reliai.prompts import Prompt, PromptVersion
+from reliai.prompts._files import File
 from reliai.testing import VirtualClock, virtual_clock
 from tests.programs import printed
 
@@ -87,6 +88,25 @@ def test_a_file_that_is_being_written_does_not_serve(file: Path, clock: VirtualC
         assert later(clock, prompt, looks=1) == "Old ?"
     write(file, "New {q} and more")
     assert later(clock, prompt) == "New ? and more"
+
+
+def test_a_file_that_is_written_while_it_is_read_is_read_again(
+    file: Path, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = Prompt.load(file)
+    write(file, "Half of {q}")
+    assert later(clock, prompt, looks=1) == "Old ?"
+    read = File.read
+
+    def read_late(here: File) -> bytes:
+        data = read(here)
+        monkeypatch.setattr(File, "read", read)
+        write(file, "All of {q}")
+        return data
+
+    monkeypatch.setattr(File, "read", read_late)
+    assert later(clock, prompt, looks=1) == "Old ?"
+    assert later(clock, prompt, looks=2) == "All of ?"
 
 
 def test_the_file_is_not_looked_at_more_often_than_said(file: Path, clock: VirtualClock) -> None:
