@@ -45,6 +45,22 @@ def test_a_gap_interrupts_the_line() -> None:
     assert chart.lines[0].path.count("M") == 2
 
 
+def test_a_point_alone_is_a_dot() -> None:
+    values = [1.0, None, 2.0, 3.0, None, 0.0]
+    chart = line_chart("a", [0.0, 1, 2, 3, 4, 5], [Series("b", values)], str)
+    assert len(chart.dots) == 2
+
+
+@pytest.mark.parametrize("span", [600.0, 3600.0, 86_400.0, 90_000.0, 604_800.0, 2_592_000.0])
+def test_the_axis_of_time_has_marks_at_round_hours(span: float) -> None:
+    begin = 1_700_000_123.0
+    times = [begin + number * span / 60 for number in range(60)]
+    chart = bar_chart("a", times, span / 60, [Series("b", [1.0] * 60)], str)
+    assert 2 <= len(chart.x) <= 6
+    if span > 3 * 3600:
+        assert all(":" not in tick.words or tick.words.endswith(":00") for tick in chart.x)
+
+
 def test_a_chart_says_in_a_sentence_what_it_shows() -> None:
     chart = line_chart(
         "Time", [0.0, 1], [Series("half", [1.0, 2.0]), Series("most", [3.0, None])], str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ _RIGHT: Final = 10.0
 _TOP: Final = 12.0
 _BOTTOM: Final = 26.0
 _DAY: Final = 86_400.0
+_STEPS: Final = (60, 300, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, _DAY, 2 * _DAY, 7 * _DAY)
+"""Seconds between two marks of the axis of time."""
 
 
 class Series(NamedTuple):
@@ -45,6 +47,14 @@ class Bar(NamedTuple):
     words: str
 
 
+class Dot(NamedTuple):
+    """A point."""
+
+    x: float
+    y: float
+    look: str
+
+
 class Line(NamedTuple):
     """A line, as a path of SVG."""
 
@@ -65,7 +75,7 @@ class Chart(NamedTuple):
     Attributes:
         title: what it shows.
         summary: the same in a sentence with numbers, for who cannot see it.
-        bars, lines: the data.
+        bars, lines, dots: the data.
         limit: the height of a line that should not be crossed; None for none.
         x, y: marks of the axes.
         head, rows: the table beside it.
@@ -85,7 +95,7 @@ class Chart(NamedTuple):
     width: float = WIDTH
     height: float = HEIGHT
     left: float = _LEFT
-    base: float = HEIGHT - _BOTTOM
+    dots: Sequence[Dot] = ()
 
 
 class _Frame:
@@ -173,7 +183,8 @@ def line_chart(
     drawn = _drawn(title, summary, times, series, words)
     at = None if limit is None else frame.y(limit)
     x, y = _moments(frame, times), _levels(frame, words)
-    return drawn._replace(lines=lines, limit=at, x=x, y=y)
+    dots = [dot for each in series for dot in _dots(frame, times, each)]
+    return drawn._replace(lines=lines, dots=dots, limit=at, x=x, y=y)
 
 
 def sparkline(values: Sequence[float | None]) -> str:
@@ -212,10 +223,15 @@ def _drawn(
 
 
 def _moments(frame: _Frame, times: Sequence[float]) -> list[Tick]:
+    """Marks at round hours, or days, of the clock on the wall."""
     span = frame.end - frame.begin
-    steps = 2 if len(_moment(frame.begin, times)) > 6 else 4  # so that long words have room
-    moments = (frame.begin + span * part / steps for part in range(steps + 1))
-    return [Tick(frame.x(at), _moment(at, times)) for at in moments]
+    most = 3 if len(_moment(frame.begin, times)) > 6 else 5  # long words need room
+    step = next((each for each in _STEPS if span / each <= most), _STEPS[-1] * 4)
+    offset = datetime.fromtimestamp(frame.begin).astimezone().utcoffset() or timedelta()
+    shift = offset.total_seconds()
+    first = math.ceil((frame.begin + shift) / step) * step - shift
+    moments = [first + number * step for number in range(int((frame.end - first) / step) + 1)]
+    return [Tick(frame.x(at), _moment(at, times)) for at in moments if at <= frame.end]
 
 
 def _levels(frame: _Frame, words: Callable[[float], str]) -> list[Tick]:
@@ -234,8 +250,18 @@ def _path(frame: _Frame, times: Sequence[float], values: Sequence[float | None])
             continue
         path += f"{pen}{frame.x(at)} {frame.y(value)}"
         pen = "L"
-    # A point between two gaps is a line of no length, which round ends make visible.
-    return path + "h0" * path.endswith(tuple("0123456789")) if path else ""
+    return path
+
+
+def _dots(frame: _Frame, times: Sequence[float], each: Series) -> list[Dot]:
+    """The points that stand alone between two gaps, which no line shows."""
+    known = [None, *each.values, None]
+    alone = (
+        number
+        for number, value in enumerate(each.values)
+        if value is not None and known[number] is None and known[number + 2] is None
+    )
+    return [Dot(frame.x(times[n]), frame.y(each.values[n] or 0.0), each.look) for n in alone]
 
 
 def _last(values: Sequence[float | None]) -> float | None:
