@@ -91,8 +91,8 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 def _how_to_look(folder: Path) -> str:
     return (
-        f"Look at it in a browser: reliai ui --store {folder}/calls.db --datasets {folder}/datasets "
-        f"--runs {folder}/runs --state sqlite:///{folder.absolute()}/state.db"
+        f"Look at it in a browser: reliai ui --store {folder}/calls.db "
+        f"--datasets {folder}/datasets --runs {folder}/runs --state sqlite:///{folder.absolute()}/state.db"
     )
 
 
