@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from reliai.datasets import Version
-
 
 @scorer
 def right(output: str, case: Case) -> bool:
@@ -59,16 +57,16 @@ class Made:
             )
             for number in range(100)
         )
-        version = numbers.commit("all")
-        self.baseline = self._run(before, version)
-        self.candidate = self._run(after, version)
+        self.version = numbers.commit("all")
+        self.baseline = self.run(before)
+        self.candidate = self.run(after)
 
-    def _run(self, target: Callable[[int], str], version: Version) -> Run:
+    def run(self, target: Callable[[int], str], name: str = "parity") -> Run:
         made = Experiment(
             target,
-            version,
+            self.version,
             [right, length],
-            name="parity",
+            name=name,
             runs=self.runs,
             repeats=1,
             cache=False,
@@ -102,6 +100,25 @@ def test_from_the_list_the_keyboard_leads_to_the_two_latest_runs_compared(
     page.wait_for_url("**/compare**")
     assert made.candidate.id in page.url.partition("baseline")[0]
     assert "FAIL" in page.locator("h1 + .badge").inner_text()
+
+
+def test_runs_of_two_experiments_on_the_same_cases_are_compared_too(
+    page: Page, serve: Callable[..., str], tmp_path: Path
+) -> None:
+    made = Made(tmp_path)
+    other = made.run(before, name="another name")
+    address = serve(datasets=made.datasets, runs=made.runs)
+    page.goto(f"{address}/experiments/runs/{other.id}")
+    page.get_by_label("Compare with").select_option(made.candidate.id)
+    page.keyboard.press("c")
+    page.wait_for_url("**/compare**")
+    assert "100 cases in common" in page.inner_text("main")
+    page.goto(f"{address}/experiments")
+    page.get_by_label(f"{other.id[:12]} is the baseline").check()
+    page.get_by_label(f"{made.candidate.id[:12]} is the candidate").check()
+    page.keyboard.press("c")
+    page.wait_for_url(f"**/compare?*{other.id}**")
+    assert "another name" in page.inner_text(".crumbs")
 
 
 def test_the_numbers_of_a_comparison_are_those_of_the_library(

@@ -15,7 +15,7 @@ from reliai.ui._dataset_views import dataset_named, datasets_in
 from reliai.ui._intervals import scale_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from os import PathLike
     from pathlib import Path
 
@@ -31,7 +31,9 @@ __all__ = [
     "ScoreRow",
     "case_of_trial",
     "cases_of",
+    "comparable_with",
     "experiments_in",
+    "likeliest",
     "run_named",
     "scores_of",
     "state_of",
@@ -98,6 +100,30 @@ def experiments_in(folder: Path, most: int = 50) -> list[Experiment]:
         if len(experiment.runs) < most:
             experiment.runs.append(run)
     return list(found.values())
+
+
+def comparable_with(run: Run, experiments: Iterable[Experiment]) -> list[Run]:
+    """Other runs of the same experiment or on the same cases, the experiment's own first."""
+    name, root = run.manifest.get("experiment"), run.manifest.get("root")
+    others = [each for one in experiments for each in one.runs if each.id != run.id]
+    mine = [each for each in others if each.manifest.get("experiment") == name]
+    same = [
+        each
+        for each in others
+        if each.manifest.get("experiment") != name and each.manifest.get("root") == root
+    ]
+    return [*mine, *same]
+
+
+def likeliest(experiments: Sequence[Experiment]) -> tuple[str, str]:
+    """The two runs that somebody is likeliest to compare: the latest, and one before it."""
+    every = sorted(
+        (run for one in experiments for run in one.runs), key=lambda run: run.id, reverse=True
+    )
+    if not every:
+        return "", ""
+    others = comparable_with(every[0], experiments)
+    return every[0].id, others[0].id if others else ""
 
 
 def run_named(folder: Path, identifier: str) -> Run:

@@ -31,7 +31,13 @@ def routes(site: Site) -> list[Route]:
 
     def experiments(request: Request) -> Response:
         found = views.experiments_in(site.runs)
-        return site.render(request, "experiments.html", experiments=found, where=str(site.runs))
+        return site.render(
+            request,
+            "experiments.html",
+            experiments=found,
+            chosen=views.likeliest(found),
+            where=str(site.runs),
+        )
 
     def run(request: Request) -> Response:
         chosen = views.run_named(site.runs, request.path_params["id"])
@@ -48,7 +54,7 @@ def routes(site: Site) -> list[Route]:
             page=views.cases_of(chosen, number=number_of(request), state=state),
             state=state,
             states=_STATES,
-            others=_others(site, chosen.id, str(chosen.manifest.get("experiment"))),
+            others=views.comparable_with(chosen, views.experiments_in(site.runs)),
         )
 
     def case(request: Request) -> Response:
@@ -104,14 +110,6 @@ def routes(site: Site) -> list[Route]:
         Route("/experiments/runs/{id}", run),
         Route("/experiments/runs/{id}/case", case),
     ]
-
-
-def _others(site: Site, identifier: str, experiment: str) -> list[object]:
-    """The other runs of an experiment, the latest first, to compare with."""
-    for each in views.experiments_in(site.runs):
-        if each.name == experiment:
-            return [run for run in each.runs if run.id != identifier]
-    return []
 
 
 def _slices(comparison: RunComparison, tag: str) -> tuple[list[comparisons.SliceRow], str]:
