@@ -20,6 +20,7 @@ SCRIPTS = [*sorted((ROOT / "scripts").iterdir()), *sorted((ROOT / ".ci").iterdir
 
 # Distributions whose import name is not their own.
 IMPORT_NAMES = {
+    "openfeature-sdk": "openfeature",
     "opentelemetry-api": "opentelemetry",
     "opentelemetry-sdk": "opentelemetry",
     "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
