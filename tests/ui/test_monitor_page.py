@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import reliai
-from reliai.monitoring import SLO, Monitor
+from reliai.monitoring import SLO, Monitor, signals
 from reliai.monitoring.following import Follower
 from reliai.records import RecordStore
 from reliai.testing import virtual_clock
@@ -20,6 +20,7 @@ from reliai.ui import create_app
 from reliai.ui._objectives import Objectives
 from reliai.ui._watching import Watch
 from reliai.ui.traffic import traffic_of
+from tests.ui._calls import HOSTILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,9 +83,9 @@ def looked(store: RecordStore, *slos: SLO) -> Any:
 
 def test_what_fires_is_worked_out_from_the_calls(noisy: tuple[RecordStore, Any]) -> None:
     seen = looked(noisy[0])
-    signals = {alert["signal"] for alert in seen.state["alerts"]}
-    assert "errors" in signals
-    assert any(each.startswith("slo:") for each in signals)
+    fired = {alert["signal"] for alert in seen.state["alerts"]}
+    assert "errors" in fired
+    assert any(each.startswith("slo:") for each in fired)
 
 
 def test_objectives_count_as_a_monitor_does(noisy: tuple[RecordStore, Any]) -> None:
@@ -254,6 +255,37 @@ def test_the_first_page_tells_of_the_last_day(tmp_path: Path) -> None:
     assert '<a href="/calls?since=24h">40</a>' in text
     assert "The latest that did not go as it should" in text
     assert "unknown" in text
+
+
+def test_the_first_page_says_what_fires(noisy: tuple[RecordStore, Any]) -> None:
+    client = TestClient(create_app(store=noisy[0]), base_url=BASE)
+    while "What fires" not in (text := client.get("/").text):
+        pass
+    assert "errors changed" in text
+
+
+def test_slices_that_somebody_named_maliciously_are_text(
+    page: Page, serve: Callable[..., str]
+) -> None:
+    monitor = Monitor([signals.errors()], slices=["tag:note"], alerts=[], inline=True)
+
+    @reliai.reliable(name="echo", observers=[monitor])
+    def echo(number: int) -> None:
+        if number > 400:
+            raise ConnectionError
+
+    with virtual_clock() as clock, reliai.context(tags={"note": HOSTILE}):
+        for number in range(500):
+            clock.advance(1.0)
+            with suppress(ConnectionError):
+                echo(number)
+    address = serve(monitor=monitor)
+    for path in ("/monitor", "/"):
+        page.goto(address + path)
+        assert page.title().endswith("· reliai")
+        assert page.locator("main img, main script").count() == 0
+    page.goto(f"{address}/monitor")
+    assert "<script>" in page.locator("main").inner_text()
 
 
 def test_passwords_of_stores_are_shown_nowhere() -> None:

@@ -316,6 +316,15 @@ def test_every_answer_forbids_what_is_not_of_this_server(path: str) -> None:
     assert headers["cache-control"] == "no-store"
 
 
+def test_only_files_of_a_version_are_kept_by_browsers() -> None:
+    made = client()
+    style = re.search(r'href="(/static/style\.css\?v=\w+)"', made.get("/").text)
+    assert style
+    assert "immutable" in made.get(style[1]).headers["cache-control"]
+    assert made.get("/static/nope.css?v=1").headers["cache-control"] == "no-store"
+    assert made.get("/?v=1").headers["cache-control"] == "no-store"
+
+
 def test_a_page_that_fails_says_nothing_of_why(
     caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:

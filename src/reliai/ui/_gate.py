@@ -65,7 +65,7 @@ class Gate:
                 await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        send = sent = _Sending(send)
+        send = sent = _Sending(send, _kept(scope))
         if host_of(headers.get("host", "")) not in self._hosts:
             answer = PlainTextResponse("This server does not go by that name.\n", 421)
             await answer(scope, receive, send)
@@ -146,6 +146,12 @@ def host_of(header: str) -> str:
         return ""
 
 
+def _kept(scope: Scope) -> str:
+    """How long an answer may be kept: a file by the address that names its version for good."""
+    versioned = scope["path"].startswith("/static/") and scope["query_string"].startswith(b"v=")
+    return "private, max-age=31536000, immutable" if versioned else "no-store"
+
+
 class _Sending:
     """Sends an answer with the headers that all have.
 
@@ -153,8 +159,9 @@ class _Sending:
         begun: whether any of it is on its way.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, kept: str) -> None:
         self._send = send
+        self._kept = kept
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
@@ -163,5 +170,6 @@ class _Sending:
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
-            headers.setdefault("cache-control", "no-store")
+            fine = message["status"] in {200, 304}
+            headers["cache-control"] = self._kept if fine else "no-store"
         await self._send(message)

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from reliai.errors import ConfigurationError
 from reliai.ui._gate import Gate
 from reliai.ui._sessions import Sessions
+from reliai.ui._watching import Watch
 from reliai.ui.pages import routes_of
 from reliai.ui.site import Site
 
@@ -69,13 +70,14 @@ def create_app(
     if private and token is None:
         raise ConfigurationError("create_app(private=True): nobody can sign in without a token=")
     sessions = None if token is None else Sessions(token)
+    opened = _opened_store(store)
     site = Site(
-        store=_opened_store(store),
+        store=opened,
         datasets=Path(".reliai/datasets") if datasets is None else datasets,
         runs=Path(".reliai/runs") if runs is None else Path(runs),
         state=_opened_state(state),
         monitor=monitor,
-        slos=tuple(slos),
+        watch=Watch(opened, monitor, tuple(slos)),
         sessions=sessions,
     )
     app = Starlette(

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from reliai.monitoring import SLO, Monitor
+    from reliai.monitoring import Monitor
     from reliai.records import RecordStore
     from reliai.state import State
     from reliai.ui._sessions import Session, Sessions
+    from reliai.ui._watching import Watch
 
 __all__ = ["FORM", "SESSION", "Nav", "Site"]
 
@@ -57,7 +58,7 @@ class Site:
         runs: the folder of experiments' runs.
         state: which rollouts share; None for none.
         monitor: a `Monitor`, or where a snapshot of one is read; None for neither.
-        slos: objectives for the calls of the store.
+        watch: says how calls stand.
         sessions: who is signed in; None where nobody can.
         nav: the pages.
     """
@@ -67,7 +68,7 @@ class Site:
     runs: Path
     state: State | None
     monitor: Monitor | str | None
-    slos: tuple[SLO, ...]
+    watch: Watch
     sessions: Sessions | None
     nav: list[Nav] = field(default_factory=list[Nav])
 

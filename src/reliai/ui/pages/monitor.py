@@ -9,7 +9,7 @@ from starlette.routing import Route
 from reliai import clock
 from reliai.errors import ConfigurationError
 from reliai.ui._asking import SPANS, names_of
-from reliai.ui._watching import Seen, Watch
+from reliai.ui._watching import Seen
 from reliai.ui.monitor_charts import budget_chart, minute_charts, traffic_charts
 from reliai.ui.site import Nav
 from reliai.ui.traffic import traffic_of
@@ -23,29 +23,28 @@ if TYPE_CHECKING:
     from reliai.records import RecordStore
     from reliai.ui.site import Site
 
-__all__ = ["NAV", "routes"]
+__all__ = ["NAV", "routes", "urgency"]
 
 NAV = Nav("Monitor", "/monitor", "m")
 
 
 def routes(site: Site) -> list[Route]:
     """The page on monitoring."""
-    watch = Watch(site.store, site.monitor, site.slos)
 
     def show(request: Request) -> Response:
         span = request.query_params.get("span", "24h")
         span = span if span in SPANS else "24h"
         name = request.query_params.get("name") or None
-        values = _values(_seen(watch), site.store, span, name)
+        values = _values(_seen(site), site.store, span, name)
         return site.render(request, "monitor.html", **values)
 
     return [Route("/monitor", show)]
 
 
-def _seen(watch: Watch) -> Seen:
+def _seen(site: Site) -> Seen:
     try:
-        return watch.look()
-    except ConfigurationError as error:  # without the extra: there are charts all the same
+        return site.watch.look()
+    except ConfigurationError as error:  # there are charts all the same
         return Seen(None, "", why=str(error))
 
 
@@ -60,7 +59,7 @@ def _values(seen: Seen, store: RecordStore | None, span: str, name: str | None) 
         "seen": seen,
         "state": state,
         "objectives": objectives,
-        "alerts": sorted(state.get("alerts", ()), key=_urgency),
+        "alerts": sorted(state.get("alerts", ()), key=urgency),
         "signals": state.get("signals", ()),
         "changes": state.get("changes", ()),
         "span": span,
@@ -79,6 +78,7 @@ def _values(seen: Seen, store: RecordStore | None, span: str, name: str | None) 
     return values
 
 
-def _urgency(alert: Mapping[str, Any]) -> tuple[bool, int, float]:
+def urgency(alert: Mapping[str, Any]) -> tuple[bool, int, float]:
+    """What alerts are ordered by: the loudest first, then the latest."""
     order = {"page": 0, "ticket": 1, "info": 2}
     return bool(alert.get("muted")), order.get(alert["severity"], 3), -alert["at"]

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.routing import Route
 
 from reliai import clock
+from reliai.errors import ConfigurationError
 from reliai.ui._asking import page_of
 from reliai.ui._overview import sources_of
 from reliai.ui.explaining import story
 from reliai.ui.monitor_charts import traffic_charts
+from reliai.ui.pages.monitor import urgency
 from reliai.ui.site import Nav
 from reliai.ui.traffic import traffic_of
 
@@ -28,6 +30,7 @@ NAV = Nav("Overview", "/", "o")
 _DAY: Final = 86_400.0
 _BAD: Final = ("error", "rejected", "degraded")
 _SHOWN: Final = 8
+_PATIENCE: Final = 0.3
 
 
 def routes(site: Site) -> list[Route]:
@@ -35,11 +38,22 @@ def routes(site: Site) -> list[Route]:
 
     def show(request: Request) -> Response:
         values: dict[str, Any] = {"sources": sources_of(site), "traffic": None, "story": story}
+        values |= _firing(site)
         if site.store is not None:
             values |= _calls(site.store)
         return site.render(request, "start.html", **values)
 
     return [Route("/", show)]
+
+
+def _firing(site: Site) -> dict[str, Any]:
+    """What fires, where that can be had at once."""
+    try:
+        seen = site.watch.look(_PATIENCE)
+    except ConfigurationError:
+        return {"known": False, "alerts": []}
+    state = seen.state or {}
+    return {"known": bool(state), "alerts": sorted(state.get("alerts", ()), key=urgency)}
 
 
 def _calls(store: RecordStore) -> dict[str, Any]:
