@@ -98,6 +98,14 @@ def test_a_batch_in_which_all_was_worse_makes_nobody_look_better() -> None:
     assert pooled[0].mean == pytest.approx(0.06) == pooled[1].mean
 
 
+def test_the_error_of_a_mean_is_that_of_its_calls_whatever_share_they_had() -> None:
+    values = np.array([1.0, 2.0, 4.0, 9.0])
+    for share in (1.0, 0.1):
+        pooled = Pooled().with_batch(share, 4, values.sum(), (values**2).sum())
+        assert pooled.error == pytest.approx(values.std(ddof=1) / 2)
+        assert pooled.worth == pytest.approx(4)
+
+
 # --- a bandit at work
 
 

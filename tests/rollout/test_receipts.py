@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import reliai
 from reliai.errors import ReliaiWarning
+from reliai.rollout import Bandit, failure_rate
 from reliai.state import open_state
 from reliai.state.base import StateUnavailable
 from reliai.testing import virtual_clock
@@ -69,6 +71,25 @@ def test_what_was_told_counts_once_whether_the_question_or_the_answer_was_lost(
         assert ro.sync()
         clock.advance(1.0)
     assert sum(ro.status().calls) == 60
+
+
+@pytest.mark.parametrize("kind", [Away, Deaf])
+def test_what_a_bandit_told_counts_once_too(
+    state: State, clock: VirtualClock, kind: type[Away]
+) -> None:
+    door = kind(state, away=False)
+    chooser = Bandit(
+        kind.__name__, {"a": "x", "b": "y"}, failure_rate(), state=door, background=False
+    )
+    ask = reliai.Route(chooser, into="text")(lambda text: text)
+    chooser.sync()
+    for number in range(20):
+        door.away = number % 2 == 0
+        with reliai.context(subject=f"u{number}"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReliaiWarning)
+            ask("")
+            chooser.sync()
+    assert sum(each.calls for each in chooser.estimates()) == 20
 
 
 def test_what_was_told_before_a_day_ended_counts_once(state: State, clock: VirtualClock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -17,7 +18,7 @@ from reliai.rollout._store_clock import StoreClock
 from reliai.rollout._tally import Tally
 from reliai.rollout.standing import FINAL
 from reliai.state import configured_state, shared_state
-from reliai.state.base import PATIENT, PROMPT, Count, StateBusy, StateUnavailable
+from reliai.state.base import PATIENT, PROMPT, Count, StateUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +61,7 @@ class Follower:
         state: where it is shared.
         snapshot: a file to keep what was known last.
         max_staleness: seconds for which what was known last is good.
+        bundled: a file with a document that is good until the state answers, whatever its age.
         listing: the name and version that the state lists it by; None to leave the list alone.
         begun: the document, where it is operated from outside: its settings are not others.
 
@@ -78,6 +80,7 @@ class Follower:
         *,
         snapshot: str | None,
         max_staleness: float,
+        bundled: str | None = None,
         listing: tuple[str, str] | None = None,
         begun: Page | None = None,
     ) -> None:
@@ -93,9 +96,11 @@ class Follower:
         self._given = None if state is None else shared_state(state)
         self._own: State | None = None
         self._snapshot = None if snapshot is None else Snapshot(snapshot, key, max_staleness)
+        self._bundled = None if bundled is None else Snapshot(bundled, key, math.inf)
+        self._by_bundle = False
         self._max_staleness = max_staleness
         self.tally = Tally(guardrails, shadowed=bool(plan.shadow))
-        self.receipts = Receipts()
+        self.receipts = Receipts(self._put_back)
         self.labels = Labels(self._prefix, guardrails)
         self.traffic: Traffic | None = None
         self.page: Page | None = begun
@@ -147,7 +152,11 @@ class Follower:
             return traffic
 
     def _from_snapshot(self) -> Traffic | None:
-        page = None if self._snapshot is None else self._snapshot.read(clock.active().time())
+        now = clock.active().time()
+        page = None if self._snapshot is None else self._snapshot.read(now)
+        if page is None and self._bundled is not None:
+            page = self._bundled.read(now)
+            self._by_bundle = page is not None
         if page is None:
             return None
         self.page = page
@@ -190,52 +199,33 @@ class Follower:
             return True
 
     def _exchanged(self, within: float) -> Exchanged | None:
-        """Tell what was counted, once, and read what others did; None when the state is away."""
-        state, receipts = self.state, self.receipts
-        taken: Any = {}
-        young: Any = {}
+        """Tell what was counted, and read what others did; None when the state is away."""
         keys = [self.key, *self.labels.keys]
         try:
-            if receipts.unsure is not None:
-                asked = state.exchange([receipts.asking(self._prefix)], [], within=within)
-                self._tell_again(arrived=receipts.heard(self._prefix, asked))
-            taken, young = self._taken()
-            counts = self._to_count(taken, young)
-            if state.shared and (taken or young):
-                counts.append(receipts.signed(self._prefix))
-            exchanged = state.exchange(counts, keys, within=within)
+            return self.receipts.exchange(self.state, self._to_tell, keys, within)
         except StateUnavailable as error:
-            if taken or young:
-                receipts.unsure = taken, young
-                if isinstance(error, StateBusy) or not state.shared:
-                    self._tell_again(arrived=False)
             self._lost(error)
             return None
-        receipts.heard(self._prefix, exchanged)
-        return exchanged
 
-    def _tell_again(self, *, arrived: bool) -> None:
-        """What was told and not answered is told again, unless it has arrived."""
-        taken, young = self.receipts.unsure
-        self.receipts.unsure = None
-        if not arrived:
-            self.tally.put_back(taken)
-            self.tally.young.put_back(young)
-
-    def _taken(self) -> tuple[Any, Any]:
-        """What was counted here since the last time, and how much of it is young."""
-        if not self._counting:
-            return {}, {}
-        return self.tally.take(), self.tally.young.take()
-
-    def _to_count(self, taken: Any, young: Any) -> list[Count]:
+    def _to_tell(self) -> tuple[Any, list[Count]]:
+        """What was counted here since the last time, and the counts to tell and to ask for."""
+        taken: Any = {}
+        young: Any = {}
+        if self._counting:
+            taken, young = self.tally.take(), self.tally.young.take()
         phases = () if self.page is None else self.page.phases
         counts = [
             Count(self._phase_key(phase), 0, _FOREVER, 1, taken.get(phase, ()))
             for phase in range(max(1, len(phases)))
         ]
         now = clock.active().time()
-        return counts + self.tally.young.asked(self._prefix, phases, young, now)
+        counts += self.tally.young.asked(self._prefix, phases, young, now)
+        return (taken, young) if taken or young else None, counts
+
+    def _put_back(self, counted: Any) -> None:
+        taken, young = counted
+        self.tally.put_back(taken)
+        self.tally.young.put_back(young)
 
     def _hear(self, now: float, *, aside: bool) -> None:
         """Read what people said of the calls, when it is this process's turn."""
@@ -291,7 +281,7 @@ class Follower:
     def _take(self, page: Page, version: int, now: float) -> None:
         if self.page is None or self.page.standing.since != page.standing.since:
             self.time.begin(now)
-        self.page, self._version = page, version
+        self.page, self._version, self._by_bundle = page, version, False
         if self._follows and page.plan is not None and core_of(plan_of(page)) == self._core:
             self.plan, self._digest = plan_of(page), page.digest
         if page.digest != self._digest:
@@ -355,7 +345,8 @@ class Follower:
         page = self.page
         if page is None or page.standing.status in FINAL or self._killing is not None:
             return
-        if clock.active().monotonic() - self._reached > self._max_staleness:
+        quiet = clock.active().monotonic() - self._reached
+        if quiet > self._max_staleness and not self._by_bundle:
             self.traffic = Traffic(0.0, len(page.phases) - 1, "STALE")
 
 

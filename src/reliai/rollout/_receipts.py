@@ -1,4 +1,4 @@
-"""Whether counts that were told have arrived, when the answer was lost on its way back."""
+"""Telling a state what was counted, once: also when its answer is lost on the way back."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reliai import clock
 from reliai._core import ids
-from reliai.state.base import Count
+from reliai.state.base import Count, StateBusy, StateUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reliai.state import State
     from reliai.state.base import Counted, Exchanged
 
 __all__ = ["Receipts"]
@@ -19,39 +22,81 @@ _KEPT: Final = 2
 
 
 class Receipts:
-    """Counts what this process told, in the same step as that which it tells.
+    """Counts how often this process told something, in the same step as what it tells.
 
-    Told twice, failures would be evidence out of nothing; left out, an outage would be. So after
-    one of which nobody knows whether it arrived, the count of what was told says so.
+    Told twice, failures would be evidence out of nothing; left out, an outage would be. So when
+    nobody knows whether something has arrived, the state is asked for the receipt before the next
+    thing is told.
+
+    Args:
+        put_back: is given what has not arrived.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, put_back: Callable[[Any], None]) -> None:
+        self._put_back = put_back
         self.renew()
 
     def renew(self) -> None:
         """In a forked child: what its parent told is its parent's."""
-        self._name = ids.as_text(ids.new(0.0))
+        self._key = f"told:{ids.as_text(ids.new(0.0))}"
         self._known: Counted = {}
         self._bucket = 0
-        self.unsure: Any = None
+        self._unsure: Any = None
 
-    def signed(self, key: str) -> Count:
-        """What to tell with the counts."""
+    def exchange(
+        self,
+        state: State,
+        take: Callable[[], tuple[Any, list[Count]]],
+        keys: Sequence[str],
+        within: float,
+    ) -> Exchanged:
+        """Tell the state what was counted, and ask it.
+
+        Args:
+            state: the state.
+            take: gives what was counted, None for nothing, and the counts to tell and to ask for.
+            keys: of the documents to ask for.
+            within: seconds that the state has to answer.
+
+        Raises:
+            StateUnavailable: when it did not answer; what was counted is kept.
+        """
+        self._settle(state, within)
+        taken, counts = take()
+        told = taken is not None and state.shared
+        try:
+            exchanged = state.exchange(
+                [*counts, self._signed()] if told else counts, keys, within=within
+            )
+        except StateUnavailable as error:
+            if told and not isinstance(error, StateBusy):
+                self._unsure = taken
+            elif taken is not None:
+                self._put_back(taken)
+            raise
+        if told:
+            self._has_arrived(exchanged)
+        return exchanged
+
+    def _settle(self, state: State, within: float) -> None:
+        """Find out what became of that which was not answered."""
+        if self._unsure is None:
+            return
+        arrived = self._has_arrived(state.exchange([self._count(())], [], within=within))
+        unsure, self._unsure = self._unsure, None
+        if not arrived:
+            self._put_back(unsure)
+
+    def _signed(self) -> Count:
         self._bucket = int(clock.active().time() // _DAY)
-        return self._count(key, (1.0,))
+        return self._count((1.0,))
 
-    def asking(self, key: str) -> Count:
-        """What to ask when the answer was lost."""
-        return self._count(key, ())
+    def _count(self, amounts: tuple[float, ...]) -> Count:
+        return Count(self._key, self._bucket, _DAY, _KEPT, amounts)
 
-    def _count(self, key: str, amounts: tuple[float, ...]) -> Count:
-        return Count(f"{key}:told:{self._name}", self._bucket, _DAY, _KEPT, amounts)
-
-    def heard(self, key: str, exchanged: Exchanged) -> bool:
-        """Take in an answer; whether something has arrived since the one before."""
-        counted = exchanged.counted.get(self._count(key, ()).key)
-        if counted is None:  # nothing was told
-            return False
+    def _has_arrived(self, exchanged: Exchanged) -> bool:
+        """Whether there are more receipts than before."""
+        counted = exchanged.counted.get(self._key, {})
         new, old = (each.get(self._bucket, (0.0,)) for each in (counted, self._known))
         self._known = counted
         return new > old

@@ -23,6 +23,7 @@ from reliai.rollout import _bandit_settings as settings
 from reliai.rollout._bandit_book import BanditPlan, Ledger
 from reliai.rollout._bandit_tally import BanditTally
 from reliai.rollout._minder import minder
+from reliai.rollout._receipts import Receipts
 from reliai.state import configured_state, shared_state
 from reliai.state.base import PATIENT, PROMPT, Count, StateUnavailable
 
@@ -130,6 +131,7 @@ class Bandit:
         self._own: State | None = None
         self._background = background
         self._tally = BanditTally(list(self.variants), self.minimise.read)
+        self._receipts = Receipts(self._tally.put_back)
         self._ledger: Ledger | None = None
         self._ledger_version = 0
         self._split: tuple[int, Split] | None = None
@@ -143,6 +145,7 @@ class Bandit:
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{ids.as_text(ids.new(0.0))}"
         self._minded = False
         self._tally.renew()
+        self._receipts.renew()
 
     @property
     def _state(self) -> State:
@@ -228,17 +231,14 @@ class Bandit:
         with self._lock:
             ledger = self._ledger
             live = () if ledger is None else ledger.live
-            taken = self._tally.take({each.number for each in live}) if self._counts_here else {}
-            asked = [self._count(each, taken.get(each.number, ())) for each in live]
             try:
-                exchanged = self._state.exchange(asked, [self._key], within=within)
+                exchanged = self._receipts.exchange(self._state, self._to_tell, [self._key], within)
             except StateUnavailable as error:
-                self._tally.put_back(taken)
                 self._lost(error)
                 return False
             self._counts = {
-                batch.number: next(iter(exchanged.counted.get(count.key, {}).values()), ())
-                for batch, count in zip(live, asked, strict=True)
+                each.number: next(iter(exchanged.counted[self._key_of(each)].values()), ())
+                for each in live
             }
             try:  # what was counted is told by now, whatever becomes of the rest
                 self._learn(exchanged.entries.get(self._key), exchanged.now, within)
@@ -258,8 +258,17 @@ class Bandit:
     def _counts_here(self) -> bool:
         return self._ledger is not None and self._ledger.digest == self._digest
 
-    def _count(self, batch: Batch, amounts: Sums) -> Count:
-        return Count(f"{self._key}:{self._digest}:{batch.number}", 0, _FOREVER, 1, amounts)
+    def _to_tell(self) -> tuple[Any, list[Count]]:
+        """What was counted here since the last time, and the counts to tell and to ask for."""
+        live = () if self._ledger is None else self._ledger.live
+        taken = self._tally.take({each.number for each in live}) if self._counts_here else {}
+        counts = [
+            Count(self._key_of(each), 0, _FOREVER, 1, taken.get(each.number, ())) for each in live
+        ]
+        return taken or None, counts
+
+    def _key_of(self, batch: Batch) -> str:
+        return f"{self._key}:{self._digest}:{batch.number}"
 
     def _learn(self, entry: Any, now: float, within: float) -> None:
         if entry is None:
