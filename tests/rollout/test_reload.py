@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,12 +14,12 @@ import pytest
 import reliai
 from reliai.errors import ConfigurationError, ReliaiWarning
 from reliai.rollout import Rollout
+from reliai.rollout._file import RolloutFile
 from reliai.state import open_state
 from reliai.testing import virtual_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from reliai.state import State
     from reliai.testing import VirtualClock
@@ -408,3 +409,27 @@ def test_a_promoted_rollout_takes_on_who_takes_part_alone(
     assert ro.choose("ana").reason == "FORCED"
     assert ro.choose("ben").reason == "PROMOTED"
     assert actions(ro)[-1] == "advance"
+
+
+@pytest.mark.parametrize("half", ["steps = [0.1, 1.0]", "steps = [0.1, 1.0"])
+def test_a_file_that_is_written_while_it_is_read_is_read_again(
+    tmp_path: Path, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, half: str
+) -> None:
+    """Half of a file may be good TOML, in which what is missing has its default."""
+    path = tmp_path / "tone.toml"
+    path.write_text('steps = [0.5, 1.0]\nmode = "observe"\n')
+    file = RolloutFile(path)
+    path.write_text(half)
+    assert file.changed() is None
+    read = Path.read_bytes
+
+    def read_early(here: Path) -> bytes:
+        data = read(here)
+        path.write_text('steps = [0.1, 1.0]\nmode = "observe"\n')
+        return data
+
+    monkeypatch.setattr(Path, "read_bytes", read_early)
+    assert file.changed() is None
+    monkeypatch.undo()
+    looks = [file.changed() for _ in range(2)]
+    assert looks == [None, {"name": "tone", "steps": [0.1, 1.0], "mode": "observe"}]

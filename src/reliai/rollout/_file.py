@@ -24,8 +24,8 @@ AUDIENCE: Final = ("exposure", "holdout", "force", "target", "layer")
 
 _KNOWN: Final = frozenset(
     "name version unit steps dwell guardrails alpha beta mode min_calls max_duration exposure "
-    "holdout force salt on_no_data no_data_grace stale_after max_staleness target layer on_shadow "
-    "shadow_pairs".split()
+    "holdout force salt on_no_data no_data_grace stale_after max_staleness target layer sticky "
+    "on_shadow shadow_pairs".split()
 )
 _GUARDRAILS: Final[dict[str, Callable[..., Any]]] = {
     "failure_rate": failure_rate,
@@ -75,7 +75,14 @@ class RolloutFile:
             self._seen = stamp
             return None
         self._read = stamp
-        settings = self._parsed()
+        try:
+            settings = self._parsed()
+        except ConfigurationError:
+            if self._stamp() == stamp:
+                raise
+            return None
+        if self._stamp() != stamp:  # written while it was read, of which we may have half
+            return None
         revision = _revision(settings)
         if revision == self.revision:
             return None
