@@ -8,6 +8,9 @@ from loop.models import Reader
 from loop.people import Visit, use
 from reliai.rollout import Rollout, feedback
 
+MATURE = 600
+"""Seconds that users have to complain of a call, before it is counted."""
+
 
 def canary(control: Reader, candidate: Any, version: str, **preconditions: Any) -> Rollout:
     return Rollout(
@@ -17,7 +20,7 @@ def canary(control: Reader, candidate: Any, version: str, **preconditions: Any) 
         version=version,
         unit="subject",
         steps=[0.2, 0.5, 1.0],
-        guardrails=[feedback("thumbs", bad=0, mature=600)],  # users have ten minutes to complain
+        guardrails=[feedback("thumbs", bad=0, mature=MATURE)],
         dwell=1800,
         min_calls=50,
         background=False,  # decides in `sync`, which a thread calls otherwise
@@ -31,7 +34,7 @@ def serve(rollout: Rollout, visits: Iterable[Visit]) -> int:
     for count, visit in enumerate(visits, 1):
         use(read_digit, visit)
         if count % 50 == 0:
-            pass_time(600)
+            pass_time(MATURE)
             rollout.sync()
             if rollout.status().status in {"promoted", "rolled_back"}:
                 return count

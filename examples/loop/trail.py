@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from loop.canary import MATURE
 from loop.product import Product
 from reliai.datasets import Case, Version
 from reliai.evals import Run
@@ -58,15 +59,17 @@ def route_of(call: StoredCall) -> dict[str, object]:
 
 
 def complaint_to_follow(product: Product, cases: Version) -> str:
-    """A call that the canary got wrong, of which there is a case, and could be a training row.
+    """A call that the canary got wrong, and was rolled back for, of which there is a case.
 
-    If there is one, one that the model that served before gets right, in its shadow.
+    Its form is for training, and if there is one, the model that served before gets it right.
     """
-    known = {source.id for case in cases for source in case.sources}
     store, found = product.store, ""
+    known = {source.id for case in cases for source in case.sources}
+    counted = entry_of(product, "fast", "rollback").at - MATURE
     for call in store.calls(name="digits", where={"tag:part": "train"}, limit=None):
         said = {each.name: each.value for each in call.feedback}
-        if call.variant == "candidate" and said.get("thumbs") == 0 and call.id in known:
+        bad = call.variant == "candidate" and said.get("thumbs") == 0
+        if bad and call.id in known and call.started_at < counted:
             found = call.id
             shadows = store.calls(where={"parent_id": call.id, "tag:shadow": "served"})
             if shadows and shadows[0].output == said["correction"]:
@@ -95,7 +98,7 @@ def trail(call_id: str, product: Product, kept: Kept) -> Iterator[Stop]:
     undone = entry_of(product, "fast", "rollback")
     yield Stop(
         "rollback",
-        f"with such complaints the evidence of harm is {undone.evidence['harm']:.3g}",
+        f"a complaint that counted: the evidence of harm came to {undone.evidence['harm']:.3g}",
         f"the state: audit of version fast, entry {undone.number}",
     )
     yield from _cases(call_id, product)

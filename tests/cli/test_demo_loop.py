@@ -55,6 +55,7 @@ def test_one_call_is_read_back_at_every_step(told: dict[str, Any]) -> None:
     assert wrong != seen
     assert said["canary"].startswith("answered by the candidate of version fast")
     assert said["feedback"].startswith("thumbs 0 by user-")
+    assert said["rollback"].startswith("a complaint that counted: ")
     assert f"still says {wrong}," in said["gate"]
     assert re.fullmatch(r"line \d+ of corrections.jsonl", said["training"])
     assert said["model"] == "trained on that file, it passes the gate: GATE_PASS"

@@ -108,6 +108,41 @@ def test_weights_of_a_network_count() -> None:
     assert known_as(Network(1)) == known_as(Network(1))
 
 
+class Tensor:
+    """As PyTorch's: bfloat16 is no type of numpy's."""
+
+    def __init__(self, values: list[float], dtype: str) -> None:
+        self.values, self.dtype = values, dtype
+
+    def detach(self) -> Tensor:
+        return self
+
+    cpu = detach
+
+    def float(self) -> Tensor:
+        return Tensor(self.values, "float32")
+
+    def numpy(self) -> Any:
+        if self.dtype == "bfloat16":
+            raise TypeError
+        return np.array(self.values, self.dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_weights_that_are_tensors_count(dtype: str) -> None:
+    class Network:
+        __module__ = "sklearn.network"
+
+        def __init__(self, *weights: float) -> None:
+            self.weights = list(weights)
+
+        def state_dict(self) -> dict[str, Any]:
+            return {"layer.weight": Tensor(self.weights, dtype)}
+
+    assert known_as(Network(1, 2)) != known_as(Network(1, 3))
+    assert known_as(Network(1, 2)) == known_as(Network(1, 2))
+
+
 def test_a_retrained_model_is_not_given_the_cached_answers_of_the_one_before(
     tmp_path: Path,
 ) -> None:

@@ -76,11 +76,19 @@ class _Walk:
         elif isinstance(thing, set | frozenset):
             self._say("set", *sorted(map(repr, thing)))
         elif hasattr(thing, "detach"):  # a tensor
-            self._feed(thing.detach().cpu().numpy())
+            self._feed_tensor(thing.detach().cpu())
         elif hasattr(thing, "tobytes") and hasattr(thing, "dtype"):
             self._feed_array(thing)
         else:
             self._feed_object(thing)
+
+    def _feed_tensor(self, tensor: Any) -> None:
+        self._say("tensor", tensor.dtype)
+        try:
+            array = tensor.numpy()
+        except TypeError:  # numpy has no bfloat16
+            array = tensor.float().numpy()
+        self._feed(array)
 
     def _feed_array(self, array: Any) -> None:
         self._say("array", array.dtype, array.shape)
