@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -186,3 +187,17 @@ def test_without_a_state_it_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch
     code, said = run("rollout", "list")
     assert code == 2
     assert "set RELIAI_STATE" in said
+
+
+def test_a_snapshot_is_written_for_the_application_to_take(
+    clock: VirtualClock, tmp_path: Path
+) -> None:
+    application().advance(1, by="ana")
+    out = tmp_path / "app" / "tone.json"
+    assert run("rollout", "snapshot", "tone", "-o", str(out)) == (0, "")
+    assert told("rollout", "snapshot", "tone")[1]["key"] == "rollout:tone#1"
+    reliai.configure(state=f"sqlite:///{tmp_path}/state.db/none")
+    booted = Rollout("tone", "a", "b", steps=[0.1, 0.5, 1.0], background=False, bundled=str(out))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert {booted.choose(f"u{n}").share for n in range(20)} == {0.5}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reliai.cli.evals_common import AsJson, explained, leave, print_json
+from reliai.cli.evals_common import AsJson, explained, leave, print_json, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +49,7 @@ def register(app: typer.Typer) -> None:
         ("status", status),
         ("explain", explain),
         ("audit", audit),
+        ("snapshot", snapshot),
         ("approve", approve),
         ("pause", pause),
         ("resume", resume),
@@ -122,6 +123,18 @@ def audit(
         print_json([each._asdict() for each in entries])
     else:
         print_audit(entries)
+
+
+@explained
+def snapshot(
+    rollout: Name,
+    *,
+    out: Annotated[Path, typer.Option("-o", "--out", help='The file; "-" prints it.')] = Path("-"),
+    version: OfVersion = None,
+    state: StateUrl = None,
+) -> None:
+    """How a rollout stands, as the file that `Rollout(bundled=)` takes."""
+    write_text(out, _opened(rollout, version, state).snapshot())
 
 
 # --- taking in hand

@@ -8,7 +8,16 @@ from reliai.decisions.assignment import BUCKETS
 from reliai.errors import ConfigurationError
 from reliai.policies._keys import key_of
 from reliai.rollout._audience import Layer, Target, checked_layer, checked_target
-from reliai.rollout._settings import among, chance, checked_force, count, seconds, share, text
+from reliai.rollout._settings import (
+    among,
+    chance,
+    checked_force,
+    count,
+    seconds,
+    share,
+    text,
+    yes_or_no,
+)
 from reliai.rollout.guardrails import Guardrail, checked_guardrails, failure_rate
 from reliai.rollout.plan import Plan, Rule, checked_steps
 
@@ -29,6 +38,7 @@ class Given(NamedTuple):
         force: variants by unit.
         target: what calls are meant; None for all.
         layer: the part of a layer; None for everybody.
+        sticky: whether who has had the candidate keeps it.
     """
 
     version: str
@@ -43,6 +53,7 @@ class Given(NamedTuple):
     force: Mapping[str, str]
     target: Target | None
     layer: Layer | None
+    sticky: bool
 
 
 def named(name: Any) -> str:
@@ -78,6 +89,7 @@ def checked(name: str, settings: Mapping[str, Any]) -> Given:
         force=checked_force(it["force"]),
         target=checked_target(it["target"]),
         layer=checked_layer(it["layer"]),
+        sticky=yes_or_no("sticky", it["sticky"]),
     )
 
 

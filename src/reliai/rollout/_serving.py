@@ -9,6 +9,7 @@ from reliai.decisions.assignment import BUCKETS, Split
 from reliai.decisions.choice import Choice
 from reliai.rollout._audience import Audience
 from reliai.rollout._forcing import forced
+from reliai.rollout._sticky import Sticky
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,16 @@ class Serving:
         variants: by name.
     """
 
-    __slots__ = ("__weakref__", "_name", "_split", "_variants", "audience", "controller", "given")
+    __slots__ = (
+        "__weakref__",
+        "_name",
+        "_split",
+        "_variants",
+        "audience",
+        "controller",
+        "given",
+        "sticky",
+    )
 
     def __init__(
         self, name: str, given: Given, controller: Controller, variants: Mapping[str, Any]
@@ -38,6 +48,7 @@ class Serving:
         self._variants = variants
         self.given = given
         self.controller = controller
+        self.sticky = Sticky(controller.key, lambda: controller.state) if given.sticky else None
         self.audience = Audience(name, given.force, given.holdout, given.target, given.layer)
         self._split: tuple[float, Split] = (math.nan, Split(given.salt, {"control": BUCKETS}))
 
@@ -49,8 +60,11 @@ class Serving:
             if apart is not None or who is None:
                 return apart or self.made("control", "NO_UNIT", traffic)
         arm = self.split_for(traffic.share).arm(who)
+        sticky = self.sticky
         if arm is None:
-            return self.made("control", "NOT_EXPOSED", traffic, who)
+            return self._unless_sticky("NOT_EXPOSED", traffic, who)
+        if sticky is not None and arm == "candidate":
+            sticky.remember(who)
         part = traffic.share if arm == "candidate" else 1.0 - traffic.share
         value, version = self._variants[arm], self.given.version
         return Choice(arm, value, "SPLIT", version, part, traffic.phase, who)
@@ -62,11 +76,19 @@ class Serving:
             return self.made(by_hand, "FORCED", traffic, who)
         promoted = traffic.reason == "PROMOTED"
         outside = None if who is None else self.audience.outside(who, promoted=promoted)
-        if outside is not None:
-            return self.made("control", outside, traffic, who)
+        if outside is not None and who is not None:
+            return self._unless_sticky(outside, traffic, who)
         if traffic.reason is None:
             return None
         return self.made("candidate" if promoted else "control", traffic.reason, traffic, who)
+
+    def _unless_sticky(self, reason: str, traffic: Traffic, who: str) -> Choice:
+        """The control for who takes no part, unless the unit has had the candidate."""
+        sticky = self.sticky
+        ramping = traffic.reason is None and reason != "HOLDOUT"
+        if sticky is not None and ramping and sticky.holds(who):
+            return self.made("candidate", "STICKY", traffic, who)
+        return self.made("control", reason, traffic, who)
 
     def made(self, name: str, reason: str, traffic: Traffic, unit: str | None = None) -> Choice:
         """A variant that the hash did not give."""

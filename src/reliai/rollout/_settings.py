@@ -12,7 +12,7 @@ from reliai.rollout._forcing import ARMS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["among", "chance", "checked_force", "count", "seconds", "share", "text"]
+__all__ = ["among", "chance", "checked_force", "count", "seconds", "share", "text", "yes_or_no"]
 
 
 def text(name: str, value: Any) -> str:
@@ -25,6 +25,12 @@ def among(name: str, value: Any, known: tuple[str, ...]) -> str:
     if value in known:
         return str(value)
     raise ConfigurationError(f"Rollout({name}={value!r}): use {' or '.join(map(repr, known))}")
+
+
+def yes_or_no(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ConfigurationError(f"Rollout({name}={value!r}): must be True or False")
 
 
 def _is_number(value: Any) -> bool:

@@ -15,10 +15,16 @@ from reliai.rollout.deciding import FINAL
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["Snapshot"]
+__all__ = ["Snapshot", "snapshot_of"]
 
 _PARTS: Final = 4
 """How often in the time for which a snapshot is good it says that it still is."""
+
+
+def snapshot_of(key: str, page: Page, now: float) -> str:
+    """What is in the file of a snapshot."""
+    data = {"key": key, "at": now, "page": json.loads(page.dumped())}
+    return json.dumps(data, ensure_ascii=False)
 
 
 class Snapshot:
@@ -39,11 +45,10 @@ class Snapshot:
     def write(self, page: Page, now: float) -> None:
         """Keep the document; a disk that does not take it is said once and fails nothing."""
         self._written = now
-        data = {"key": self._key, "at": now, "page": json.loads(page.dumped())}
         beside = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+            beside.write_text(snapshot_of(self._key, page, now), encoding="utf-8")
             beside.replace(self._path)
         except OSError as error:
             warn_once(

@@ -14,6 +14,7 @@ from reliai.rollout._controller import Controller
 from reliai.rollout._index import key_of_rollout, listed_in
 from reliai.rollout._operable import Operable
 from reliai.rollout._settings import text
+from reliai.rollout._snapshot import snapshot_of
 from reliai.rollout.conflict import RolloutConflict
 from reliai.rollout.guardrails import Guardrail
 from reliai.state import configured_state, shared_state
@@ -116,6 +117,20 @@ class Operated(Operable):
         """
         self._reach("audit")
         return super().audit()
+
+    def snapshot(self) -> str:
+        """How it stands, as text for a file that is delivered with the application.
+
+        `Rollout(bundled=)` takes it: a process that starts and never reaches the state gives calls
+        what it says.
+
+        Raises:
+            RolloutConflict: when the state does not answer.
+        """
+        self._reach("snapshot")
+        page = self._controller.page
+        assert page is not None  # noqa: S101  it was reached
+        return snapshot_of(self._controller.key, page, self._controller.time.now)
 
     def kill(self, by: str, why: str = "") -> None:
         """Give all calls the control, forced ones too, in all processes within 0.2 s, for good.

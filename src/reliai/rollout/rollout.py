@@ -97,6 +97,10 @@ class Rollout(Operable):
             as {"locale": ["de", "at"]}; or a function of the context. The others get the control.
         layer: a name and two shares, such as ("search", 0.0, 0.5): only units in this part of the
             layer take part, so rollouts with other parts of it share no unit.
+        sticky: whether who has had the candidate keeps it when who takes part changes; of those
+            outside it asks the state, once for each unit and process, which takes 50 ms at most.
+        bundled: a file that `reliai rollout snapshot` wrote, delivered with the program: what calls
+            get, whatever its age, from a process that starts and never reaches the state.
 
     Raises:
         ConfigurationError: for a value out of its range.
@@ -136,6 +140,8 @@ class Rollout(Operable):
         shadow_pairs: int = 100,
         target: Mapping[str, Any] | Callable[[Any], Any] | None = None,
         layer: tuple[str, float, float] | None = None,
+        sticky: bool = False,
+        bundled: str | None = None,
     ) -> None:
         self.name = named(name)
         self.control, self.candidate = control, candidate
@@ -166,6 +172,7 @@ class Rollout(Operable):
                 "max_staleness": max_staleness,
                 "target": target,
                 "layer": layer,
+                "sticky": sticky,
                 "gate": gate,
                 "shadow": self.shadow,
                 "on_shadow": on_shadow,
@@ -176,6 +183,7 @@ class Rollout(Operable):
         self._controlled = {
             "state": state,
             "snapshot": snapshot,
+            "bundled": bundled,
             "notify": notify,
             "gate": checked_gate(gate),
         }
@@ -354,6 +362,9 @@ class Rollout(Operable):
     def _synced(self, *, aside: bool) -> bool:
         if self._reloading is not None:
             self._reloading.look()
+        sticky = self._serving.sticky
+        if sticky is not None:
+            sticky.tell()
         for serving in self._former:  # calls that began under another version end after all
             serving.controller.sync(deciding=False)
         return self._controller.sync(aside=aside)
