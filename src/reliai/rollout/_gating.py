@@ -89,7 +89,8 @@ def checked_gate(given: Any) -> Precondition | None:
     told: Any = getattr(given, "to_dict", None)
     if callable(told) and not isinstance(given, type):
         try:
-            return Precondition(_judged(told()))
+            data: Any = told()
+            return Precondition(_judged(data))
         except (KeyError, TypeError, ValueError):
             pass
     raise ConfigurationError(

@@ -85,7 +85,8 @@ class Plan(NamedTuple):
         """What `to_dict` gave, also that of a newer reliai: what is not known here is left out."""
         steps = tuple(Step(**_known(Step, each)) for each in data["steps"])
         rules = tuple(Rule(**_known(Rule, each)) for each in data["rules"])
-        return cls(**{**_known(cls, data), "steps": steps, "rules": rules})
+        read: dict[str, Any] = {**_known(cls, data), "steps": steps, "rules": rules}
+        return cls(**read)
 
 
 def _known(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
