@@ -159,7 +159,7 @@ class Route(Policy):
         after = record._after  # noqa: SLF001
         if after is None:
             record._after = [ending]  # noqa: SLF001
-        elif not any(type(each) is partial and each.args[1:2] == (told,) for each in after):
+        elif not any(isinstance(each, partial) and each.args[1:2] == (told,) for each in after):
             record._after = [*after, ending]  # noqa: SLF001
         # Otherwise a further attempt, of a policy around this one: the call counts once.
 
