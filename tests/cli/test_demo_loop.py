@@ -10,9 +10,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
 
+from reliai._needs import needed
+from reliai.cli.app import demo
 from tests.cli.commands import command
-from tests.programs import run_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,16 +96,17 @@ def test_the_other_demo_keeps_nothing(tmp_path: Path) -> None:
     assert "--keep is for --loop alone" in done.stderr
 
 
-def test_what_the_loop_needs_and_is_missing_is_named() -> None:
+def test_what_the_loop_needs_and_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Also where a part of reliai asks for it by a message of its own."""
-    told = run_program(
-        """
-        import sys
-        sys.modules["sqlalchemy"] = None
-        sys.argv = ["reliai", "demo", "--loop"]
-        from reliai.cli import main
-        main()
-        """
-    )
-    assert told.returncode == 2
-    assert 'sqlalchemy is not installed; it comes with: pip install "reliai[' in told.stderr
+
+    def missing(_: str) -> Any:
+        return needed("sqlalchemy_of_nobody", "records")
+
+    monkeypatch.setattr("reliai.cli.demo.loop.example", missing)
+    with pytest.raises(typer.Exit) as ended:
+        demo(loop=True)
+    assert ended.value.exit_code == 2
+    told = 'sqlalchemy_of_nobody is not installed; it comes with: pip install "reliai[loop]"'
+    assert told in capsys.readouterr().err

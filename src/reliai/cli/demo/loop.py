@@ -42,6 +42,10 @@ def run_loop(*, seed: int, numbers: Path | None = None, keep: Path | None = None
         ModuleNotFoundError: what the example needs is not installed.
         FileExistsError: the folder has something in it.
     """
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        if any(keep.iterdir()):
+            raise FileExistsError(f"{keep} has something in it; --keep takes a new folder")
     console = Console(highlight=False)
     story = _story()
     logging.getLogger("reliai").addHandler(logging.NullHandler())  # the chapters say the same
@@ -82,11 +86,8 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is None:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             yield Path(folder)
-        return
-    keep.mkdir(parents=True, exist_ok=True)
-    if any(keep.iterdir()):
-        raise FileExistsError(f"{keep} has something in it; --keep takes a new folder")
-    yield keep
+    else:
+        yield keep
 
 
 def _how_to_look(folder: Path) -> str:
