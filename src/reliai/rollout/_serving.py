@@ -33,8 +33,10 @@ class Serving:
     __slots__ = (
         "__weakref__",
         "_name",
+        "_special",
         "_split",
         "_variants",
+        "_version",
         "audience",
         "controller",
         "given",
@@ -50,24 +52,26 @@ class Serving:
         self.controller = controller
         self.sticky = Sticky(controller.key, lambda: controller.state) if given.sticky else None
         self.audience = Audience(name, given.force, given.holdout, given.target, given.layer)
+        self._special = self.audience.special
+        self._version = given.version
         self._split: tuple[float, Split] = (math.nan, Split(given.salt, {"control": BUCKETS}))
 
     def choice(self, traffic: Traffic, who: str | None) -> Choice:
         """The variant for a unit, None where nobody said whom a call is for."""
-        special = self.audience.special
-        if who is None or traffic.reason is not None or special or forced(self._name):
+        if who is None or traffic.reason is not None or self._special or forced(self._name):
             apart = self._apart(traffic, who)
             if apart is not None or who is None:
                 return apart or self.made("control", "NO_UNIT", traffic)
-        arm = self.split_for(traffic.share).arm(who)
-        sticky = self.sticky
+        share, phase, _ = traffic
+        split = self._split
+        arm = (split[1] if split[0] == share else self._split_for(share)).arm(who)
         if arm is None:
             return self._unless_sticky("NOT_EXPOSED", traffic, who)
-        if sticky is not None and arm == "candidate":
-            sticky.remember(who)
-        part = traffic.share if arm == "candidate" else 1.0 - traffic.share
-        value, version = self._variants[arm], self.given.version
-        return Choice(arm, value, "SPLIT", version, part, traffic.phase, who)
+        if arm == "control":
+            share = 1.0 - share
+        elif self.sticky is not None:
+            self.sticky.remember(who)
+        return Choice(arm, self._variants[arm], "SPLIT", self._version, share, phase, who)
 
     def _apart(self, traffic: Traffic, who: str | None) -> Choice | None:
         """What a unit gets without the hash; None when the hash is asked."""
@@ -92,14 +96,11 @@ class Serving:
 
     def made(self, name: str, reason: str, traffic: Traffic, unit: str | None = None) -> Choice:
         """A variant that the hash did not give."""
-        value, version = self._variants[name], self.given.version
-        return Choice(name, value, reason, version, None, traffic.phase, unit)
+        value = self._variants[name]
+        return Choice(name, value, reason, self._version, None, traffic.phase, unit)
 
-    def split_for(self, share: float) -> Split:
+    def _split_for(self, share: float) -> Split:
         """How units are divided while the candidate has a share."""
-        known = self._split
-        if known[0] == share:
-            return known[1]
         candidate = round(share * BUCKETS)
         weights = {"control": BUCKETS - candidate, "candidate": candidate}
         split = Split(self.given.salt, weights, self.given.exposure)
