@@ -330,6 +330,27 @@ def test_a_candidate_that_answers_otherwise_is_stopped_before_anybody_sees_it(
     assert counted == [report.pairs, report.candidate_differs, report.primary_differs]
 
 
+def test_a_shadow_that_is_paused_does_not_run(clock: VirtualClock) -> None:
+    noisy = Noisy(0.0)
+    noisy.serve(10)
+    noisy.rollout.pause(by="ana")
+    noisy.serve(10)
+    assert arms(noisy.rollout) == {("control", "NOT_BEGUN")}
+    noisy.rollout.resume(by="ana")
+    noisy.serve(10)
+    assert noisy.shadow.report().started == 20
+
+
+def test_a_shadow_that_is_held_goes_on_and_may_still_begin_the_ramp(clock: VirtualClock) -> None:
+    noisy = Noisy(0.0, max_duration=10.0)
+    noisy.serve(10)
+    clock.advance(20.0)
+    noisy.rollout.sync()
+    assert noisy.rollout.status().status == "held"
+    noisy.serve(100)
+    assert noisy.rollout.status().status == "ramping"
+
+
 def test_the_gate_comes_before_the_shadow(clock: VirtualClock, tmp_path: Path) -> None:
     path = tmp_path / "gate.json"
     noisy = Noisy(0.1, gate=path)

@@ -301,11 +301,12 @@ class Follower:
         share = 0.0 if status in {"killed", "rolled_back"} else page.phases[-1].share
         return Traffic(share, phase, _REASONS.get(status) or self._not_begun(page.standing))
 
-    def _not_begun(self, standing: Standing) -> str | None:
+    @staticmethod
+    def _not_begun(standing: Standing) -> str | None:
         """Why all calls get the control before the first step; None when it has begun."""
         if standing.step >= 0:
             return None
-        return "NOT_BEGUN" if standing.is_gated(self.plan) or not self.plan.shadow else "SHADOW"
+        return "SHADOW" if standing.status in {"shadow", "held"} else "NOT_BEGUN"
 
     def _total(self, exchanged: Exchanged) -> None:
         page = self.page
