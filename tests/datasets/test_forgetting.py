@@ -191,6 +191,40 @@ def test_what_was_made_of_their_cases_goes_too(tmp_path: Path) -> None:
     assert len(done.removed) == 3
 
 
+def test_a_case_that_stays_has_neither_their_session_nor_their_weight(tmp_path: Path) -> None:
+    def asked(call: str, chance: float, group: str) -> Case:
+        source = Source(kind="call", id=call, detail={"inclusion_probability": chance})
+        return _case(1, sources=(source,), inclusion_probability=chance, group=group)
+
+    mine, other = asked("c1", 0.01, "s1"), asked("o1", 0.5, "s2")
+    (left,), _ = _forgot(tmp_path, other, mine, calls=["c1"], groups=["s1"])
+    assert (left.group, left.inclusion_probability) == (None, 0.5)
+
+
+def test_a_name_that_tells_who_it_was_is_in_no_line_either(tmp_path: Path) -> None:
+    dataset = Dataset.open(tmp_path / "d")
+    dataset.add([_theirs(1, id=f"{CANARY}-1"), _theirs(2, id=f"{CANARY}-2"), _case(3)])
+    dataset.commit()
+    dataset.remove(f"{CANARY}-1")
+    dataset.commit()
+    dataset.add(_case(4))
+    dataset.commit()
+    dataset.forget(calls=["c1"])
+    assert CANARY.encode() not in _bytes_of(tmp_path)
+    assert [len(each) for each in dataset.log()] == [2, 2, 1, 1]
+    found = dataset.verify(deep=True)
+    assert found.ok, str(found)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_long_line_of_what_was_made_of_their_cases_goes(tmp_path: Path, turn: int) -> None:
+    made = [_theirs(1)]
+    for number in range(2, 9):
+        made.append(_case(number, sources=(Source(kind="case", id=made[-1].digest),)))
+    left, _ = _forgot(tmp_path, *made[::turn], _case(100), calls=["c1"])
+    assert left == [_case(100)]
+
+
 def test_an_edited_case_is_still_theirs(tmp_path: Path) -> None:
     dataset = Dataset.open(tmp_path / "d")
     dataset.add([_theirs(1), _case(2)])

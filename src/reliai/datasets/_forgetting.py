@@ -203,7 +203,7 @@ class _Forgetting:
         return self._stand_ins[part]
 
     def _names_some(self, part: Part) -> bool:
-        return bool(part.removed) and any(self._removals(part))
+        return bool(part.removed) and next(self._removals(part), None) is not None
 
     def _removals(self, part: Part) -> Iterator[int]:
         """The rows that say of a case of theirs, by its key, that it was removed."""
