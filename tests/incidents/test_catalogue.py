@@ -28,10 +28,9 @@ def _as_before() -> Iterator[None]:
     _known.update(before)
 
 
-def test_those_of_the_daily_bread_are_there_in_order() -> None:
-    ids = [each.id for each in catalogue()]
-    assert ids[:11] == [f"IR-{number:02}" for number in range(1, 12)]
-    assert "IR-28" in ids
+def test_all_thirty_are_there_in_order() -> None:
+    ids = [each.id for each in catalogue() if each.id.startswith("IR-")]
+    assert ids == [f"IR-{number:02}" for number in range(1, 31)]
 
 
 @pytest.mark.parametrize("spelt", ["IR-02", "ir-02", "ir02", "IR-2", "2", "02"])

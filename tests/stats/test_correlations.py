@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -95,6 +96,6 @@ def test_perfect_pairs_have_an_interval() -> None:
         ({"x": [1], "y": [1], "confidence": 1.0}, r"confidence=1\.0"),
     ],
 )
-def test_what_is_no_pair_is_refused(given: dict[str, object], words: str) -> None:
+def test_what_is_no_pair_is_refused(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
-        correlation(**given)  # type: ignore[arg-type]
+        correlation(**given)

@@ -35,6 +35,7 @@ ALPHA = 0.01
 LOOK = 1.0
 """Seconds between two decisions."""
 NULL_RUNS, NULL_CALLS, PEEKS = 2_000, 20_000, 60
+ONSETS, CANARIES = 400, 5
 
 
 class Shipped:
@@ -122,11 +123,11 @@ class Shipped:
 async def nobody_decides(trial: Trial) -> None:
     """The canary goes on; where a test is looked at each hour, good ones are taken back, too."""
     shipped = Shipped(trial, "nobody", bad=BAD, guarded=False)
-    await in_turn(trial, shipped.ask, rate=RATE, calls=8_000)
-    trial.at_least("calls that the bad candidate gets in 13 minutes", shipped.calls[1], 350)
+    await in_turn(trial, shipped.ask, rate=RATE, calls=5_000)
+    trial.at_least("calls that the bad candidate gets in 8 minutes", shipped.calls[1], 200)
     failed = 100 * shipped.failures[1] / shipped.calls[1]
     trial.at_least("of these fail", failed, 5, "%")
-    runs = 250
+    runs = 200
     fooled = 100 * sum(_fooled(trial.random) for _ in range(runs)) / runs
     trial.at_least("good candidates taken back by a z-test with 60 looks", fooled, 20, "%")
 
@@ -168,16 +169,18 @@ def _z(ours: int, our_calls: int, theirs: int, their_calls: int) -> float:
 @IR_20.guarded
 async def it_is_taken_back(trial: Trial) -> None:
     """The failures say whose they are, and at the next decision nobody gets the candidate."""
-    canaries = [await _shipped(trial, number) for number in range(6)]
+    canaries = [await _shipped(trial, number) for number in range(CANARIES)]
     back = [each.rollout.status() for each in canaries]
-    trial.exactly("canaries taken back, of 6", [s.status for s in back].count("rolled_back"), 6)
+    trial.exactly(
+        "canaries taken back, of 5", [s.status for s in back].count("rolled_back"), CANARIES
+    )
     trial.none("calls of the candidate after the evidence", sum(each.after for each in canaries))
     entries = [each.rollout.audit()[-1] for each in canaries]
     same = sum(
         each.rollout.explain(entry.number).agrees
         for each, entry in zip(canaries, entries, strict=True)
     )
-    trial.exactly("decisions that follow again from the counts in their audit", same, 6)
+    trial.exactly("decisions that follow again from the counts in their audit", same, CANARIES)
     _delays(trial)
     _false_ones(trial)
 
@@ -197,7 +200,7 @@ class _Onset(NamedTuple):
 
 def _delays(trial: Trial) -> None:
     """Many onsets, of which only the failures are drawn: the evidence hangs on them alone."""
-    onsets = [_onset(trial.random) for _ in range(500)]
+    onsets = [_onset(trial.random) for _ in range(ONSETS)]
     half, most = (percentile([each.exposed for each in onsets], share) for share in (0.5, 0.95))
     trial.at_most("calls exposed to the candidate, median", half, 77, give=10)
     trial.at_most("calls exposed to the candidate, 95 %", most, 200)

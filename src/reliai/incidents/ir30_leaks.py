@@ -103,33 +103,34 @@ async def it_stays_where_it_belongs(trial: Trial) -> None:
 
 
 async def _tenants(trial: Trial) -> None:
+    pairs = min(PAIRS, trial.calls)
     calls, asking = 0, ""
 
-    @reliai.Cache(max_size=8 * PAIRS)
+    @reliai.Cache(max_size=8 * pairs)
     async def ask(question: str, prompt: str = "Be brief.", tools: tuple[str, ...] = ()) -> str:
         nonlocal calls
         calls += 1
         return f"{answer(asking, question)} [{prompt} {' '.join(tools)}]"
 
     crossed = mixed = 0
-    for number in range(PAIRS):
+    for number in range(pairs):
         for asking, question in zip(("a", "b"), questions(number), strict=True):
             with reliai.context(tenant=asking):
                 crossed += not (await ask(question)).startswith(f"{asking}:")
     asking = "a"
-    for number in range(0, PAIRS, 10):
+    for number in range(0, pairs, 10):
         question, _ = questions(number)
         with reliai.context(tenant="a"):
             mixed += "[Be kind. ]" not in await ask(question, "Be kind.")
             mixed += "[Be brief. refund]" not in await ask(question, tools=("refund",))
     made = calls
-    for number in range(0, PAIRS, 10):
+    for number in range(0, pairs, 10):
         with reliai.context(tenant="a"):
             await ask(questions(number)[0])
-    trial.made += 2 * PAIRS + 3 * PAIRS // 10
-    trial.none("answers of another tenant, of 20,000", crossed)
-    trial.none("answers for another prompt or other tools, of 2,000", mixed)
-    trial.none("equal questions of a tenant that are asked anew, of 1,000", calls - made)
+    trial.made += 2 * pairs + 3 * pairs // 10
+    trial.none("answers of another tenant", crossed)
+    trial.none("answers for another prompt or other tools", mixed)
+    trial.none("equal questions of a tenant that are asked anew", calls - made)
 
 
 # --- secrets in sinks --------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def _written(where: str, source: str, model: str, given: Any) -> Retirement:
     fields: dict[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
     text = next((fields[name] for name in _DATE_FIELDS if fields.get(name)), given)
     try:
-        on = date.fromisoformat(text)
+        on = date.fromisoformat(cast("str", text))
     except (TypeError, ValueError):
         message = f"{where}: {model!r} has {text!r} for a date; write it as YYYY-MM-DD"
         raise ConfigurationError(message) from None
