@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
@@ -19,7 +20,7 @@ from reliai.testing import virtual_clock
 from reliai.ui import create_app
 from reliai.ui._objectives import Objectives
 from reliai.ui._watching import Watch
-from reliai.ui.traffic import traffic_of
+from reliai.ui.traffic import Recent, traffic_of
 from tests.ui._calls import HOSTILE
 
 if TYPE_CHECKING:
@@ -163,6 +164,23 @@ def test_traffic_is_told_in_equal_parts(noisy: tuple[RecordStore, Any]) -> None:
     few = traffic_of(store, 0.0, clock.time(), most=10)
     assert (few.calls, few.whole) == (10, False)
     assert traffic_of(store, 0.0, clock.time(), "nobody").parts == []
+
+
+def test_traffic_that_takes_long_to_reckon_is_reckoned_less_often(
+    noisy: tuple[RecordStore, Any],
+) -> None:
+    store, clock = noisy
+    took = itertools.count()  # a second each
+    recent = Recent(store, lambda: float(next(took)))
+    first = recent.of(60.0)
+    clock.advance(19.0)
+    assert recent.of(60.0) is first
+    assert recent.of(60.0, "answer") is not first
+    clock.advance(2.0)
+    assert recent.of(60.0) is not first
+    for number in range(40):
+        recent.of(60.0, f"name {number}")
+    assert len(recent._known) <= 32
 
 
 def test_the_page_shows_charts_with_their_numbers(noisy: tuple[RecordStore, Any]) -> None:

@@ -16,6 +16,7 @@ from reliai.ui._sessions import Sessions
 from reliai.ui._watching import Watch
 from reliai.ui.pages import routes_of
 from reliai.ui.site import Site
+from reliai.ui.traffic import Recent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -78,6 +79,7 @@ def create_app(
         state=_opened_state(state),
         monitor=monitor,
         watch=Watch(opened, monitor, tuple(slos)),
+        traffic=None if opened is None else Recent(opened),
         sessions=sessions,
     )
     app = Starlette(

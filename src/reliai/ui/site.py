@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reliai.state import State
     from reliai.ui._sessions import Session, Sessions
     from reliai.ui._watching import Watch
+    from reliai.ui.traffic import Recent
 
 __all__ = ["FORM", "SESSION", "Nav", "Site"]
 
@@ -59,6 +60,7 @@ class Site:
         state: which rollouts share; None for none.
         monitor: a `Monitor`, or where a snapshot of one is read; None for neither.
         watch: says how calls stand.
+        traffic: what came in; None without a store.
         sessions: who is signed in; None where nobody can.
         nav: the pages.
     """
@@ -69,6 +71,7 @@ class Site:
     state: State | None
     monitor: Monitor | str | None
     watch: Watch
+    traffic: Recent | None
     sessions: Sessions | None
     nav: list[Nav] = field(default_factory=list[Nav])
 

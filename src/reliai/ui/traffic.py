@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+import time
+from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import select
 
+from reliai import clock
 from reliai.records._tables import calls
 from reliai.ui._objectives import of_production
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reliai.records import RecordStore
 
-__all__ = ["Part", "Traffic", "traffic_of"]
+__all__ = ["Part", "Recent", "Traffic", "traffic_of"]
 
 _PARTS: Final = 60
+_KEPT: Final = 32
 MOST: Final = 200_000
 """Calls that are looked at; of more, the latest."""
 
@@ -58,6 +64,39 @@ class Traffic(NamedTuple):
     calls: int
     whole: bool
     since: float
+
+
+class Recent:
+    """Traffic up to now, reckoned anew the less often the longer it takes.
+
+    Args:
+        store: of the calls.
+        timer: seconds of a clock that only goes on.
+    """
+
+    def __init__(self, store: RecordStore, timer: Callable[[], float] = time.perf_counter) -> None:
+        self._store = store
+        self._timer = timer
+        self._lock = Lock()
+        self._known: dict[tuple[float, str | None], tuple[float, Traffic]] = {}
+
+    def of(self, span: float, name: str | None = None) -> Traffic:
+        """The calls of the last `span` seconds; twenty times as old as it took to reckon at most.
+
+        On a store where that is a second, the newest calls may be missing for 20 seconds.
+        """
+        now = clock.active().time()
+        with self._lock:
+            until, traffic = self._known.get((span, name), (0.0, None))
+            if traffic is not None and now < until:
+                return traffic
+            began = self._timer()
+            traffic = traffic_of(self._store, now - span, now, name)
+            took = self._timer() - began
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[span, name] = (now + min(60.0, 20 * took), traffic)
+        return traffic
 
 
 def traffic_of(

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from reliai import clock
 from reliai.errors import ConfigurationError
 from reliai.ui._asking import SPANS, names_of
 from reliai.ui._watching import Seen
 from reliai.ui.monitor_charts import budget_chart, minute_charts, traffic_charts
 from reliai.ui.site import Nav
-from reliai.ui.traffic import traffic_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from reliai.records import RecordStore
     from reliai.ui.site import Site
 
 __all__ = ["NAV", "routes", "urgency"]
@@ -35,7 +32,7 @@ def routes(site: Site) -> list[Route]:
         span = request.query_params.get("span", "24h")
         span = span if span in SPANS else "24h"
         name = request.query_params.get("name") or None
-        values = _values(_seen(site), site.store, span, name)
+        values = _values(site, _seen(site), span, name)
         return site.render(request, "monitor.html", **values)
 
     return [Route("/monitor", show)]
@@ -48,7 +45,7 @@ def _seen(site: Site) -> Seen:
         return Seen(None, "", why=str(error))
 
 
-def _values(seen: Seen, store: RecordStore | None, span: str, name: str | None) -> dict[str, Any]:
+def _values(site: Site, seen: Seen, span: str, name: str | None) -> dict[str, Any]:
     state = seen.state or {}
     counted = state.get("objectives", ())
     objectives = [
@@ -71,10 +68,13 @@ def _values(seen: Seen, store: RecordStore | None, span: str, name: str | None) 
     }
     if seen.source in {"monitor", "snapshot"}:
         values["charts"] = minute_charts(state)
-    elif store is not None:
-        now = clock.active().time()
-        traffic = traffic_of(store, now - SPANS[span], now, name)
-        values |= {"names": names_of(store), "traffic": traffic, "charts": traffic_charts(traffic)}
+    elif site.store is not None and site.traffic is not None:
+        traffic = site.traffic.of(SPANS[span], name)
+        values |= {
+            "names": names_of(site.store),
+            "traffic": traffic,
+            "charts": traffic_charts(traffic),
+        }
     return values
 
 

@@ -14,7 +14,6 @@ from reliai.ui.explaining import story
 from reliai.ui.monitor_charts import traffic_charts
 from reliai.ui.pages.monitor import urgency
 from reliai.ui.site import Nav
-from reliai.ui.traffic import traffic_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from reliai.records import RecordStore
     from reliai.ui.site import Site
+    from reliai.ui.traffic import Traffic
 
 __all__ = ["NAV", "routes"]
 
@@ -39,8 +39,8 @@ def routes(site: Site) -> list[Route]:
     def show(request: Request) -> Response:
         values: dict[str, Any] = {"sources": sources_of(site), "traffic": None, "story": story}
         values |= _firing(site)
-        if site.store is not None:
-            values |= _calls(site.store)
+        if site.store is not None and site.traffic is not None:
+            values |= _calls(site.store, site.traffic.of(_DAY))
         return site.render(request, "start.html", **values)
 
     return [Route("/", show)]
@@ -56,10 +56,8 @@ def _firing(site: Site) -> dict[str, Any]:
     return {"known": bool(state), "alerts": sorted(state.get("alerts", ()), key=urgency)}
 
 
-def _calls(store: RecordStore) -> dict[str, Any]:
-    now = clock.active().time()
-    traffic = traffic_of(store, now - _DAY, now)
-    wanted = {"since": now - _DAY, "where": {"status": list(_BAD)}}
+def _calls(store: RecordStore, traffic: Traffic) -> dict[str, Any]:
+    wanted = {"since": clock.active().time() - _DAY, "where": {"status": list(_BAD)}}
     return {
         "traffic": traffic,
         "charts": traffic_charts(traffic)[:2],
