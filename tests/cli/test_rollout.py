@@ -38,7 +38,8 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptu
 
 def application(name: str = "tone", **given: Any) -> Rollout:
     """A rollout whose process was up once."""
-    made = Rollout(name, "a", "b", **{"steps": [0.1, 0.5, 1.0], "background": False, **given})
+    settings: dict[str, Any] = {"steps": [0.1, 0.5, 1.0], "background": False, **given}
+    made = Rollout(name, "a", "b", **settings)
     made.sync()
     return made
 

@@ -28,7 +28,7 @@ def _own_providers() -> Iterator[None]:
 
 
 def rollout(control: Any, candidate: Any, **given: Any) -> Rollout:
-    settings = {"steps": [0.5, 1.0], "background": False, **given}
+    settings: dict[str, Any] = {"steps": [0.5, 1.0], "background": False, **given}
     made = Rollout(settings.pop("name", "tone"), control, candidate, **settings)
     made.sync()
     return made

@@ -12,7 +12,8 @@ from reliai.rollout import Rollout, force
 
 
 def rollout(name: str = "aimed", **given: Any) -> Rollout:
-    made = Rollout(name, "a", "b", **{"steps": [0.5, 1.0], "background": False, **given})
+    settings: dict[str, Any] = {"steps": [0.5, 1.0], "background": False, **given}
+    made = Rollout(name, "a", "b", **settings)
     made.sync()
     return made
 

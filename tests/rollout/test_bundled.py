@@ -38,7 +38,7 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 
 def rollout(state: Any, name: str, **given: Any) -> Rollout:
-    settings = {"steps": [0.3, 0.6, 1.0], "background": False, **given}
+    settings: dict[str, Any] = {"steps": [0.3, 0.6, 1.0], "background": False, **given}
     return Rollout(name, "a", "b", state=state, **settings)
 
 

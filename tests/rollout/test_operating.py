@@ -47,9 +47,8 @@ def state(tmp_path: Path) -> Iterator[State]:
 
 def application(state: Any, name: str = "tone", **given: Any) -> Rollout:
     """A rollout whose process was up once."""
-    made = Rollout(
-        name, "a", "b", **{"steps": [0.1, 0.5, 1.0], "state": state, "background": False, **given}
-    )
+    settings: dict[str, Any] = {"steps": [0.1, 0.5, 1.0], "background": False, **given}
+    made = Rollout(name, "a", "b", state=state, **settings)
     made.sync()
     return made
 

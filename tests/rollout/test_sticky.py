@@ -40,9 +40,8 @@ def state(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[State]:
 
 
 def rollout(state: Any, **given: Any) -> Rollout:
-    made = Rollout(
-        "kept", "a", "b", state=state, **{"steps": [0.5, 1.0], "background": False, **given}
-    )
+    settings: dict[str, Any] = {"steps": [0.5, 1.0], "background": False, **given}
+    made = Rollout("kept", "a", "b", state=state, **settings)
     made.sync()
     return made
 
@@ -179,4 +178,4 @@ def test_what_a_process_remembers_is_bounded(
 
 def test_sticky_is_yes_or_no() -> None:
     with pytest.raises(ConfigurationError, match=r"sticky='yes'\): must be True or False"):
-        Rollout("kept", "a", "b", sticky="yes")  # type: ignore[arg-type]
+        rollout(None, sticky="yes")

@@ -63,7 +63,8 @@ class Worker:
 
     def begin(self, name: str, **given: Any) -> None:
         """Make a rollout; its candidate fails when it is asked to."""
-        self.ro = Rollout(name, "a", "b", **{"state": self.state, **given})
+        settings: dict[str, Any] = {"state": self.state, **given}
+        self.ro = Rollout(name, "a", "b", **settings)
 
         @reliai.Route(self.ro, into="variant")
         def ask(bad: bool, variant: str = "") -> str:
@@ -163,7 +164,7 @@ class Worker:
 
 
 def main() -> None:
-    vars(_controller)["_LEASE"] = LEASE
+    setattr(_controller, "_LEASE", LEASE)  # noqa: B010  what it may be is said once, elsewhere
     worker = Worker(sys.argv[1])
     print('"up"', flush=True)
     for line in sys.stdin:

@@ -180,7 +180,7 @@ class Rollout(Operable):
             },
         )
         self.unit = given.unit
-        self._controlled = {
+        self._controlled: dict[str, Any] = {
             "state": state,
             "snapshot": snapshot,
             "bundled": bundled,
