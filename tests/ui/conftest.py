@@ -61,7 +61,7 @@ def opened(browser: Browser, **options: Any) -> Iterator[Page]:
     """A page with options of Playwright's such as `color_scheme` and `java_script_enabled`."""
     with browser.new_context(**options) as context:
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(15_000)
         said: list[str] = []
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on(

@@ -162,6 +162,17 @@ def test_the_question_mark_lists_what_the_keys_do(desk: Desk) -> None:
     assert desk.page.get_by_label("wrong").is_checked()
 
 
+def test_keys_of_one_letter_can_be_turned_off(desk: Desk) -> None:
+    (call,) = desk.fill("a")
+    desk.sit_down()
+    desk.press("?")
+    desk.page.get_by_label("Shortcuts of one letter").uncheck()
+    desk.press("Escape", "2", "e", "s")
+    assert desk.call == call
+    assert desk.page.locator("[name=label]:checked").count() == 0
+    assert not desk.page.locator("[name=correction]").is_visible()
+
+
 def test_enter_without_a_label_asks_for_one_and_sends_nothing(desk: Desk) -> None:
     (call,) = desk.fill("a")
     desk.sit_down()

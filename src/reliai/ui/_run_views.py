@@ -116,14 +116,15 @@ def comparable_with(run: Run, experiments: Iterable[Experiment]) -> list[Run]:
 
 
 def likeliest(experiments: Sequence[Experiment]) -> tuple[str, str]:
-    """The two runs that somebody is likeliest to compare: the latest, and one before it."""
+    """The two runs that somebody is likeliest to compare: the latest, and one like it."""
     every = sorted(
         (run for one in experiments for run in one.runs), key=lambda run: run.id, reverse=True
     )
-    if not every:
-        return "", ""
-    others = comparable_with(every[0], experiments)
-    return every[0].id, others[0].id if others else ""
+    for run in every:
+        others = comparable_with(run, experiments)
+        if others:
+            return run.id, others[0].id
+    return "", ""
 
 
 def run_named(folder: Path, identifier: str) -> Run:

@@ -146,7 +146,7 @@ document.addEventListener("keydown", (event) => {
     if (!event.repeat) submit();
     return;
   }
-  if (writing || whole) return;
+  if (writing || whole || kept.get(localStorage, "reliai-shortcuts") === "off") return;
   const form = mainForm();
   if (event.key === "e" && form && form.querySelector("[data-edit]")) {
     event.preventDefault();
