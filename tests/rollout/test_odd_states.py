@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +12,7 @@ from reliai.errors import ReliaiWarning
 from reliai.policies.route import Route
 from reliai.rollout import Bandit, failure_rate
 from reliai.state import open_state
+from reliai.state.base import StateBusy
 from reliai.testing import virtual_clock
 from tests.rollout.test_sharing import Away, rollout, serve
 
@@ -115,4 +116,34 @@ def test_what_a_bandit_told_is_not_told_again_while_its_document_cannot_be_read(
         assert not chooser.sync()
     assert not chooser.sync()
     state.put(key, document.value)
+    assert sum(each.calls for each in chooser.estimates()) == 30
+
+
+class Busy(Away):
+    """A state that others keep busy while it is told to be."""
+
+    def _ask(self, name: str) -> Any:
+        if self.away:
+            message = "busy"
+            raise StateBusy(message)
+        return super()._ask(name)
+
+
+def test_what_a_busy_state_did_not_take_is_told_later(state: State, clock: VirtualClock) -> None:
+    door = Busy(state, away=False)
+    ro, chooser = rollout(door, version="busy"), bandit(door, "busy")
+    ro.sync()
+    chooser.sync()
+    serve(ro, 20, name="u")
+    ask = Route(chooser, into="text")(lambda text: text)
+    for number in range(30):
+        with reliai.context(subject=f"u{number}"):
+            ask("")
+    door.away = True
+    with pytest.warns(ReliaiWarning, match="does not answer"):
+        assert not ro.sync()
+    with pytest.warns(ReliaiWarning, match="does not answer"):
+        assert not chooser.sync()
+    door.away = False
+    assert sum(ro.status().calls) == 20
     assert sum(each.calls for each in chooser.estimates()) == 30
