@@ -137,6 +137,12 @@ def test_where_values_are_given_only_those_can_be_said() -> None:
             feedback.accept(token, other)
 
 
+def test_a_number_is_the_same_number_however_it_is_written() -> None:
+    feedback.accept(feedback.token(CALL, values=(0, 1)), 1.0)  # JSON of another language
+    feedback.accept(feedback.token(CALL, name="score", values=(0.5, 1.0)), 1)  # JavaScript's 1.0
+    assert {said.name: said.value for said in feedback.read(CALL)} == {"thumbs": 1, "score": 1.0}
+
+
 def test_a_comment_has_its_limit() -> None:
     with pytest.raises(feedback.FeedbackError, match="at most 8192 characters"):
         feedback.accept(feedback.token(CALL), 1, comment="x" * 8193)

@@ -56,6 +56,18 @@ def test_what_a_browser_says_is_kept_with_the_call_that_it_saw(client: httpx.Cli
     assert (said.name, said.value, said.by, said.comment) == ("thumbs", 0, "u1", "wrong")
 
 
+def test_what_the_token_names_may_be_said(client: httpx.Client) -> None:
+    for name, values in (("thumbs", (0, 1)), ("stars", (0.5, 1.0)), ("ok", (False, True))):
+        token = feedback.token("0" * 32, name=name, by="u1", values=values)
+        for value in values:
+            assert say(client, token=token, value=value).status_code == 202
+    assert {said.name: said.value for said in feedback.read()} == {
+        "thumbs": 1,
+        "stars": 1.0,
+        "ok": True,
+    }
+
+
 def test_none_takes_it_back(client: httpx.Client) -> None:
     token = feedback.token("0" * 32, by="u1")
     assert say(client, token=token, value=1).status_code == 202

@@ -122,7 +122,7 @@ def accept(
     call_id, session, by = allowed.get("c"), allowed.get("s"), allowed.get("b")
     if value is None:
         return retract(call_id, allowed["n"], by=by, session=session, durable=durable)
-    _check_value(where, value, allowed)
+    value = _checked_value(where, value, allowed)
     if len(text_of(where, "comment", comment) or "") > _MOST_COMMENT:
         raise FeedbackError(f"{where}(comment=…): at most {_MOST_COMMENT} characters")
     return record(
@@ -137,17 +137,21 @@ def accept(
     )
 
 
-def _check_value(where: str, value: Any, allowed: Mapping[str, Any]) -> None:
-    """Whether the value may be said: a browser can send anything."""
+def _checked_value(where: str, value: Any, allowed: Mapping[str, Any]) -> Any:
+    """What is said, as the token has it, if it may be said: a browser can send anything."""
     if not isinstance(value, bool | int | float | str):
         raise FeedbackError(f"{where}(value=…): must be a number, a truth value or text")
     _, size = data_of(where, "value", value)
     if size > _MOST_VALUE or (type(value) is int and abs(value) >= 2**63):
         raise FeedbackError(f"{where}(value=…): at most {_MOST_VALUE} bytes, and 64 bits")
     among = allowed.get("v")
-    # To Python, True is 1; to who reads the numbers, it is another answer.
-    if among is not None and not any(one == value and type(one) is type(value) for one in among):
-        raise FeedbackError(f"{where}(value=…): must be one of {among!r}")
+    if among is None:
+        return value
+    for one in among:
+        # To Python, True is 1; to who reads the numbers, it is another answer. 1.0 is the same one.
+        if one == value and isinstance(one, bool) == isinstance(value, bool):
+            return one
+    raise FeedbackError(f"{where}(value=…): must be one of {among!r}")
 
 
 def _opened(where: str, token: Any, keys: Sequence[bytes]) -> dict[str, Any]:

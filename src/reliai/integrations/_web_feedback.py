@@ -18,7 +18,7 @@ class Said(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     token: str
-    value: bool | float | str | None
+    value: bool | int | float | str | None
     comment: str | None = None
     key: str | None = None
 
