@@ -49,7 +49,7 @@ class Reloading:
         self._file = file
         self._in_code = in_code
         self._watch = watch
-        self._now = dict(file.settings)
+        self._now, self._revision = dict(file.settings), file.revision
         self._waiting: Given | None = None
         self._joined = False
         rollout._controller.follow(file.revision)  # noqa: SLF001  one object in several files
@@ -57,23 +57,27 @@ class Reloading:
     def _renew(self) -> None:
         self._lock = Lock()
 
-    def look(self) -> None:
-        """Take on what has changed, if anything has."""
+    def look(self, *, reached: bool) -> None:
+        """Take on what has changed, if anything has.
+
+        Args:
+            reached: whether the state answered; else a change waits until it does.
+        """
         rollout = self._rollout()
         if rollout is None or not self._lock.acquire(blocking=False):
             return
         try:
-            self._look(rollout)
+            self._look(rollout, reached=reached)
         finally:
             self._lock.release()
 
-    def _look(self, rollout: Rollout) -> None:
+    def _look(self, rollout: Rollout, *, reached: bool) -> None:
         try:
             if self._watch and self._file.changed() is not None:
                 self._waiting = self._given(rollout)
-            if self._waiting is not None:
+            if self._waiting is not None and reached:
                 self._take_on(rollout, self._waiting)
-            elif not self._joined:
+            elif reached and not self._joined:
                 self._join(rollout)
         except ConfigurationError as error:
             self._waiting = None
@@ -97,7 +101,7 @@ class Reloading:
             self._begin(rollout, before, given, why)
         elif not self._configured(rollout, before, given, why):
             return  # the state is away: again the next time
-        self._now = dict(self._file.settings)
+        self._now, self._revision = dict(self._file.settings), self._file.revision
         self._waiting, self.problem, self._joined = None, None, True
 
     def _begin(self, rollout: Rollout, before: Serving, given: Given, why: str) -> None:
@@ -126,10 +130,10 @@ class Reloading:
         """The first look at a rollout that others may have begun with other settings."""
         serving = rollout._serving  # noqa: SLF001  the same
         controller = serving.controller
-        if not controller.sync(deciding=False) or controller.page is None:
+        if controller.page is None:
             return
         self._joined = True
-        revisions, ours = controller.page.revisions, self._file.revision
+        revisions, ours = controller.page.revisions, self._revision
         if revisions[-1:] == (ours,):
             return
         if ours in revisions:

@@ -360,14 +360,15 @@ class Rollout(Operable):
         return self._synced(aside=False)
 
     def _synced(self, *, aside: bool) -> bool:
-        if self._reloading is not None:
-            self._reloading.look()
         sticky = self._serving.sticky
         if sticky is not None:
             sticky.tell()
         for serving in self._former:  # calls that began under another version end after all
             serving.controller.sync(deciding=False)
-        return self._controller.sync(aside=aside)
+        reached = self._controller.sync(aside=aside)
+        if self._reloading is not None:
+            self._reloading.look(reached=reached)
+        return reached
 
     def status(self) -> RolloutStatus:
         """How it stands, by all that is known of all processes."""
