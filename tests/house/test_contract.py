@@ -201,6 +201,24 @@ CALLABLES = {
     "reliai.feedback.bias": "slice, metric='thumbs', *, min_n=30, alpha=0.05",
     "reliai.feedback.forget": "*, subject, datasets=None, store=None",
     "reliai.datasets.Dataset.forget": "self, *, calls=(), feedback=(), groups=(), keys=()",
+    "reliai.rollout.Rollout": (
+        "name, control, candidate, unit='subject', steps=(0.01, 0.05, 0.25, 1.0), dwell=600.0, "
+        "guardrails=None, alpha=0.05, mode='enforce', state=None"
+    ),
+    "reliai.rollout.Rollout.load": "path, control, candidate, *, reload=True",
+    "reliai.rollout.Rollout.choose": "self, unit=None",
+    "reliai.rollout.Rollout.kill": "self, by, why=''",
+    "reliai.rollout.Rollout.approve": "self, step, by, why=''",
+    "reliai.rollout.Rollout.advance": "self, step, by, why=''",
+    "reliai.rollout.Rollout.rollback": "self, by, why=''",
+    "reliai.rollout.Rollout.explain": "self, number=None",
+    "reliai.rollout.operating.Operated": "state, name, version=None",
+    "reliai.rollout.operating.Operated.kill": "self, by, why=''",
+    "reliai.rollout.operating.rollouts": "state=None",
+    "reliai.integrations.openfeature.RolloutProvider": "*rollouts",
+    "reliai.integrations.openfeature.FlagChooser": (
+        "flag, variants, default, *, unit='subject', client=None"
+    ),
     "reliai.rollout.slice_rules": "bias, to",
     "reliai.rollout.SliceRouter": "variants, *, default, rules=()",
     "reliai.rollout.SliceAlerts": "routes, *, name='', severity='ticket'",
