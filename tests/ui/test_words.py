@@ -32,6 +32,11 @@ def test_a_moment_says_its_zone_and_escapes_nothing_of_its_own() -> None:
     assert "+" in made or "-" in made.split("T")[1]
 
 
+@pytest.mark.parametrize("value", [1e18, -1e18, float("nan"), float("inf")])
+def test_a_moment_that_no_calendar_has_is_shown_as_it_is(value: float) -> None:
+    assert words.moment(value) == f"{value:g}"
+
+
 def test_how_long_ago() -> None:
     with virtual_clock() as clock:
         assert words.ago(clock.time() - 90) == "90 s ago"

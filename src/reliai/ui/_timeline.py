@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reliai.ui.words import seconds
@@ -54,7 +55,7 @@ def timeline_of(call: StoredCall) -> Timeline | None:
     """The attempts and events of a call that has any attempt; None otherwise."""
     ends = [a.started_at - call.started_at + (a.duration or 0.0) for a in call.attempts]
     total = max([call.duration or 0.0, *ends])
-    if not call.attempts or total <= 0:
+    if not call.attempts or not 0 < total < math.inf:
         return None
     scale = (_WIDTH - _LEFT - 10) / total
 
@@ -76,7 +77,7 @@ def timeline_of(call: StoredCall) -> Timeline | None:
                 width=width,
                 wait_x=wait,
                 wait_width=round(x - wait, 2),
-                label=f"{attempt.number}  {_cut(attempt.target)}",
+                label=f"{attempt.number}  {_cut(attempt.target or '?')}",
                 words=words,
                 status=attempt.status or "running",
                 words_x=x + width + 8 if right else x - 8,

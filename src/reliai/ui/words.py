@@ -75,7 +75,10 @@ def moment(value: float | None) -> str:
     """A Unix time as a `<time>` element in the server's time zone; the date only of other days."""
     if value is None:
         return ""
-    at = datetime.fromtimestamp(value).astimezone()
+    try:
+        at = datetime.fromtimestamp(value).astimezone()
+    except (ValueError, OverflowError, OSError):  # no year that a calendar has
+        return f"{value:g}"
     today = datetime.now().astimezone().date()
     shown = at.strftime("%H:%M:%S" if at.date() == today else "%Y-%m-%d %H:%M")
     whole = at.isoformat(" ", "milliseconds")
