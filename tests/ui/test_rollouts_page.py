@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -185,6 +186,24 @@ def test_evidence_of_harm_is_shown_as_it_was_counted_and_made_again(made: Made) 
     said = made.page.inner_text("main")
     assert "the decision is the same" in said
     assert f"{rollout.status().harm:.5g}" in said
+
+
+def test_what_its_gate_refused_says_so_before_its_first_step(made: Made, tmp_path: Path) -> None:
+    verdict = {"gate": "exact >= .9", "verdict": "FAIL", "exit_code": 1, "n": 10, "rules": []}
+    (tmp_path / "gate.json").write_text(json.dumps(verdict))
+    rollout = made.begin("refused", gate=str(tmp_path / "gate.json"))
+    made.page.wait_for_timeout(1100)  # the controller decides once a second
+    rollout.sync()
+    made.show("refused")
+    assert made.status == "draft"
+    said = made.page.inner_text("#standing")
+    assert "before its first step" in said
+    assert "its gate to pass; it says FAIL" in said
+    for entry in rollout.audit():
+        path = f"/rollouts/entry?name=refused&number={entry.number}"
+        assert get(f"{made.address}{path}").status == 200
+    made.press("v", "tested by hand")
+    assert rollout.status().step == 1
 
 
 def test_the_page_is_renewed_while_somebody_looks_at_it(made: Made) -> None:
