@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import reliai
+from reliai.evals import GateResult, Verdict
 from reliai.rollout import Rollout, Step, failure_rate
 from reliai.rollout.operating import Operated
 from reliai.ui import create_app
@@ -189,8 +190,8 @@ def test_evidence_of_harm_is_shown_as_it_was_counted_and_made_again(made: Made) 
 
 
 def test_what_its_gate_refused_says_so_before_its_first_step(made: Made, tmp_path: Path) -> None:
-    verdict = {"gate": "exact >= .9", "verdict": "FAIL", "exit_code": 1, "n": 10, "rules": []}
-    (tmp_path / "gate.json").write_text(json.dumps(verdict))
+    verdict = GateResult(gate="exact >= .9", verdict=Verdict.FAIL, rules=(), n=10)
+    (tmp_path / "gate.json").write_text(json.dumps(verdict.to_dict()))
     rollout = made.begin("refused", gate=str(tmp_path / "gate.json"))
     made.page.wait_for_timeout(1100)  # the controller decides once a second
     rollout.sync()
