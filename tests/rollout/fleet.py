@@ -17,15 +17,18 @@ class Fleet:
     """Worker processes.
 
     Args:
-        url: of their state.
         size: how many.
+
+    Attributes:
+        url: of the state that they share now.
     """
 
-    def __init__(self, url: str, size: int) -> None:
-        self.url = url
+    url = ""
+
+    def __init__(self, size: int) -> None:
         self._workers = [
             subprocess.Popen(
-                [sys.executable, str(WORKER), url],
+                [sys.executable, str(WORKER)],
                 env=environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -43,6 +46,12 @@ class Fleet:
         for worker in self._workers:
             worker.kill()
             worker.communicate()
+
+    def use(self, url: str) -> Self:
+        """Have them share over another state."""
+        self.url = url
+        self.tell_all("use", url=url)
+        return self
 
     def tell(self, number: int, command: str, **given: Any) -> Any:
         """Have one do something; what came of it."""

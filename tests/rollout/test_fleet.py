@@ -22,21 +22,27 @@ if TYPE_CHECKING:
 SIZE = 4
 
 
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Fleet]:
+    """Four processes for all tests of this file: to start them takes longer than most."""
+    with Fleet(SIZE) as made:
+        yield made
+
+
 @pytest.fixture(scope="module", params=["sqlite", "redis", "postgres"])
 def fleet(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, workers: Fleet, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Fleet]:
     """Four processes that share a state of each kind."""
     folder = tmp_path_factory.mktemp("fleet")
     if request.param == "sqlite":
-        with Fleet(f"sqlite:///{folder}/state.db", SIZE) as made:
-            yield made
+        yield workers.use(f"sqlite:///{folder}/state.db")
     elif request.param == "redis":
-        with redis_server(folder) as redis, Fleet(redis.url, SIZE) as made:
-            yield made
+        with redis_server(folder) as redis:
+            yield workers.use(redis.url)
     else:
-        with postgres_server() as postgres, Fleet(postgres.database(), SIZE) as made:
-            yield made
+        with postgres_server() as postgres:
+            yield workers.use(postgres.database())
 
 
 @pytest.fixture
@@ -129,19 +135,20 @@ def test_workers_forked_from_a_loaded_application_share_as_any_others(
 
 
 def test_a_state_that_loses_everything_is_told_again_by_those_that_know(
-    tmp_path: Path, name: str
+    workers: Fleet, tmp_path: Path, name: str
 ) -> None:
-    with redis_server(tmp_path) as server, Fleet(server.url, 2) as two:
-        two.tell_all("begin", name=name, steps=[0.1, 0.5, 1.0], background=False)
-        two.tell(0, "operate", action="advance", step=1, by="ana")
-        two.tell(1, "sync")
+    with redis_server(tmp_path) as server:
+        workers.use(server.url)
+        workers.tell_all("begin", name=name, steps=[0.1, 0.5, 1.0], background=False)
+        workers.tell(0, "operate", action="advance", step=1, by="ana")
+        workers.tell_all("sync")
         server.kill()
-        assert two.tell(0, "choose", unit="u")[1] == "SPLIT"
+        assert workers.tell(0, "choose", unit="u")[1] == "SPLIT"
         server.start()
-        two.tell_all("sync")
-        two.tell_all("sync")
-        assert [each["step"] for each in two.tell_all("status")] == [2, 2]
-        assert [each.name for each in (Operated(server.url, name),)] == [name]
+        workers.tell_all("sync")
+        workers.tell_all("sync")
+        assert [each["step"] for each in workers.tell_all("status")] == [2] * SIZE
+        assert Operated(server.url, name).version == "1"
 
 
 # --- without the state

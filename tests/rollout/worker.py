@@ -56,10 +56,13 @@ class Doomed:
 class Worker:
     """What a process of the fleet can do."""
 
-    def __init__(self, url: str) -> None:
+    state: Any
+    ro: Rollout
+    ask: Any
+
+    def use(self, url: str) -> None:
+        """Share over this state from now on."""
         self.state = open_state(url)
-        self.ro: Rollout
-        self.ask: Any
 
     def begin(self, name: str, **given: Any) -> None:
         """Make a rollout; its candidate fails when it is asked to."""
@@ -165,7 +168,7 @@ class Worker:
 
 def main() -> None:
     setattr(_controller, "_LEASE", LEASE)  # noqa: B010  what it may be is said once, elsewhere
-    worker = Worker(sys.argv[1])
+    worker = Worker()
     print('"up"', flush=True)
     for line in sys.stdin:
         command, given = json.loads(line)
