@@ -12,6 +12,7 @@ from tests.ui.conftest import TOKEN, opened, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
@@ -46,12 +47,13 @@ def test_nothing_stands_in_the_way(
     assert not found
 
 
-@pytest.mark.parametrize("path", ["/", "/calls", "/monitor", "/sign-in"])
 def test_nothing_stands_in_the_way_where_nothing_is_configured(
-    page: Page, serve: Callable[..., str], path: str
+    page: Page, serve: Callable[..., str], tmp_path: Path
 ) -> None:
-    page.goto(serve() + path)
-    assert not problems(page)
+    address = serve(datasets=tmp_path / "datasets", runs=tmp_path / "runs")
+    for path in "/ /calls /monitor /datasets /experiments /reviews /rollouts /sign-in".split():
+        page.goto(address + path)
+        assert not problems(page), path
 
 
 def test_nothing_stands_in_the_way_on_the_page_of_a_live_monitor(

@@ -109,7 +109,7 @@ def ui(
         _leave(str(error))
     except ModuleNotFoundError as error:
         _leave(explain(error, "ui"))
-    _tell(listening, token)
+    _tell(listening, token, name or ())
     options: dict[str, Any] = {"log_level": "warning", "server_header": False, "ws": "none"}
     server = uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=2, **options))
     with suppress(KeyboardInterrupt), listening:
@@ -170,7 +170,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _tell(listening: socket.socket, token: str | None) -> None:
+def _tell(listening: socket.socket, token: str | None, names: Sequence[str]) -> None:
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else "127.0.0.1" if _is_any(host) else host
     address = f"http://{shown}:{port}"
@@ -182,6 +182,8 @@ def _tell(listening: socket.socket, token: str | None) -> None:
     else:
         # Behind "#", so that it is sent nowhere; the page takes it into its form.
         print(f"sign in: {address}/sign-in#token={token}")
+    if _is_any(host) and not names:
+        print("other machines are answered only by a name or address that --name gives")
     sys.stdout.flush()
 
 

@@ -28,6 +28,7 @@ __all__ = ["Gate"]
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN: Final = ("/static/", "/sign-in")
 _LARGEST: Final = 1 << 20
+_STRANGE: Final = "This server does not go by that name; its option --name adds one.\n"
 READ_ONLY: Final = "This page is read-only: it was started without a token."
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -67,7 +68,7 @@ class Gate:
         headers = Headers(scope=scope)
         send = sent = _Sending(send, _kept(scope))
         if host_of(headers.get("host", "")) not in self._hosts:
-            answer = PlainTextResponse("This server does not go by that name.\n", 421)
+            answer = PlainTextResponse(_STRANGE, 421)
             await answer(scope, receive, send)
             return
         request = Request(scope, receive)

@@ -106,7 +106,9 @@ function help() {
 }
 
 async function renew(element) {
-  if (document.hidden || element.contains(document.activeElement)) return;
+  const chosen = getSelection();
+  const reading = !chosen.isCollapsed && element.contains(chosen.anchorNode);
+  if (document.hidden || reading || element.contains(document.activeElement)) return;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (!answer.ok) return;
