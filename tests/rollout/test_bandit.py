@@ -364,3 +364,20 @@ def test_settings_out_of_range_name_the_value(settings: dict[str, Any], match: s
     }  # fmt: skip
     with pytest.raises(ConfigurationError, match=match):
         Bandit(**options)
+
+
+def test_a_process_that_comes_when_the_batch_is_over_loses_nothing_of_what_was_counted(
+    clock: VirtualClock, state: State
+) -> None:
+    settings: dict[str, Any] = {"state": state, "background": False, "min_calls": 10}
+    first = Arms({"a": 1.0, "b": 2.0}, **settings)
+    first.serve(60)
+    clock.advance(60.0)
+    first.bandit.sync()
+    first.serve(60)
+    clock.advance(3600.0)
+    late = Bandit("model", {"a": "a", "b": "b"}, cost(), batch=60.0, **settings)
+    late.sync()
+    late.sync()
+    assert sum(each.calls for each in late.estimates()) == 120
+    assert late.batches[-1].chances["a"] == pytest.approx(1.0)

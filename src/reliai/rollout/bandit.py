@@ -306,6 +306,8 @@ class Bandit:
             return
         if now - ledger.batches[-1].since < self.plan.batch:
             return
+        if not {each.number for each in ledger.live} <= self._counts.keys():
+            return  # we have only just read of these batches: their counts are asked for next time
         state = self._state
         if state.shared and state.lease(f"{self._key}:lease", self._owner, _LEASE) is None:
             return
