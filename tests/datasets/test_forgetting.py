@@ -307,7 +307,7 @@ def test_a_damaged_dataset_is_left_as_it_is(folder: Path) -> None:
     assert _bytes_of(folder) == before
 
 
-@pytest.mark.parametrize("after", range(12))
+@pytest.mark.parametrize("after", range(16))
 def test_a_run_that_was_ended_anywhere_is_finished_by_the_next(
     folder: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
@@ -334,6 +334,36 @@ def test_a_run_that_was_ended_anywhere_is_finished_by_the_next(
     assert CANARY.encode() not in _bytes_of(folder)
     found = Dataset.open(folder).verify(deep=True)
     assert found.ok, str(found)
+    assert not (folder / "forgetting.json").exists()
+
+
+def test_a_second_forgetting_that_was_ended_is_finished_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the first one there are files that no version was written with."""
+    Dataset.open(folder).forget(calls=["c1"])
+
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage.LocalStorage, "delete", ended)
+        with pytest.raises(KeyboardInterrupt):
+            Dataset.open(folder).forget(calls=["c2", "o1"])
+    assert CANARY.encode() in _bytes_of(folder)
+    Dataset.open(folder).forget(calls=["c2", "o1"])
+    assert CANARY.encode() not in _bytes_of(folder)
+    assert Dataset.open(folder).verify(deep=True).ok
+
+
+def test_a_list_of_files_to_delete_leads_nowhere_else(folder: Path) -> None:
+    other = folder / "parts" / "mine.txt"
+    other.write_text("x")
+    wrong = ["parts/mine.txt", "parts/../../x", "versions/v1.json"]
+    (folder / "forgetting.json").write_text(json.dumps({"delete": wrong}))
+    Dataset.open(folder).forget(calls=["c1"])
+    assert other.exists()
+    assert len(list(Dataset.open(folder).log())) == 4
 
 
 def test_a_commit_that_comes_between_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

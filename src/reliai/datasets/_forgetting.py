@@ -9,8 +9,9 @@ while its place and its hash are there: the roots of all versions still come out
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from reliai import clock
 from reliai._core.chance import chance
@@ -27,6 +28,7 @@ from reliai.datasets._manifest import (
 from reliai.datasets._parts import Parts
 from reliai.datasets._rows import case_of, forgotten_row, row_of
 from reliai.datasets._staging import Added, Removed, resolved
+from reliai.datasets._theirs import Theirs
 from reliai.datasets.case import Case
 from reliai.datasets.failures import DatasetError
 
@@ -43,6 +45,11 @@ __all__ = ["Forgotten", "forgotten_in"]
 
 _LONGEST: Final = 0.1
 """Seconds at most until the next try after a lost race."""
+
+_A_FILE: Final = re.compile(r"parts/[0-9a-f]{2}/[0-9a-f]{64}\.(?:jsonl|idx)")
+
+_JOURNAL: Final = "forgetting.json"
+"""What a run is about to delete."""
 
 _STRAY_AFTER: Final = 3600.0
 """Seconds after which a part that no version has is of no commit that is still under way."""
@@ -74,14 +81,6 @@ class Forgotten:
         return bool(self.rows or self.staged)
 
 
-class _Row(NamedTuple):
-    """A row that is not to be read any more, and the case that is left of it, or None."""
-
-    at: int
-    case: Case
-    left: Case | None
-
-
 def forgotten_in(parts: Parts, staged: deque[Operation], whose: Whose, message: str) -> Forgotten:
     """Take somebody's cases out of all versions, and see that they are gone.
 
@@ -97,8 +96,10 @@ def forgotten_in(parts: Parts, staged: deque[Operation], whose: Whose, message: 
     """
     waiting = _unstaged(staged, whose)
     done = _Forgetting(parts, whose).done(message, waiting)
-    again = _Forgetting(Parts(parts.storage), whose)
-    if any(again.rows_of(part) for manifest in again.history() for part in manifest.parts):
+    fresh = Parts(parts.storage)
+    again = Theirs(fresh, whose)
+    again.look(part for manifest in _history(fresh) for part in manifest.parts)
+    if again:
         raise DatasetError(f"{parts.storage.url}: such cases came meanwhile; forget them again")
     return done
 
@@ -120,6 +121,14 @@ def _unstaged(staged: deque[Operation], whose: Whose) -> int:
     return len(taken) - len(kept)
 
 
+def _history(parts: Parts) -> Iterator[Manifest]:
+    """All versions, the first one first."""
+    number = 1
+    while (found := read_manifest(parts.storage, number)) is not None:
+        yield found
+        number += 1
+
+
 class _Forgetting:
     """One run through all files of a dataset."""
 
@@ -127,15 +136,17 @@ class _Forgetting:
         self._parts = parts
         self._whose = whose
         self._leftovers = Leftovers(parts)
-        self._seen: dict[Part, list[_Row]] = {}
-        self._derived: dict[Part, list[tuple[int, Case]]] = {}
-        self._gone: set[str] = set()
+        self._theirs = Theirs(parts, whose)
         self._stand_ins: dict[Part, Part] = {}
+        self._superseded: set[str] = set()
         self._emptied = 0
 
     def done(self, message: str, staged: int) -> Forgotten:
         made, removed, kept = self._commit(message)
-        versions = [name for each in self.history() if (name := self._rewrite(each)) is not None]
+        self._begin_deleting()
+        # The newest first: a run that is ended leaves the beginnings, by which the rest is found.
+        earlier = reversed(list(_history(self._parts)))
+        versions = [name for each in earlier if (name := self._rewrite(each)) is not None]
         self._delete_superseded()
         self._delete_strays()
         return Forgotten(
@@ -143,59 +154,18 @@ class _Forgetting:
             None if made is None else f"v{made.version}",
             tuple(removed),
             tuple(kept),
-            tuple(versions),
+            tuple(reversed(versions)),
             self._emptied,
             staged,
         )
 
-    # --- looking --------------------------------------------------------------------------------
-    def history(self) -> Iterator[Manifest]:
-        """All versions, the first one first."""
-        number = 1
-        while (found := read_manifest(self._parts.storage, number)) is not None:
-            yield found
-            number += 1
-
-    def rows_of(self, part: Part) -> list[_Row]:
-        """The rows of a part that are theirs."""
-        if part not in self._seen:
-            self._seen[part], self._derived[part] = [], []
-            data, index = self._parts.data(part), self._parts.index(part)
-            for at in range(part.rows):
-                start, end = index.span(at)
-                line = self._parts.checked(part, at, data[start:end])
-                if not index.gone(at):
-                    self._look(part, at, case_of(line, index.digest(at)))
-        return self._seen[part]
-
-    def _look(self, part: Part, at: int, case: Case) -> None:
-        left = self._whose.left_of(case, self._gone)
-        if left is not case:
-            self._seen[part].append(_Row(at, case, left))
-        elif any(source.kind == "case" for source in case.sources):
-            self._derived[part].append((at, case))
-        if left is None:
-            self._gone.update((case.key, case.digest))
-
-    def _look_everywhere(self, parts: set[Part]) -> None:
-        """Find their rows, and then what was made of these, and of that in turn."""
-        for part in parts:
-            self.rows_of(part)
-        known = -1
-        while known < len(self._gone):
-            known = len(self._gone)
-            for part, cases in self._derived.items():
-                self._derived[part] = []
-                for at, case in cases:
-                    self._look(part, at, case)
-
     # --- standing for others --------------------------------------------------------------------
     def _standing(self, part: Part) -> Part:
         """The part itself, or one in which their lines are empty."""
-        if part not in self._seen:
+        if part not in self._theirs:
             return part  # of a version that came since
         if part not in self._stand_ins:
-            theirs = {row.at for row in self._seen[part]}
+            theirs = set(self._theirs.of(part))
             if not theirs and not self._names_some(part):
                 return part
             self._stand_ins[part] = self._emptied_part(part, theirs)
@@ -211,7 +181,7 @@ class _Forgetting:
         for at in range(part.rows):
             if index.removes(at):
                 start, end = index.span(at)
-                if json.loads(data[start:end]).get("removed") in self._gone:
+                if json.loads(data[start:end]).get("removed") in self._theirs.gone:
                     yield at
 
     def _emptied_part(self, part: Part, theirs: set[int]) -> Part:
@@ -229,11 +199,11 @@ class _Forgetting:
     def _commit(self, message: str) -> tuple[Manifest | None, list[str], list[str]]:
         storage = self._parts.storage
         while True:
-            self._look_everywhere({part for each in self.history() for part in each.parts})
+            self._theirs.look(part for each in _history(self._parts) for part in each.parts)
             head = newest_manifest(storage)
-            if head is None or not set(head.parts) <= set(self._seen):
-                if head is None:
-                    return None, [], []
+            if head is None:
+                return None, [], []
+            if not all(part in self._theirs for part in head.parts):
                 continue  # one more came just now
             operations, removed, kept = self._operations(head)
             within = tuple(map(self._standing, head.parts))
@@ -247,7 +217,9 @@ class _Forgetting:
 
     def _operations(self, head: Manifest) -> tuple[list[Operation], list[str], list[str]]:
         """What is to be done to the rows of theirs that hold in the newest version."""
-        of_place = {(part, row.at): row for part in head.parts for row in self._seen[part]}
+        of_place = {
+            (part, at): row for part in head.parts for at, row in self._theirs.of(part).items()
+        }
         keys = {self._parts.index(part).key(at) for part, at in of_place}
         operations: list[Operation] = []
         removed: list[str] = []
@@ -279,19 +251,39 @@ class _Forgetting:
         for path in paths:
             self._parts.storage.delete(path)
 
+    def _begin_deleting(self) -> None:
+        """Write down which files are superseded, for a run that does not get to its end."""
+        versions = (part for each in _history(self._parts) for part in each.parts)
+        self._superseded = self._left_by_others()
+        self._superseded |= {path for part in self._stand_ins for path in _files(part)}
+        for part in versions:
+            if self._standing(part) != part:
+                self._superseded.update(_files(part))
+        if self._superseded:
+            said = json.dumps({"delete": sorted(self._superseded)}, indent=1)
+            self._parts.storage.write(_JOURNAL, said.encode() + b"\n")
+
+    def _left_by_others(self) -> set[str]:
+        try:
+            found = json.loads(self._parts.storage.read(_JOURNAL))
+            return {path for path in found["delete"] if _A_FILE.fullmatch(path)}
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return set()
+
     def _delete_superseded(self) -> None:
         """The parts for which others stand, also those of a run that did not get to its end."""
-        present: set[str] = set()
-        written: set[str] = set()
-        for each in self.history():
-            present.update(path for part in each.parts for path in _files(part))
-            written.update(path for part in each.written for path in _files(part))
-        self._delete(*sorted(written - present))
+        if not self._superseded:
+            return
+        versions = (part for each in _history(self._parts) for part in each.parts)
+        present = {path for part in versions for path in _files(part)}
+        self._delete(*sorted(self._superseded - present), _JOURNAL)
 
     def _delete_strays(self) -> None:
         """Files that no version has: of commits that lost a race, or were killed; not new ones."""
         storage = self._parts.storage
-        known = {path for each in self.history() for part in each.parts for path in _files(part)}
+        known = {
+            path for each in _history(self._parts) for part in each.parts for path in _files(part)
+        }
         oldest = clock.active().time() - _STRAY_AFTER
         for folder in storage.names("parts"):
             for name in storage.names(f"parts/{folder}"):
@@ -313,9 +305,9 @@ class _Forgetting:
         try:
             said = json.loads(line)
             if "inputs" not in said:
-                return said.get("removed") in self._gone
+                return said.get("removed") in self._theirs.gone
             case = Case.from_dict(said)
-            return self._whose.left_of(case, self._gone) is not case
+            return self._whose.left_of(case, self._theirs.gone) is not case
         except (ValueError, TypeError, AttributeError):
             return False  # written at this moment, or no part
 

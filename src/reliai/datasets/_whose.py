@@ -44,9 +44,9 @@ class Whose:
             case: of the dataset.
             gone: keys of cases that were theirs: what was made of these is theirs as well.
         """
-        theirs = [source for source in case.sources if self._is_theirs(source)]
+        theirs = [source for source in case.sources if self._is_theirs(source, gone)]
         grouped = case.group is not None and case.group in self.groups
-        if self._is_all_theirs(case, gone):
+        if self._is_all_theirs(case):
             return None
         if not theirs and not grouped:
             return case
@@ -63,18 +63,17 @@ class Whose:
             inclusion_probability=case.inclusion_probability if chance is None else chance,
         )
 
-    def _is_theirs(self, source: Source) -> bool:
+    def _is_theirs(self, source: Source, gone: AbstractSet[str]) -> bool:
+        if source.kind == "case":
+            return source.id in gone
         if source.kind not in _FROM_CALLS or source.id is None:
             return False
         return source.id in self.calls or (source.kind == "feedback" and source.id in self.said)
 
-    def _is_all_theirs(self, case: Case, gone: AbstractSet[str]) -> bool:
+    def _is_all_theirs(self, case: Case) -> bool:
         if case.digest in self.keys or case.id in self.keys:
             return True
-        return any(
-            (source.kind == "case" and source.id in gone) or self._is_correction(source)
-            for source in case.sources
-        )
+        return any(map(self._is_correction, case.sources))
 
     def _is_correction(self, source: Source) -> bool:
         """Whether what is expected are their words."""
