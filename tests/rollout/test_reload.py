@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -433,3 +434,33 @@ def test_a_file_that_is_written_while_it_is_read_is_read_again(
     monkeypatch.undo()
     looks = [file.changed() for _ in range(2)]
     assert looks == [None, {"name": "tone", "steps": [0.1, 1.0], "mode": "observe"}]
+
+
+def test_the_thread_follows_the_file_by_itself(file: File, state: State) -> None:
+    told: list[str] = []
+    ro = Rollout.load(
+        file.path, "a", "b", state=state, notify=lambda entry: told.append(entry.action)
+    )
+    ro.choose("u")
+    file.edit(dwell=60)
+    until = time.monotonic() + 30
+    while not told and time.monotonic() < until:
+        time.sleep(0.01)
+    assert (told, ro.plan.steps[0].dwell) == (["configure"], 60)
+    assert ro.audit()[-1].why == "dwell: 600 -> 60"
+
+
+def test_a_forked_child_follows_the_file_too(file: File, state: State) -> None:
+    ro = loaded(file, state)
+    child = os.fork()
+    if not child:  # pragma: no cover  not seen from here
+        status = 1
+        try:
+            file.edit(dwell=60)
+            look(ro)
+            status = 0 if ro.plan.steps[0].dwell == 60 else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    look(ro)
+    assert (ro.plan.steps[0].dwell, actions(ro)) == (60, ["start", "configure"])
