@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
+from reliai._core.urls import without_password
 from reliai._needs import needed
 from reliai.errors import ConfigurationError
 from reliai.records._rows import COLUMNS
@@ -345,12 +346,12 @@ def database_of(given: str) -> Database:
     """
     try:
         url = make_url(given)
-    except (ArgumentError, ValueError) as error:
+    except (ArgumentError, ValueError):
         message = (
-            f"RecordStore: {given!r} is no URL of a database; give one such as "
+            f"RecordStore: {without_password(given)!r} is no URL of a database; give one such as "
             "'sqlite:///reliai.db' or 'postgresql+psycopg://user@host/name'"
         )
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(message) from None
     kind = url.get_backend_name()
     if kind not in _KINDS:
         message = f"RecordStore: {kind!r} is not supported; use sqlite or postgresql"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from reliai._core.complaints import warn_once
 from reliai._core.settings import settings
+from reliai._core.urls import unquoted, without_password
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ def open_state(given: object) -> State:
 
         return PostgresState(*_without_prefix(f"postgresql://{given.partition('://')[2]}"))
     message = (
-        f"state={given!r} is unknown; give 'memory', 'sqlite:///path/to/file.db' (four slashes "
-        "for an absolute path), 'redis://host:6379/0' or 'postgresql+psycopg://user@host/name'"
+        f"state={without_password(given)!r} is unknown; give 'memory', 'sqlite:///path/to/file.db' "
+        "(four slashes for an absolute path), 'redis://host:6379/0' or 'postgresql+psycopg://user@host/name'"
     )
     raise ConfigurationError(message)
 
@@ -91,7 +92,11 @@ def _without_prefix(url: str) -> tuple[str, str]:
     """A URL without our own option, and what that says."""
     from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit  # noqa: PLC0415
 
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        message = f"state={without_password(url)!r} is no URL: {unquoted(error)}"
+        raise ConfigurationError(message) from None
     options = dict(parse_qsl(parts.query))
     prefix = options.pop("prefix", "reliai")
     return urlunsplit(parts._replace(query=urlencode(options))), prefix

@@ -5,12 +5,14 @@ Times are the server's. Keys begin with a prefix, so that several applications c
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reliai._core.forking import renew_after_fork
+from reliai._core.urls import unquoted, without_password
 from reliai._needs import needed
 from reliai.errors import ConfigurationError
 from reliai.state._postgres_line import Line, Lines
@@ -64,10 +66,11 @@ class PostgresState:
         psycopg = needed("psycopg", "postgres", "a PostgreSQL state")
         conninfo = url.encode()
         try:
-            psycopg.pq.Conninfo.parse(conninfo)
-        except psycopg.Error as error:
-            message = f"state={_without_password(url)!r} is no URL of a PostgreSQL: {error}"
-            raise ConfigurationError(message.strip()) from None
+            _check(psycopg.pq.Conninfo.parse(conninfo))
+        except (psycopg.Error, ValueError) as error:
+            shown = without_password(url)
+            message = f"state={shown!r} is no URL of a PostgreSQL: {unquoted(error)}"
+            raise ConfigurationError(message) from None
         self._lines = Lines(partial(Line, psycopg, conninfo), _prepare)
         self._exchanges = 0
         renew_after_fork(self)
@@ -199,7 +202,7 @@ class PostgresState:
                 raise
             self._lines.give_back(line)
         except StateUnavailable as error:
-            message = f"{_without_password(self._url)}: {error}"
+            message = f"{without_password(self._url)}: {error}"
             raise type(error)(message) from error
 
     def _sweep_sometimes(self) -> None:
@@ -229,6 +232,18 @@ class _Asker:
         limits = ("limits", {"milliseconds": str(max(1, int(left)))})
         texts = [STATEMENTS[name].format(now=NOW, **given) for name, given in (limits, *steps)]
         return self._line.ask(";".join(texts), self._until)
+
+
+def _check(options: Sequence[Any]) -> None:
+    """See that ports are numbers: a "/" in a password would make it one, and be told later.
+
+    Raises:
+        ValueError: when one is none.
+    """
+    for each in options:
+        ports = (each.val or b"").decode() if each.keyword == b"port" else ""
+        if not re.fullmatch(r"[0-9,]*", ports):
+            raise ValueError("the port is no number; write / as %2F, @ as %40 and : as %3A")
 
 
 def _prepare(line: Line, until: float) -> None:
@@ -269,8 +284,3 @@ def _number(value: float) -> str:
 
 def _bytes(value: bytes) -> bytes:
     return bytes.fromhex(value[2:].decode())
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"

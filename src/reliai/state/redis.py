@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from reliai._core.forking import renew_after_fork
+from reliai._core.urls import unquoted, without_password
 from reliai.errors import ConfigurationError
 from reliai.state._scripts import SCRIPTS
 from reliai.state.base import (
@@ -53,7 +54,7 @@ class RedisState:
         try:
             self._client(PROMPT)
         except (ValueError, TypeError) as error:
-            message = f"state={_without_password(url)!r} is no URL of a Redis: {error}"
+            message = f"state={without_password(url)!r} is no URL of a Redis: {unquoted(error)}"
             raise ConfigurationError(message) from None
         renew_after_fork(self)
 
@@ -161,7 +162,7 @@ class RedisState:
             raise self._unavailable(error) from error
 
     def _unavailable(self, error: Exception) -> StateUnavailable:
-        return StateUnavailable(f"{_without_password(self._url)}: {error}")
+        return StateUnavailable(f"{without_password(self._url)}: {error}")
 
     def _client(self, within: float) -> tuple[Any, dict[str, Any]]:
         """A client whose every step takes at most `within` seconds, with the scripts on it."""
@@ -194,8 +195,3 @@ def _buckets(found: list[Any]) -> dict[int, tuple[float, ...]]:
     """The buckets in what a script gives: bucket, amounts, bucket, amounts."""
     pairs = zip(found[::2], found[1::2], strict=True)
     return {int(bucket): tuple(float(each) for each in amounts) for bucket, amounts in pairs}
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
