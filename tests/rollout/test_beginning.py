@@ -445,10 +445,24 @@ def test_pairs_of_all_processes_count_together(clock: VirtualClock, state: State
     assert sum(each.shadow.report().pairs for each in both) == 120
 
 
+def test_the_shadow_may_try_the_candidate_with_or_without_its_policies() -> None:
+    def candidate(text: str) -> str:
+        return text
+
+    guarded = reliai.reliable(reliai.Retry(2))(candidate)
+    for tried, given in [(candidate, guarded), (guarded, candidate), ("x".join, "x".join)]:
+        shadow = Shadow(tried, noise_baseline=1.0)
+        assert rollout(control=candidate, candidate=given, shadow=shadow).shadow is shadow
+
+
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
         ({"shadow": Shadow(lambda text: text, name="s")}, "its noise_baseline is 0"),
+        (
+            {"shadow": Shadow(str.lower, noise_baseline=1.0), "candidate": str.upper},
+            r"tries another function than the candidate .*upper, which its verdict",
+        ),
         ({"shadow": str}, r"shadow=type\): must be a Shadow"),
         ({"on_shadow": "rollback"}, "needs shadow="),
         ({"on_shadow": "stop"}, "use 'hold' or 'rollback' or 'observe'"),

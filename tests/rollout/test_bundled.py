@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reliai.errors import ReliaiWarning
+from reliai.errors import ConfigurationError, ReliaiWarning
 from reliai.rollout import Rollout
 from reliai.rollout.operating import Operated
 from reliai.state import open_state
@@ -93,6 +93,26 @@ def test_what_was_known_last_comes_before_the_bundle(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert booted.choose("u").reason == "ROLLED_BACK"
+
+
+def test_its_status_tells_what_calls_get_by_the_bundle(
+    state: State, clock: VirtualClock, tmp_path: Path
+) -> None:
+    path = bundle(state, "told", tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        status = rollout(away(), "told", bundled=path).status()
+        assert (status.status, status.share, status.ready) == ("unknown", 0.6, False)
+        assert status.missing == ("the state",)
+        Operated(state, "told").kill(by="ana")
+        Path(path).write_text(Operated(state, "told").snapshot())
+        status = rollout(away(), "told", bundled=path).status()
+    assert (status.status, status.share, status.reason) == ("killed", 0.0, "KILLED")
+
+
+def test_a_bundle_that_was_not_delivered_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no such file; `reliai rollout snapsh"):
+        rollout(None, "none", bundled=str(tmp_path / "none.json"))
 
 
 @pytest.mark.parametrize("change", [{"key": "rollout:other#1"}, {"page": 5}, {"at": None}])

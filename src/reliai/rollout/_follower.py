@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,7 +12,7 @@ from reliai.rollout._book import Page, core_of, digest_of, first_page, plan_of
 from reliai.rollout._index import list_in
 from reliai.rollout._labels import Labels
 from reliai.rollout._receipts import Receipts
-from reliai.rollout._snapshot import Snapshot
+from reliai.rollout._snapshot import Snapshot, bundled_with
 from reliai.rollout._store_clock import StoreClock
 from reliai.rollout._tally import Tally
 from reliai.rollout.standing import FINAL
@@ -96,7 +95,7 @@ class Follower:
         self._given = None if state is None else shared_state(state)
         self._own: State | None = None
         self._snapshot = None if snapshot is None else Snapshot(snapshot, key, max_staleness)
-        self._bundled = None if bundled is None else Snapshot(bundled, key, math.inf)
+        self._bundled = bundled_with(bundled, key)
         self._by_bundle = False
         self._max_staleness = max_staleness
         self.tally = Tally(guardrails, shadowed=bool(plan.shadow))

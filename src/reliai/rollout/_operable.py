@@ -65,9 +65,14 @@ class Operable:
         )
 
     def _unknown(self) -> RolloutStatus:
+        """What calls get is known, from a snapshot maybe; what was counted is not."""
+        traffic, page = self._controller.begin(), self._controller.page
+        step = 1 if page is None else page.standing.step + 1
+        status = "unknown" if page is None or traffic.reason is None else page.standing.status
         return RolloutStatus(
-            *(self.name, self.version, "unknown", 1, 0.0, 0.0, "ERROR", ("the state",), (0, 0)),
-            *((), 1.0, 1.0, dict(self._reasons)),
+            *(self.name, self.version, status, step, traffic.share, 0.0),
+            *(traffic.reason or "ERROR", ("the state",), (0, 0), (), 1.0, 1.0),
+            reasons=dict(self._reasons),
             ready=False,
         )
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reliai._core.complaints import warn_once
+from reliai.errors import ConfigurationError
 from reliai.rollout._book import Page
 from reliai.rollout.deciding import FINAL
 
 if TYPE_CHECKING:
     from typing import Final
 
-__all__ = ["Snapshot", "snapshot_of"]
+__all__ = ["Snapshot", "bundled_with", "snapshot_of"]
 
 _PARTS: Final = 4
 """How often in the time for which a snapshot is good it says that it still is."""
@@ -25,6 +27,22 @@ def snapshot_of(key: str, page: Page, now: float) -> str:
     """What is in the file of a snapshot."""
     data = {"key": key, "at": now, "page": json.loads(page.dumped())}
     return json.dumps(data, ensure_ascii=False)
+
+
+def bundled_with(path: str | None, key: str) -> Snapshot | None:
+    """The snapshot that is delivered with the program: good whatever its age.
+
+    Raises:
+        ConfigurationError: when the file was not delivered.
+    """
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise ConfigurationError(
+            f"Rollout(bundled={path!r}): there is no such file; "
+            "`reliai rollout snapshot NAME -o FILE` writes it"
+        )
+    return Snapshot(path, key, math.inf)
 
 
 class Snapshot:

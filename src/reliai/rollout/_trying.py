@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from inspect import unwrap
 from typing import TYPE_CHECKING, Any
 
+from reliai._core.target import target_name
 from reliai.errors import ConfigurationError
 from reliai.policies.shadow import Shadow
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["checked_shadow", "try_with"]
 
 
-def checked_shadow(given: Any, acting: str) -> Shadow | None:
-    """A shadow that can tell a difference from chance.
+def checked_shadow(given: Any, acting: str, candidate: Any) -> Shadow | None:
+    """A shadow that tries the candidate, and can tell a difference from chance.
 
     Raises:
         ConfigurationError: for anything else.
@@ -34,7 +36,19 @@ def checked_shadow(given: Any, acting: str) -> Shadow | None:
             f"Rollout(shadow={given.name}): its noise_baseline is 0, so it never compares the "
             "control with itself and comes to no verdict; give it noise_baseline=1.0"
         )
+    if callable(candidate) and not _same(given.candidate, candidate):
+        raise ConfigurationError(
+            f"Rollout(shadow={given.name}): tries another function than the candidate "
+            f"{target_name(candidate)}, which its verdict would begin or roll back; give "
+            f"Shadow({target_name(candidate)}, …)"
+        )
     return given
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two are one function, with policies around it or none; methods are made anew."""
+    one, other = unwrap(one), unwrap(other)
+    return one is other or bool(one == other)
 
 
 def try_with(shadow: Shadow, follower: Follower) -> None:

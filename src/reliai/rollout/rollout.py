@@ -147,7 +147,7 @@ class Rollout(Operable):
         self.control, self.candidate = control, candidate
         self.variants = MappingProxyType({"control": control, "candidate": candidate})
         self.shadow = checked_shadow(
-            shadow, among("on_shadow", on_shadow, ("hold", "rollback", "observe"))
+            shadow, among("on_shadow", on_shadow, ("hold", "rollback", "observe")), candidate
         )
         given = checked(
             self.name,
