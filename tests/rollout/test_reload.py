@@ -464,3 +464,29 @@ def test_a_forked_child_follows_the_file_too(file: File, state: State) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     look(ro)
     assert (ro.plan.steps[0].dwell, actions(ro)) == (60, ["start", "configure"])
+
+
+def test_a_part_of_a_layer_that_meets_anothers_is_refused_before_it_is_written(
+    file: File, state: State, clock: VirtualClock
+) -> None:
+    other = Rollout("other", 1, 2, layer=("pages", 0.5, 1.0), background=False)
+    ro = loaded(file, state)
+    file.edit(layer=["pages", 0.0, 0.6])
+    with pytest.warns(ReliaiWarning, match="meets that of 'other'"):
+        look(ro)
+    assert (actions(ro), ro.problem is None) == (["start"], False)
+    file.edit(layer=["pages", 0.0, 0.5])
+    look(ro)
+    assert {ro.choose(f"u{n}").reason for n in range(50)} == {"SPLIT", "OTHER_LAYER"}
+    assert other.name == "other"
+
+
+def test_who_keeps_the_candidate_is_not_forgotten_by_an_edit(
+    file: File, state: State, clock: VirtualClock
+) -> None:
+    file.edit(sticky=True)
+    ro = loaded(file, state)
+    had = {unit for unit in (f"u{n}" for n in range(200)) if ro.choose(unit).name == "candidate"}
+    file.edit(exposure=0.0)
+    look(ro)
+    assert {ro.choose(unit).reason for unit in had} == {"STICKY"}

@@ -11,6 +11,7 @@ from weakref import ref
 from reliai._core.complaints import warn_once
 from reliai._core.forking import renew_after_fork
 from reliai.errors import ConfigurationError
+from reliai.rollout._audience import layers
 from reliai.rollout._configuring import configure
 from reliai.rollout._file import AUDIENCE, difference, same_audience
 from reliai.rollout._given import checked
@@ -121,9 +122,13 @@ class Reloading:
         anew = any(getattr(given, name) != getattr(before.given, name) for name in AUDIENCE)
         source = f"file {self._file.path.name}"
         controller = before.controller
+        after = Serving(rollout.name, given, controller, rollout.variants)
+        if after.sticky is not None and before.sticky is not None:
+            after.sticky = before.sticky  # it has not told all of it yet
+        layers.enter(after.audience)  # before it is written that it holds
         if not configure(controller, given.plan, self._file.revision, source, why, anew=anew):
             return False
-        rollout._serve(Serving(rollout.name, given, controller, rollout.variants))  # noqa: SLF001  the same
+        rollout._serve(after)  # noqa: SLF001  the same
         return True
 
     def _join(self, rollout: Rollout) -> None:
