@@ -9,6 +9,7 @@ import pytest
 import reliai
 from reliai.evals.ml_test_score.earning import shown_by
 from reliai.rollout import Rollout, failure_rate
+from reliai.rollout.operating import rollouts
 from reliai.rollout.practice import drill, practised
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def test_earlier_ones_and_drills_are_left_out(state: str) -> None:
     begun(state, "tone")
     drill(state)
     assert [one["name"] for one in practised(state)] == ["tone"]
+    assert [one.name for one in rollouts(state)] == ["tone"]
     assert practised(state, since=4e9) == []
     assert shown([]) == {}
 

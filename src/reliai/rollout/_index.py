@@ -10,7 +10,7 @@ from reliai.state.base import PATIENT, StateUnavailable
 if TYPE_CHECKING:
     from reliai.state import State
 
-__all__ = ["key_of_rollout", "list_in", "listed_in"]
+__all__ = ["key_of_rollout", "list_in", "listed_in", "unlist"]
 
 _KEY: Final = "rollouts"
 _TRIES: Final = 20
@@ -47,6 +47,23 @@ def list_in(state: State, name: str, version: str) -> bool:
     except StateUnavailable:
         pass
     return False
+
+
+def unlist(state: State, name: str) -> None:
+    """Take all versions of a rollout off the list; their documents stay.
+
+    Raises:
+        StateUnavailable: when the state does not answer.
+    """
+    for _ in range(_TRIES):
+        entry = state.get(_KEY, within=PATIENT)
+        known = [] if entry is None else _read(entry.value)
+        kept = [each for each in known if each[0] != name]
+        if entry is None or kept == known:
+            return
+        text = json.dumps(kept, ensure_ascii=False).encode()
+        if state.put(_KEY, text, expected=entry.version, within=PATIENT) is not None:
+            return
 
 
 def _read(data: bytes) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ For `reliai score`, which keeps both as evidence.
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,8 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from reliai import clock
 from reliai._core import ids
 from reliai.errors import ConfigurationError
+from reliai.rollout._index import unlist
 from reliai.rollout.operating import Operated, rollouts
 from reliai.rollout.rollout import Rollout
+from reliai.state import shared_state
+from reliai.state.base import StateUnavailable
 
 if TYPE_CHECKING:
     from reliai.rollout._book import AuditEntry
@@ -57,7 +61,7 @@ def drill(state: Any = None, *, within: float = 1.0) -> Drill:
     """Begin a rollout, take it back, and see how long the candidate is still served elsewhere.
 
     Two holders of the state act as two processes would. It is a rollout of its own, "reliai.drill",
-    which touches no other one and stays in the state, killed or rolled back.
+    which touches no other one, and is in no list afterwards.
 
     Args:
         state: a URL or a state, as for `Rollout`; None for a file of its own.
@@ -69,7 +73,10 @@ def drill(state: Any = None, *, within: float = 1.0) -> Drill:
     if type(within) not in {int, float} or not 0 < within < float("inf"):
         raise ConfigurationError(f"drill(within={within!r}): must be seconds above 0")
     if state is not None:
-        return Drill(_until_back(state, "kill"), _until_back(state, "rollback"), float(within))
+        done = Drill(_until_back(state, "kill"), _until_back(state, "rollback"), float(within))
+        with suppress(StateUnavailable):
+            unlist(shared_state(state), _NAME)
+        return done
     with tempfile.TemporaryDirectory() as folder:
         return drill(f"sqlite:///{Path(folder) / 'state.db'}", within=within)
 
