@@ -56,6 +56,22 @@ def page(browser: Browser) -> Iterator[Page]:
         yield page
 
 
+@pytest.fixture(scope="module")
+def one_page(browser: Browser) -> Iterator[Page]:
+    """One page for all tests of a module: a new one takes longer than most of them."""
+    with opened(browser) as page:
+        yield page
+
+
+def left(page: Page) -> None:
+    """Have a page as new for the next test."""
+    page.unroute_all()
+    page.context.clear_cookies()
+    if page.url.startswith("http"):
+        page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    page.goto("about:blank")
+
+
 @contextmanager
 def opened(browser: Browser, **options: Any) -> Iterator[Page]:
     """A page with options of Playwright's such as `color_scheme` and `java_script_enabled`."""
