@@ -11,6 +11,7 @@ from reliai.ui import create_app
 from tests.integrations._web import served
 from tests.ui._calls import HOSTILE
 from tests.ui._plain import get
+from tests.ui.conftest import left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,13 @@ def make_refunds(folder: Path) -> None:
     refunds.remove("case-007")
     refunds.add(Case(inputs={"messages": [{"role": "user", "content": HOSTILE[:40]}]}, id="odd"))
     refunds.commit("a wrong reference")
+
+
+@pytest.fixture
+def page(one_page: Page) -> Iterator[Page]:
+    """The page of this module, as new for each test."""
+    yield one_page
+    left(one_page)
 
 
 def test_the_list_shows_each_dataset_with_its_newest_version_and_tags(

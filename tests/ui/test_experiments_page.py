@@ -13,6 +13,7 @@ from reliai.evals import Experiment, Gate, Run, scorer
 from reliai.ui import create_app
 from tests.integrations._web import served
 from tests.ui._plain import get
+from tests.ui.conftest import left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,6 +85,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def address(made: Made) -> Iterator[str]:
     with served(create_app(datasets=made.datasets, runs=made.runs)) as address:
         yield address
+
+
+@pytest.fixture
+def page(one_page: Page) -> Iterator[Page]:
+    """The page of this module, as new for each test."""
+    yield one_page
+    left(one_page)
 
 
 def compared(made: Made, address: str, gate: str | None = None) -> str:

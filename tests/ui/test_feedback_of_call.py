@@ -13,7 +13,7 @@ from reliai.ui import create_app
 from tests.integrations._web import served
 from tests.ui._cookies import known_as
 from tests.ui._reviewing import answered
-from tests.ui.conftest import TOKEN
+from tests.ui.conftest import TOKEN, left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +56,13 @@ class Call:
     def said(self) -> list[tuple[str, Any, str | None]]:
         found = self.store.feedback.current(self.id)
         return [(one.name, one.value, one.by) for one in found]
+
+
+@pytest.fixture
+def page(one_page: Page) -> Iterator[Page]:
+    """The page of this module, as new for each test."""
+    yield one_page
+    left(one_page)
 
 
 @pytest.fixture

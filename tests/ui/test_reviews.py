@@ -13,7 +13,7 @@ from reliai.ui import create_app
 from tests.integrations._web import served
 from tests.ui._calls import HOSTILE
 from tests.ui._reviewing import Desk, answered
-from tests.ui.conftest import TOKEN, opened
+from tests.ui.conftest import TOKEN, left, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,22 +34,13 @@ def address(kept: RecordStore) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def seat(browser: Browser) -> Iterator[Page]:
-    """One page for all tests: a new one takes longer than most of them."""
-    with opened(browser) as page:
-        yield page
-
-
 @pytest.fixture
 def desk(
-    seat: Page, address: str, kept: RecordStore, request: pytest.FixtureRequest
+    one_page: Page, address: str, kept: RecordStore, request: pytest.FixtureRequest
 ) -> Iterator[Desk]:
     reliai.configure(observers=[], records=kept)
-    yield Desk(seat, address, kept, request.node.name)
-    seat.unroute_all()
-    seat.context.clear_cookies()
-    seat.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+    yield Desk(one_page, address, kept, request.node.name)
+    left(one_page)
 
 
 # --- with the keyboard ----------------------------------------------------------------------------
@@ -255,6 +246,36 @@ def test_who_comes_too_late_is_told_and_keeps_what_was_written(desk: Desk) -> No
     assert "Another has this call now" in desk.page.inner_text("h1")
     assert "a long thoughts" in desk.page.inner_text("main")
     assert desk.said(call) == {}
+
+
+def test_who_reviewed_it_in_another_window_is_told_so(desk: Desk, browser: Browser) -> None:
+    (call,) = desk.fill("a")
+    desk.sit_down()
+    with opened(browser) as page:
+        desk.beside(page).sit_down().press_on("1", "Enter")
+    desk.press("2", "c")
+    desk.page.keyboard.type("on second thoughts")
+    desk.press_on("Control+Enter")
+    assert desk.page.inner_text("h1") == "You have reviewed this call already"
+    assert "on second thoughts" in desk.page.inner_text("main")
+    assert desk.said(call) == {"label": "right"}
+    desk.press_on("k")
+    assert desk.call == call
+
+
+def test_who_was_signed_out_finds_what_they_wrote_when_they_come_back(desk: Desk) -> None:
+    (call,) = desk.fill("a")
+    desk.sit_down()
+    desk.page.context.clear_cookies()
+    desk.press("2", "c")
+    desk.page.keyboard.type("why")
+    desk.press_on("Control+Enter")
+    assert "not signed in" in desk.page.inner_text("main")
+    desk.sit_down()
+    assert desk.page.input_value("[name=comment]") == "why"
+    assert desk.page.get_by_label("wrong").is_checked()
+    desk.press_on("Enter")
+    assert desk.said(call) == {"label": "wrong"}
 
 
 def test_two_reviewers_at_once_have_two_calls(desk: Desk, browser: Browser) -> None:

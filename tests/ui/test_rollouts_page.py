@@ -15,7 +15,7 @@ from reliai.ui import create_app
 from tests.integrations._web import served
 from tests.ui._cookies import known_as
 from tests.ui._plain import get
-from tests.ui.conftest import TOKEN
+from tests.ui.conftest import TOKEN, left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,6 +83,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     url = f"sqlite:///{tmp_path_factory.mktemp('state')}/state.db"
     with served(create_app(state=url, token=TOKEN)) as address:
         yield url, address
+
+
+@pytest.fixture
+def page(one_page: Page) -> Iterator[Page]:
+    """The page of this module, as new for each test."""
+    yield one_page
+    left(one_page)
 
 
 @pytest.fixture

@@ -96,7 +96,8 @@ class _Page:
         draft = _draft(form)
         item = self._held(queue, visitor, form)
         if item is None:
-            return self._lost(request, queue, draft)
+            again = queue.reviewed(visitor, _number(form.get("number")))
+            return self._lost(request, queue, draft, again)
         try:
             _submit(queue, item, draft)
         except LeaseLost:
@@ -207,9 +208,12 @@ class _Page:
             here=_path(queue),
         )
 
-    def _lost(self, request: Request, queue: ReviewQueue, draft: Draft) -> Response:
-        """Another has the call; what was written is shown, so that it is not gone."""
-        values: dict[str, Any] = {"queue": queue, "draft": draft}
+    def _lost(
+        self, request: Request, queue: ReviewQueue, draft: Draft, again: ReviewItem | None = None
+    ) -> Response:
+        """Another has the call, or it was reviewed; what was written is shown: it is not gone."""
+        own = None if again is None else _path(queue, again.number)
+        values: dict[str, Any] = {"queue": queue, "draft": draft, "own": own}
         return self._site.render(request, "reviews_lost.html", status=409, **values)
 
 

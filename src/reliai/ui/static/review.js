@@ -59,7 +59,7 @@ function show(html, url) {
 }
 
 async function ask(url, options) {
-  if (busy) return;
+  if (busy) return false;
   busy = true;
   document.body.setAttribute("aria-busy", "true");
   try {
@@ -67,8 +67,10 @@ async function ask(url, options) {
     if (!(answer.headers.get("content-type") || "").startsWith("text/html")) throw new Error(answer.status);
     // A form that could not be taken is shown where it was filled in: a reload asks again.
     show(await answer.text(), answer.ok ? answer.url : location.href);
+    return answer.ok;
   } catch {
     say("The server does not answer. What you wrote is still here; try again.");
+    return false;
   } finally {
     busy = false;
     document.body.removeAttribute("aria-busy");
@@ -88,15 +90,13 @@ function say(words) {
   alarm.textContent = words;
 }
 
-function send(form, button) {
+async function send(form, button) {
   const action = (button && button.getAttribute("formaction")) || form.getAttribute("action");
-  const here = review();
-  if (here) kept.drop(sessionStorage, draftName(here.dataset.review));
+  const draft = review() && draftName(review().dataset.review);
   const body = new URLSearchParams(new FormData(form));
-  return ask(action, { method: "POST", body, headers: { accept: "text/html" } }).then(() => {
-    // Refused, or no answer: the same call is there, and so is what was written.
-    if (here && review() === here) keepDraft();
-  });
+  const taken = await ask(action, { method: "POST", body, headers: { accept: "text/html" } });
+  // Refused, signed out, or no answer: what was written is there when the call is shown again.
+  if (taken && draft) kept.drop(sessionStorage, draft);
 }
 
 function submit() {
