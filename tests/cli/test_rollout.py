@@ -123,6 +123,7 @@ def test_the_audit_says_who_did_what_and_why(clock: VirtualClock) -> None:
     assert len(run("rollout", "audit", "tone", "-n", "2")[1].splitlines()) == 3
     entries = told("rollout", "audit", "tone", "--json")[1]
     assert [each["action"] for each in entries] == ["start", "pause", "resume", "advance"]
+    assert [each["after"]["step"] for each in entries] == [1, 1, 1, 2]
 
 
 def test_what_is_done_is_done_in_the_application(clock: VirtualClock) -> None:

@@ -120,9 +120,18 @@ def audit(
 
     entries = _opened(rollout, version, state).audit()[-limit:]
     if as_json:
-        print_json([each._asdict() for each in entries])
+        print_json([_from_one(each._asdict()) for each in entries])
     else:
         print_audit(entries)
+
+
+def _from_one(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry with its steps counted as everywhere else: from 1."""
+    for name in ("before", "after"):
+        standing = entry[name]
+        if isinstance(standing.get("step"), int):
+            entry[name] = {**standing, "step": standing["step"] + 1}
+    return entry
 
 
 @explained
