@@ -154,12 +154,20 @@ def test_a_case_shows_its_sources_with_the_call_they_lead_to(page: Page, address
         "/datasets/%2e%2e",
         "/datasets/no%20dataset",
         "/datasets/refunds/v9",
+        f"/datasets/refunds/{'x' * 5000}",
+        "/datasets/refunds/%00",
+        f"/datasets/refunds/v1/case?key={'x' * 5000}",
         "/datasets/refunds/v1/case?key=no-such-case",
         "/datasets/refunds/diff?before=v1&after=v9",
     ],
 )
 def test_what_is_not_there_is_not_found_and_no_name_is_a_path(address: str, path: str) -> None:
     assert get(f"{address}{path}").status == 404
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 5000])
+def test_what_is_no_number_of_a_page_is_told_so(address: str, number: str) -> None:
+    assert get(f"{address}/datasets/refunds/v1?page={number}").status == 400
 
 
 def test_a_folder_without_datasets_says_how_to_make_one(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_a_run_whose_dataset_is_away_is_shown_without_inputs(made: Made, tmp_pat
     assert re.search(r">\s*even\s*<", said)
 
 
-@pytest.mark.parametrize("identifier", ["nothing", "..", "%2e%2e%2f%2e%2e", "*"])
+@pytest.mark.parametrize("identifier", ["nothing", "..", "%2e%2e%2f%2e%2e", "*", "%00", "x" * 5000])
 def test_what_is_no_run_is_not_found(address: str, identifier: str) -> None:
     assert get(f"{address}/experiments/runs/{identifier}").status == 404
 

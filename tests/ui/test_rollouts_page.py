@@ -240,6 +240,10 @@ def test_who_is_not_signed_in_sees_no_buttons_and_changes_nothing(made: Made) ->
 def test_without_a_state_or_with_a_name_that_is_none_it_says_so(made: Made, tmp_path: Path) -> None:
     assert get(f"{made.address}/rollouts/one?name=nothing").status == 404
     assert get(f"{made.address}/rollouts/ask?name=nothing&action=kill").status == 404
+    made.begin("something")
+    number = "9" * 5000
+    assert get(f"{made.address}/rollouts/entry?name=something&number={number}").status == 404
+    assert get(f"{made.address}/rollouts/entry?name=something&number=77").status == 409
     with served(create_app(runs=tmp_path)) as address:
         assert "There is no shared state." in get(f"{address}/rollouts").text
         assert get(f"{address}/rollouts/one?name=nothing").status == 404

@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 PAGE = 50
+_LONGEST = 200
+"""Characters of a version or tag, at most."""
 _LOOKED_AT = 20_000
 """Cases that a search for words goes through at most, so that a page never takes minutes."""
 
@@ -128,6 +130,8 @@ def version_named(dataset: Dataset, name: str) -> Version:
     Raises:
         HTTPException: 404 when there is none.
     """
+    if len(name) > _LONGEST or not name.isprintable():
+        raise HTTPException(404, "There is no such version.")
     try:
         return dataset.at(name)
     except VersionNotFound as error:

@@ -41,6 +41,8 @@ __all__ = [
 ]
 
 PAGE = 50
+_LONGEST = 64
+"""Characters of a run's id, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,8 @@ def run_named(folder: Path, identifier: str) -> Run:
     Raises:
         HTTPException: 404 when there is none: an id is never taken for a path.
     """
-    plain = identifier and "/" not in identifier and "\\" not in identifier
-    if plain and not identifier.startswith("."):
+    plain = identifier.isalnum() and len(identifier) <= _LONGEST
+    if plain:
         try:
             run = Run.load(identifier, root=folder)
         except ConfigurationError:

@@ -41,7 +41,7 @@ def routes(site: Site) -> list[Route]:
     def entry(request: Request) -> Response:
         found = _asked(site, request.query_params)
         number = request.query_params.get("number", "")
-        if not (number.isascii() and number.isdigit()):
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
             raise HTTPException(404, "There is no such entry.")
         explanation = found.explain(int(number))
         return site.render(
@@ -68,7 +68,7 @@ def routes(site: Site) -> list[Route]:
             done(
                 found,
                 action,
-                step=int(step) if step.isascii() and step.isdigit() else -1,
+                step=int(step) if step.isascii() and step.isdigit() and len(step) < 7 else -1,
                 by=site.visitor(request) or "",
                 why=why,
             )
