@@ -98,17 +98,18 @@ class Approvals:
         data = json.dumps(fields, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(self._signed(data) + data).decode().rstrip("=")
 
-    def refusal(self, call: Call, digest: object) -> GuardRejected | None:
+    def refusal(self, call: Call, digest: bytes | None) -> GuardRejected | None:
         """Use up an approval of this call; why it is not made where there is none.
 
         Args:
             call: of the tool. Further attempts of one call need no further approval.
-            digest: of name and arguments.
+            digest: of name and arguments; None where they are like no others.
         """
         reason = "nobody approved a call with these arguments"
+        wanted = None if digest is None else digest.hex()
         for token in _given.get():
             found = self._read(token)
-            if found is None or found["tool"] != call.name or found["call"] != _hex(digest):
+            if found is None or found["tool"] != call.name or found["call"] != wanted:
                 continue
             reason = self._use(found, call)
             if not reason:
@@ -161,10 +162,6 @@ class Approvals:
                 f"{_VARIABLE} has {len(key)} bytes; it must have {_SHORTEST} at least"
             )
         return hmac.digest(key or self._drawn, b"reliai.approval:" + data, "sha256")
-
-
-def _hex(digest: object) -> str:
-    return digest.hex() if isinstance(digest, bytes) else ""
 
 
 approvals: Final = Approvals()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from reliai._core.decorator import Policy
 from reliai._core.outcome import Outcome
 from reliai._tool.approval import approvals
+from reliai._tool.exact import exactly
 from reliai.checks._types import TypeReader
 from reliai.checks.repair import read_json
 from reliai.errors import ConfigurationError, GuardRejected
@@ -112,8 +113,8 @@ class Arguments(Policy):
             values = reader.validate_python(dict(arguments))
         except reader.Error as error:
             raise self._misfit(call_name, reader.problems(error)) from None
-        digest = _digest(call_name, values)
-        if isinstance(digest, bytes):
+        digest = _exact_digest(call_name, values)
+        if digest is not None:
             return digest
         raise ConfigurationError(
             f"tool.approve({call_name}): arguments that refer to themselves are like no others"
@@ -123,7 +124,7 @@ class Arguments(Policy):
         """Why a call is not made that a person should have approved; None when it may be."""
         if not self.approval:
             return None
-        return approvals.refusal(call, _digest(call.name, values))
+        return approvals.refusal(call, _exact_digest(call.name, values))
 
     @property
     def reader(self) -> TypeReader:
@@ -289,6 +290,14 @@ def _repeated(call: Call, values: Mapping[str, Any]) -> Exception | None:
         if refused is not None:
             return refused
     return None
+
+
+def _exact_digest(name: str, values: Mapping[str, Any]) -> bytes | None:
+    """What is equal for calls that are the same in everything; None where it cannot be told."""
+    try:
+        return hashlib.sha256(exactly(name, values).encode()).digest()
+    except Exception:  # noqa: BLE001  whatever an object does when it is looked at
+        return None
 
 
 def _digest(name: str, values: Mapping[str, Any]) -> object:

@@ -192,7 +192,9 @@ class ToolDecorator:
 
         Args:
             function: a tool with `approval=True`, or a bound method that is one.
-            arguments: all that are to be passed, by name.
+            arguments: all that are to be passed, by name. They are compared to the last field, also
+                secrets; an object that is one of a kind is told by which it is, and so is approved
+                in its own process only. Of a method the object it belongs to is not looked at.
             by: who approves.
             valid_for: seconds (> 0) in which the call may begin.
 
