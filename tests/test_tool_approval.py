@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -185,6 +186,19 @@ def test_asynchronous_tools_need_one_too() -> None:
             return await delete("orders")
 
     assert asyncio.run(both()) == "orders"
+
+
+def test_of_many_threads_with_one_approval_one_calls(tables: Tables) -> None:
+    delete = tables.tool()
+    token = reliai.tool.approve(delete, {"table": "orders"}, by="ana")
+
+    def call() -> bool:
+        with reliai.tool.approved(token):
+            return reliai.execute(delete, "orders").ok
+
+    with ThreadPoolExecutor(8) as pool:
+        done = [each.result() for each in [pool.submit(call) for _ in range(16)]]
+    assert done.count(True) == len(tables.deleted) == 1
 
 
 def test_a_method_is_approved_by_its_arguments() -> None:

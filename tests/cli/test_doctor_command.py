@@ -38,6 +38,19 @@ def test_findings_are_1_and_are_printed_with_place_and_remedy(tmp_path: Path) ->
     assert "1 problem," in said
 
 
+def test_models_that_are_retired_soon_are_findings_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        "import reliai\n@reliai.reliable()\ndef answer(model='sunset-1'):\n    return model\n"
+    )
+    (tmp_path / "models.json").write_text('{"sunset-1": "2020-01-31"}')
+    options = ["--retirements", str(tmp_path / "models.json"), "--ahead", "30"]
+    done = CliRunner().invoke(app, ["doctor", str(tmp_path / "shop.py"), *options])
+    assert done.exit_code == 1
+    assert "the model 'sunset-1' was to be retired on 2020-01-31, says models.json" in " ".join(
+        done.output.split()
+    )
+
+
 def test_notes_alone_are_0(tmp_path: Path) -> None:
     bare = GUARDED.replace("@reliai.reliable({policies})\n", "").replace("answer(", "other(")
     code, said = doctor(application(tmp_path, GUARDED + bare))

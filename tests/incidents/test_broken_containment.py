@@ -15,6 +15,7 @@ from reliai.incidents import ir14_retired_model as ir14
 from reliai.incidents import ir15_broken_fallback as ir15
 from reliai.incidents import ir20_bad_candidate as ir20
 from reliai.incidents import ir21_losing_product as ir21
+from reliai.incidents import ir29_side_effects as ir29
 from reliai.incidents import ir30_leaks as ir30
 from reliai.incidents import leaking
 from reliai.incidents.monitored import noticed
@@ -109,18 +110,18 @@ def test_ir29_payments_of_one_key_that_are_made_again_are_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Once, "_key_of", lambda *_: None)
-    assert "payments of a key, at most" in missed("IR-29")
+    assert "payments of a key, at most" in missed(ir29._paid_once)
     assert "payments of a key, at most" in missed("IR-29", "healthy")
 
 
 def test_ir29_a_bank_that_is_never_tried_again_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Retry, "run", lambda _, call, proceed: proceed(call))
-    assert missed("IR-29") == ["tries that found no bank and were repeated"]
+    assert missed(ir29._paid_once) == ["tries that found no bank and were repeated"]
 
 
 def test_ir29_tools_that_need_nobodys_consent_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Approvals, "refusal", lambda *_: None)
-    assert missed("IR-29") == [
+    assert missed(ir29._waits_for_consent) == [
         "tables deleted without anybody's consent, of 50",
         "calls that hear why",
         "what is gone once ana has said yes to one",
@@ -129,7 +130,7 @@ def test_ir29_tools_that_need_nobodys_consent_are_seen(monkeypatch: pytest.Monke
 
 def test_ir29_a_switch_that_stops_nothing_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Rollout, "kill", lambda *_, **__: None)
-    assert missed("IR-29") == ["steps begun after the switch", "who is written down"]
+    assert missed(ir29._stopped) == ["steps begun after the switch", "who is written down"]
 
 
 def test_ir12_a_text_that_has_grown_and_serves_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,14 +167,14 @@ def test_ir12_a_registry_that_breaks_on_a_healthy_day_is_seen(
 
 def test_ir15_a_failure_that_is_hidden_by_another_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fallback, "follow", lambda *_: None)
-    assert missed("IR-15")[0] == "of these, errors with the model's own behind them"
+    assert missed(ir15._down) == ["of these, errors with the model's own behind them"]
 
 
 def test_ir15_a_stand_in_that_is_never_tried_before_is_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ir15, "EXERCISE", 0.00001)
-    assert missed("IR-15")[:2] == [
+    assert missed(ir15._exercised) == [
         "minutes until the exercise tells that the stand-in rejects",
         "what it fails with",
     ]
@@ -186,7 +187,7 @@ def test_ir15_a_circuit_that_stays_open_is_seen(monkeypatch: pytest.MonkeyPatch)
         return breaker(**{**given, "open_for": 300.0, "max_open_for": 300.0})
 
     monkeypatch.setattr(reliai, "CircuitBreaker", stays_open)
-    assert missed("IR-15")[0] == "seconds until the model answers all again"
+    assert missed(ir15._down) == ["seconds until the model answers all again"]
 
 
 def test_ir15_a_stand_in_whose_share_nobody_watches_is_seen(
@@ -194,20 +195,20 @@ def test_ir15_a_stand_in_whose_share_nobody_watches_is_seen(
 ) -> None:
     monkeypatch.setattr(ir15, "_by_another", lambda _: False)
     monkeypatch.setattr(ir15, "noticed", partial(noticed, most=200))
-    assert "calls until it is told that a stand-in stays, median" in missed("IR-15")
+    assert "calls until it is told that a stand-in stays, median" in missed(ir15._stuck)
 
 
 def test_ir21_a_rollout_without_the_other_guardrail_is_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ir21, "Tried", partial(ir21.Tried, guarded=False))
-    assert {"candidates promoted, of 3", "candidates taken back"} <= {*missed("IR-21")}
+    assert {"candidates promoted, of 3", "candidates taken back"} <= {*missed(ir21._blocked)}
 
 
 def test_ir21_a_product_that_nobody_judges_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ir21, "_agrees", lambda _: None)
     monkeypatch.setattr(ir21, "noticed", partial(noticed, most=700))
-    assert missed("IR-21")[0] == "judged calls until it is told, median"
+    assert missed(ir21._told)[0] == "judged calls until it is told, median"
 
 
 def test_ir21_a_candidate_that_does_not_flatter_is_no_incident(
@@ -215,20 +216,15 @@ def test_ir21_a_candidate_that_does_not_flatter_is_no_incident(
 ) -> None:
     monkeypatch.setattr(ir21, "MORE", 0.0501)
     monkeypatch.setattr(ir21, "LIKED", (0.4, 0.4))
-    monkeypatch.setattr(ir21, "noticed", partial(noticed, most=10))
-    assert {
-        "candidates taken back",
-        "what it says of the truth",
-        "what it says of the release",
-        "that the sign has turned",
-    } <= {*missed("IR-21")}
+    assert {"what it says of the truth", "what it says of the release"} <= {*missed(ir21._gated)}
+    assert "that the sign has turned" in missed(ir21._flipped)
 
 
 def test_ir30_tenants_that_the_application_does_not_tell_apart_are_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reliai, "context", lambda **_: nullcontext())
-    assert missed("IR-30") == ["answers of another tenant"]
+    assert missed(ir30._tenants) == ["answers of another tenant"]
 
 
 @pytest.mark.parametrize("sink", ["RecordStore", "JsonLines"])
@@ -237,12 +233,15 @@ def test_ir30_a_sink_that_writes_everything_down_is_seen(
 ) -> None:
     make: Any = getattr(leaking, sink)
     monkeypatch.setattr(leaking, sink, lambda place, **_: make(place, content="full"))
-    assert missed("IR-30")[:2] == ["kinds of secrets in any sink", "secrets in any sink, of 200"]
+    assert missed(ir30._sinks)[:2] == [
+        "kinds of secrets in any sink",
+        "secrets in any sink, of 200",
+    ]
 
 
 def test_ir30_texts_that_may_give_orders_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Approvals, "refusal", lambda *_: None)
-    assert missed("IR-30") == [
+    assert missed(ir30._orders) == [
         "tables deleted on the word of retrieved texts",
         "calls refused for want of an approval",
     ]
@@ -250,8 +249,8 @@ def test_ir30_texts_that_may_give_orders_are_seen(monkeypatch: pytest.MonkeyPatc
 
 def test_ir30_streams_that_nobody_looks_at_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reliai, "Validate", lambda *_: reliai.Timeout(60))
-    assert missed("IR-30") == [
-        "streams that deliver the canary, of 12",
+    assert missed(ir30._canary) == ["streams that deliver the canary, of 12"]
+    assert missed(ir30._streams) == [
         "personal signs delivered",
         "redacted streams whose other words have changed",
     ]
