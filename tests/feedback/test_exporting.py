@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -155,6 +155,14 @@ def test_the_same_answer_found_good_and_bad_is_left_out(out: Path) -> None:
     assert (made.rows, made.left_out) == (0, {"conflict": 2, "judges_disagree": 1})
 
 
+@pytest.mark.parametrize("format", ["sft", "kto"])
+def test_judgements_that_say_nothing_are_counted(out: Path, format: Any) -> None:  # noqa: A002  its name
+    feedback.record(asked("hi", "a"), "thumbs", "up")
+    assert feedback.export(format, out=out).left_out == {"judgement_says_nothing": 1}
+    made = feedback.export(format, out=out, good=lambda value: value == "up")
+    assert (made.rows, made.left_out) == (1, {})
+
+
 def test_pairs_without_a_difference_teach_nothing(out: Path) -> None:
     feedback.correct(asked("2+2", "it is  4"), output="it is 4 ")
     assert feedback.export("dpo", out=out).left_out == {"no_difference": 1}
@@ -257,6 +265,11 @@ def test_forgetting_names_the_files_that_still_have_what_was_forgotten(
     assert second.forgotten == 0
     feedback.export("sft", out=out)
     assert [row["messages"][0]["content"] for row in rows(out)] == ["other"]
+
+
+def test_cases_that_are_held_out_are_given_and_not_named(out: Path) -> None:
+    with pytest.raises(reliai.ConfigurationError, match=r"held_out='golden@v1'.*must be cases"):
+        feedback.export("sft", out=out, held_out=cast("Any", "golden@v1"))
 
 
 def test_a_format_that_there_is_not_names_those_there_are(out: Path) -> None:

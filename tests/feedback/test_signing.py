@@ -137,6 +137,12 @@ def test_where_values_are_given_only_those_can_be_said() -> None:
             feedback.accept(token, other)
 
 
+@pytest.mark.parametrize("values", [(), "01"])
+def test_a_token_that_allows_nothing_is_an_error(values: Any) -> None:
+    with pytest.raises(feedback.FeedbackError, match=r"must be values, such as \(0, 1\)"):
+        feedback.token(CALL, values=values)
+
+
 def test_a_number_is_the_same_number_however_it_is_written() -> None:
     feedback.accept(feedback.token(CALL, values=(0, 1)), 1.0)  # JSON of another language
     feedback.accept(feedback.token(CALL, name="score", values=(0.5, 1.0)), 1)  # JavaScript's 1.0

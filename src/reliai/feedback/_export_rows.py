@@ -179,7 +179,9 @@ class Told:
     """
 
     def __init__(self, call: StoredCall, metric: str, good: Callable[[Any], bool | None]) -> None:
-        verdicts = {good(said.value) for said in call.feedback if said.name == metric} - {None}
+        judged = {good(said.value) for said in call.feedback if said.name == metric}
+        verdicts = judged - {None}
+        self.unclear = judged == {None}
         self.conflict = len(verdicts) > 1
         self.verdict = next(iter(verdicts)) if len(verdicts) == 1 else None
         self.corrections = [

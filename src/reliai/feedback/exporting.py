@@ -118,6 +118,11 @@ def export(
     if format not in FORMATS:
         known = ", ".join(map(repr, FORMATS))
         raise ConfigurationError(f"feedback.export({format!r}): use one of {known}")
+    if isinstance(held_out, str):
+        raise ConfigurationError(
+            f"feedback.export(held_out={held_out!r}): must be cases, such as "
+            'Dataset.open("golden").at("v3")'
+        )
     source = store or store_for("feedback.export")
     left_out: Counter[str] = Counter()
     redaction = Redaction("redacted", limit=_LIMIT) if redact else None
@@ -182,6 +187,8 @@ class _Gathering:
             self._left_out["judges_disagree"] += 1
             return
         if not wants[kind]:
+            if told.unclear and kind != "dpo":
+                self._no("judgement_says_nothing")
             return
         messages = self._messages(call)
         if messages is not None:

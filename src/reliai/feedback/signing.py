@@ -81,6 +81,8 @@ def token(
         if text is not None:
             allowed[letter] = word_of(where, argument, text)
     if values is not None:
+        if not values or isinstance(values, str):
+            raise FeedbackError(f"{where}(values={values!r}): must be values, such as (0, 1)")
         allowed["v"] = data_of(where, "values", list(values))[0]
     payload = _encoded(json.dumps(allowed, separators=(",", ":")).encode())
     made = f"{_VERSION}.{payload}.{_signature(payload, _keys(where, secret)[0])}"
