@@ -128,7 +128,7 @@ def test_export_takes_some_of_the_calls() -> None:
 
 # --- bias -----------------------------------------------------------------------------------------
 def _unfair() -> None:
-    for locale, bad, count in (("en", 2, 80), ("pt", 20, 40)):
+    for locale, bad, count in (("en", 2, 50), ("pt", 15, 30)):
         for number in range(count):
             call_id = asked("x", tags={"locale": locale})
             feedback.record(call_id, "thumbs", int(number >= bad))

@@ -486,7 +486,7 @@ def test_merged_layers_and_many_parts_are_forgotten_alike(
     monkeypatch.setattr("reliai.datasets._parts._MOST_ROWS", 7)
     monkeypatch.setattr(commits, "_MOST_LAYERS", 3)
     dataset = Dataset.open(tmp_path / "d")
-    for number in range(12):
+    for number in range(8):
         dataset.add([_case(10 * number + each, f"c{each % 3}") for each in range(9)])
         if number % 4 == 3:
             dataset.remove(_case(10 * (number - 1)).key)

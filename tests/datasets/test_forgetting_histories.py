@@ -98,7 +98,7 @@ def _check(dataset: Dataset, call: str) -> None:
 
 
 @given(STEPS, CALLS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_of_a_forgotten_call_nothing_is_left_and_nothing_else_is_changed(
     steps: list[tuple[str, int, int]], call: int
 ) -> None:

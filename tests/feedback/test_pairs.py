@@ -278,6 +278,25 @@ def test_comments_on_preferences_are_redacted(tmp_path: Path) -> None:
     careful.close()
 
 
+def test_pairs_are_the_same_on_each_database(opened: Callable[..., RecordStore]) -> None:
+    store = opened(content="full")
+    reliai.configure(observers=[], records=store)
+    first, second, third = asked("a"), asked("b"), asked("c")
+    queue = ReviewQueue("pairs", store=store)
+    assert queue.add(first) == 1
+    assert [queue.add_pair(first, one) for one in (second, third, second)] == [1, 1, 0]
+    seen: list[set[str]] = []
+    while (item := queue.take("ana")) is not None:
+        seen.append(item_ids(item))
+        if item.pair:
+            item.prefer(first)
+        else:
+            item.submit("right")
+    assert seen == [{first}, {first, second}, {first, third}]
+    assert set(map(len, queue.labels_given().values())) == {1}
+    assert queue.progress().done == 3
+
+
 # --- shadows --------------------------------------------------------------------------------------
 def _shadowed(differs: Callable[[int], bool], calls: int) -> None:
     @reliai.reliable(name="new")
