@@ -42,7 +42,12 @@ def problems(folder: Path, body: str, days: int = 30, **given: int) -> list[str]
 
 def guarded(code: str, policies: str = "reliai.Timeout(10)") -> str:
     return f"""
+from reliai.prompts import Prompt
+
 MODEL = "{MODEL}"
+TABLE = {{"fast": "{MODEL}"}}
+ORDER = ["other", "{MODEL}"]
+PROMPT = Prompt.parse('+++\\nmodel = "{MODEL}"\\n+++\\nHello', name="hello")
 
 def send(model, question):
     return model + question
@@ -60,6 +65,9 @@ WAYS = {
     "a default": f'def answer(q, model="{MODEL}"):\n    return send(model, q)',
     "a keyword default": f'def answer(q, *, model="{MODEL}"):\n    return send(model, q)',
     "a constant of the module": "def answer(q):\n    return send(MODEL, q)",
+    "in a table": "def answer(q):\n    return send(TABLE['fast'], q)",
+    "in a list": "def answer(q):\n    return send(ORDER[1], q)",
+    "in a prompt": "def answer(q):\n    return send(PROMPT.model, q)",
     "in a helper": "def answer(q):\n    return helper(q)",
     "with its provider": f'def answer(q):\n    return send("openai:{MODEL}", q)',
     "in a tuple": f'def answer(q):\n    return [send(m, q) for m in ("other", "{MODEL}")]',

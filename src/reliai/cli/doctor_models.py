@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import reliai
 from reliai.cli.doctor_code import bare, held, reached
+from reliai.prompts import Prompt, PromptVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,8 +19,9 @@ __all__ = ["models_of"]
 def models_of(function: Callable[..., Any]) -> set[str]:
     """The texts that may name a model: in the code of a guarded function, behind it, around it.
 
-    They are texts in the code, defaults of parameters, the module's constants that the code names,
-    and the values that policies put in place of arguments (`Fallback.models`).
+    They are texts in the code, defaults of parameters, the module's constants that the code names
+    (and tables and prompts among them), and the values that policies put in place of arguments
+    (`Fallback.models`).
     """
     inside = [function, *(each for each, guarded in reached(function) if not guarded)]
     found = {text for each in inside for text in _texts(each)}
@@ -44,8 +46,20 @@ def _texts(function: Callable[..., Any]) -> Iterator[str]:
         *(getattr(inner, "__defaults__", None) or ()),
         *(getattr(inner, "__kwdefaults__", None) or {}).values(),
     )
-    values = (value for _, value in held(inner))
-    yield from (each for each in (*defaults, *values) if isinstance(each, str))
+    for value in (*defaults, *(value for _, value in held(inner))):
+        yield from _named_by(value)
+
+
+def _named_by(value: object) -> Iterator[str]:
+    """The texts that a value is, or holds where models are often put: tables, prompts."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (each for each in value.values() if isinstance(each, str))
+    elif isinstance(value, list | tuple | set | frozenset):
+        yield from (each for each in value if isinstance(each, str))
+    elif isinstance(value, Prompt | PromptVersion) and value.model is not None:
+        yield value.model
 
 
 def _constants(code: CodeType) -> Iterator[str]:
