@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import re
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -247,9 +248,23 @@ def test_a_snapshot_is_shown_from_a_file_or_an_address(
     assert "Error budget left" in text
 
 
+def test_a_service_that_does_not_answer_does_not_hold_the_page_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        watch = Watch(None, f"http://127.0.0.1:{silent.getsockname()[1]}/", [])
+        seen = watch.look(0.05)
+        assert (seen.pending, seen.source) == (True, "snapshot")
+        connection, _ = silent.accept()
+        connection.close()
+    while watch.look(1.0).pending:
+        pass
+    assert "cannot be had" in watch.look(20.0).why
+
+
 @pytest.mark.parametrize("monitor", ["/nope.json", "http://127.0.0.1:9/snapshot"])
 def test_a_snapshot_that_cannot_be_had_is_said(monitor: str) -> None:
-    answer = TestClient(create_app(monitor=monitor), base_url=BASE).get("/monitor")
+    client = TestClient(create_app(monitor=monitor), base_url=BASE)
+    while "being read" in (answer := client.get("/monitor")).text:
+        pass
     assert answer.status_code == 200
     assert "The snapshot cannot be had" in answer.text
 

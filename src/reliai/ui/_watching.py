@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,7 +14,7 @@ from reliai.monitoring.following import Follower, snapshot_at
 from reliai.ui._objectives import Objectives, is_light, is_watched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from reliai._core.record import CallRecord
     from reliai.records import RecordStore
@@ -36,7 +37,7 @@ class Seen(NamedTuple):
         counted_since: the same for objectives.
         whole: whether objectives counted all calls of their windows.
         why: what keeps it from being seen; empty for nothing.
-        pending: whether the store is still being read for the first time.
+        pending: whether it is still being read for the first time.
     """
 
     state: Mapping[str, Any] | None
@@ -73,29 +74,32 @@ class Watch:
         """How things stand now.
 
         Args:
-            patience: seconds to wait for the store to be read; what was seen last is shown when
-                it takes longer, and nothing the first time.
+            patience: seconds to wait for a store or a snapshot to be read; what was seen last is
+                shown when it takes longer, and nothing the first time.
 
         Raises:
             ConfigurationError: without the extra `monitoring`.
         """
         if isinstance(self._monitor, str):
-            try:
-                return Seen(snapshot_at(self._monitor), "snapshot")
-            except ConfigurationError as error:
-                return Seen(None, "snapshot", why=f"The snapshot cannot be had: {error}")
+            return self._read(partial(_of_snapshot, self._monitor), "snapshot", patience)
         if self._monitor is not None:
             return Seen(self._monitor.snapshot(), "monitor")
         if self._store is None:
             return Seen(None, "")
+        return self._read(partial(self._of_store, self._store), "store", patience)
+
+    def _read(self, read: Callable[[], Seen], source: str, patience: float) -> Seen:
+        """Have it read in the background: one reader, however many look."""
         with self._lock:
             if self._reading is None or self._reading.done():
-                self._reading = self._reader.submit(self._of_store, self._store)
+                self._reading = self._reader.submit(read)
             reading = self._reading
         try:
             self._last = reading.result(patience)
         except TimeoutError:
-            return self._last or Seen(None, "store", pending=True)
+            if reading.done():  # the reader itself ran into one
+                raise
+            return self._last or Seen(None, source, pending=True)
         return self._last
 
     def _of_store(self, store: RecordStore) -> Seen:
@@ -118,6 +122,13 @@ class Watch:
         watched = _Watched([slo for slo in self._slos if not is_light(slo)])
         follower = Follower(store, watched, since=now - _SPAN, most=MOST)
         return follower, Objectives(store, self._slos, now)
+
+
+def _of_snapshot(where: str) -> Seen:
+    try:
+        return Seen(snapshot_at(where), "snapshot")
+    except ConfigurationError as error:
+        return Seen(None, "snapshot", why=f"The snapshot cannot be had: {error}")
 
 
 class _Watched(Monitor):
