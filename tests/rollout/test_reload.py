@@ -490,3 +490,31 @@ def test_who_keeps_the_candidate_is_not_forgotten_by_an_edit(
     file.edit(exposure=0.0)
     look(ro)
     assert {ro.choose(unit).reason for unit in had} == {"STICKY"}
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_version_that_was_killed_stays_so_when_the_file_comes_back_to_it(
+    file: File, state: State, clock: VirtualClock, shared: bool
+) -> None:
+    ro = loaded(file, state if shared else None)
+    ro.kill(by="ana")
+    for version in (2, 1):
+        file.edit(version=version)
+        look(ro)
+    assert (ro.version, ro.status().status) == ("1", "killed")
+    assert {ro.choose(f"u{n}").reason for n in range(20)} == {"KILLED"}
+
+
+@pytest.mark.parametrize(("name", "text"), [("tone.toml", ""), ("tone.json", "{}")])
+def test_a_file_that_says_nothing_is_not_taken_for_one_of_defaults(
+    tmp_path: Path, state: State, clock: VirtualClock, name: str, text: str
+) -> None:
+    file = File(tmp_path, name)
+    file.write("exposure = 0.5" if name.endswith("toml") else '{"exposure": 0.5}')
+    ro = loaded(file, state)
+    file.write(text)
+    with pytest.warns(ReliaiWarning, match="is empty"):
+        look(ro)
+    assert (actions(ro), ro.describe()["version"]) == (["start"], "1")
+    with pytest.raises(ConfigurationError, match="is empty"):
+        Rollout.load(file.path, "a", "b")

@@ -107,6 +107,8 @@ class RolloutFile:
             raise ConfigurationError(f"{self.path}: {error}") from None
         if not isinstance(data, dict):
             raise ConfigurationError(f"{self.path}: must be a table of settings")
+        if not data:  # a disk that is full leaves a file without a letter
+            raise ConfigurationError(f"{self.path}: is empty, and says nothing of the rollout")
         unknown = sorted(set(data) - _KNOWN)
         if unknown:
             raise ConfigurationError(

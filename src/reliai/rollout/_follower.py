@@ -122,14 +122,18 @@ class Follower:
     @property
     def state(self) -> State:
         """Where it is written down: the one given, the configured one, or this process's own."""
-        state = self._given or configured_state()
-        if state is not None:
-            return state
+        return self._given or configured_state() or self._memory()
+
+    def _memory(self) -> State:
         if self._own is None:
             from reliai.state.memory import MemoryState  # noqa: PLC0415  only where it is needed
 
             self._own = MemoryState()
         return self._own
+
+    def share(self, former: Follower) -> None:
+        """Keep what this process remembers where another version does: a kill is for good."""
+        self._own = former._memory()
 
     def follow(self, revision: str, why: str = "") -> None:
         """Follow a file: take on what the document says was changed under way.

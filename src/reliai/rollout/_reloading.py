@@ -110,6 +110,7 @@ class Reloading:
         if rollout.shadow is not None:
             raise ConfigurationError("another version of a rollout with shadow= needs a new start")
         controller = rollout._made_controller(given)  # noqa: SLF001  the same
+        controller.share(before.controller)
         controller.follow(self._file.revision, why)
         rollout._former = (before, *rollout._former)[:2]  # noqa: SLF001  the same
         rollout._serve(Serving(rollout.name, given, controller, rollout.variants))  # noqa: SLF001  the same
