@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +58,9 @@ def csrf_of(made: TestClient) -> str:
 @pytest.mark.parametrize(
     "host",
     ["evil.test", "evil.test:80", "localhost.evil.test", "127.0.0.1.evil.test", "", "10.0.0.1",
-     "localhost@evil.test", "evil.test#localhost", "[::2]", "[::1", "127.0.0.2"],
+     "localhost@evil.test", "evil.test#localhost", "[::2]", "[::1", "127.0.0.2",
+     "evil@localhost", "localhost/sign-in?", "localhost#", "localhost:80:80", "localhost:a",
+     "[.:.]"],
 )  # fmt: skip
 def test_another_host_name_is_answered_with_nothing_of_ours(host: str) -> None:
     answer = client().get("/", headers={"host": host})
@@ -77,7 +81,7 @@ def test_a_further_name_is_answered_where_it_was_given() -> None:
 
 def test_a_host_header_is_read_without_its_port() -> None:
     assert [host_of(each) for each in ("a:1", "[::1]:2", "", "[", "a@b:1")] == [
-        "a", "::1", "", "", "b"
+        "a", "::1", "", "", ""
     ]  # fmt: skip
 
 
@@ -170,6 +174,39 @@ def test_what_is_no_form_is_refused(signed_in: TestClient, kind: str) -> None:
     body = f"csrf={csrf_of(signed_in)}"
     answer = signed_in.post("/sign-out", content=body, headers={"content-type": kind})
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://evil.test", "null", "localhost", ""])
+def test_a_form_with_another_origin_is_refused(signed_in: TestClient, origin: str) -> None:
+    data = {"csrf": csrf_of(signed_in)}
+    assert signed_in.post("/sign-out", data=data, headers={"origin": origin}).status_code == 403
+
+
+def test_a_form_of_very_many_fields_is_refused(signed_in: TestClient) -> None:
+    body = f"csrf={csrf_of(signed_in)}" + 200 * "&a=b"
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    assert signed_in.post("/sign-out", content=body, headers=kind).status_code == 403
+
+
+def test_what_somebody_sends_who_may_not_is_not_even_read() -> None:
+    app: Any = create_app(token=TOKEN)
+    sent = list[Any]()
+
+    async def receive() -> Any:
+        raise AssertionError("it was read")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    kind = b"application/x-www-form-urlencoded"
+    headers = [(b"host", b"localhost"), (b"content-type", kind)]
+    scope = {
+        "type": "http", "method": "POST", "path": "/feedback/value", "scheme": "http",
+        "query_string": b"", "headers": headers, "root_path": "", "server": None,
+    }  # fmt: skip
+    with ThreadPoolExecutor(1) as elsewhere:  # a browser's loop runs in this thread
+        elsewhere.submit(asyncio.run, app(scope, receive, send)).result()
+    assert sent[0]["status"] == 403
 
 
 def test_a_form_too_large_is_refused(signed_in: TestClient) -> None:

@@ -7,6 +7,7 @@ signed in and the form came from a page of this server.
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse
 
 from reliai.ui._problems import problem_of
-from reliai.ui.site import FORM, SESSION
+from reliai.ui.site import FORM, NOT_SIGNED_IN, SESSION
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +29,8 @@ __all__ = ["Gate"]
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN: Final = ("/static/", "/sign-in")
 _LARGEST: Final = 1 << 20
+_MOST_FIELDS: Final = 100
+_HOST: Final = re.compile(r"(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d{0,5})?", re.ASCII)
 _STRANGE: Final = "This server does not go by that name; its option --name adds one.\n"
 READ_ONLY: Final = "This page is read-only: it was started without a token."
 _HEADERS: Final = {
@@ -73,8 +76,8 @@ class Gate:
             return
         request = Request(scope, receive)
         scope[SESSION] = session = self._session(request)
-        refused = await self._refusal(request, headers, session)
         try:
+            refused = await self._refusal(request, headers, session)
             await (refused or self._app)(scope, receive, send)
         except Exception as error:
             if sent.begun:
@@ -86,7 +89,7 @@ class Gate:
         status, title, words = problem_of(error)
         if status == 500:
             log = logging.getLogger("reliai")
-            log.error("the page %s failed", request.url.path, exc_info=error)
+            log.error("the page %.200s failed", request.scope["path"], exc_info=error)
         return self._site.problem(request, status, title, words)
 
     def _session(self, request: Request) -> Session | None:
@@ -96,21 +99,25 @@ class Gate:
     async def _refusal(
         self, request: Request, headers: Headers, session: Session | None
     ) -> ASGIApp | None:
-        path = request.url.path
+        path: str = request.scope["path"]  # a URL is made of the `Host` header too
         if request.method in _SAFE:
             if self._private and session is None and not path.startswith(_OPEN):
                 return RedirectResponse(f"/sign-in?next={quote(path)}", 303)
             return None
-        why = (
-            "" if self._site.sessions else "This page is read-only: it was started without a token."
-        )
-        if not why and not is_ours(headers):
-            why = "The form came from another site."
-        if not why:
-            why = await _read(request, headers)
-        if not why and path != "/sign-in":
-            why = self._site.forged(request)
+        why = await self._form_refusal(request, headers, path)
         return self._site.problem(request, 403, "Not done", why) if why else None
+
+    async def _form_refusal(self, request: Request, headers: Headers, path: str) -> str:
+        """Why a form is not taken; empty when it is. Only who may send one has it read."""
+        if self._site.sessions is None:
+            return READ_ONLY
+        if not is_ours(headers):
+            return "The form came from another site."
+        if path == "/sign-in":
+            return await _read(request, headers)
+        if request.scope[SESSION] is None:
+            return NOT_SIGNED_IN
+        return await _read(request, headers) or self._site.forged(request)
 
 
 async def _read(request: Request, headers: Headers) -> str:
@@ -123,7 +130,11 @@ async def _read(request: Request, headers: Headers) -> str:
         body += chunk
         if len(body) > _LARGEST:
             return "The form is larger than 1 MB."
-    pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+    try:
+        text = body.decode(errors="replace")
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return "This is no form of this page."
     request.scope[FORM] = FormData(list[tuple[str, str | UploadFile]](pairs))
     return ""
 
@@ -136,11 +147,13 @@ def is_ours(headers: Headers) -> bool:
     if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return False
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    return origin is None or origin.partition("://")[2] == headers.get("host")
 
 
 def host_of(header: str) -> str:
-    """The name in a `Host` header, without its port."""
+    """The name in a `Host` header, without its port; empty for what is none."""
+    if not _HOST.fullmatch(header):
+        return ""
     try:
         return (urlsplit(f"//{header}").hostname or "").rstrip(".")
     except ValueError:

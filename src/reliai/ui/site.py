@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from reliai.ui._watching import Watch
     from reliai.ui.traffic import Recent
 
-__all__ = ["FORM", "SESSION", "Nav", "Site"]
+__all__ = ["FORM", "NOT_SIGNED_IN", "SESSION", "Nav", "Site"]
 
 SESSION: Final = "reliai.session"
 FORM: Final = "reliai.form"
 
+NOT_SIGNED_IN: Final = "You are not signed in, or no longer."
 _NOTHING: Final = "There is nothing at this address."
 
 
@@ -130,7 +131,7 @@ class Site:
         session = self._session(request)
         form: FormData | None = request.scope.get(FORM)
         if session is None or form is None:
-            return "You are not signed in, or no longer."
+            return NOT_SIGNED_IN
         sent = form.get("csrf")
         if not isinstance(sent, str) or not hmac.compare_digest(
             sent.encode(errors="replace"), session.csrf.encode()
