@@ -518,3 +518,22 @@ def test_a_file_that_says_nothing_is_not_taken_for_one_of_defaults(
     assert (actions(ro), ro.describe()["version"]) == (["start"], "1")
     with pytest.raises(ConfigurationError, match="is empty"):
         Rollout.load(file.path, "a", "b")
+
+
+def test_a_version_that_a_file_comes_back_to_takes_what_it_says_now(
+    file: File, state: State, clock: VirtualClock
+) -> None:
+    ro = loaded(file, state)
+    for change in ({"version": 2}, {"version": 1, "dwell": 60}):
+        file.edit(**change)
+        look(ro)
+    look(ro)
+    assert (ro.plan.steps[0].dwell, actions(ro), ro.problem) == (60, ["start", "configure"], None)
+    file.edit(version=2)
+    look(ro)
+    file.edit(version=1, alpha=0.2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        look(ro)
+        look(ro)
+    assert "alpha, beta, gate and shadow cannot change" in str(ro.problem)

@@ -98,12 +98,13 @@ class Reloading:
     def _take_on(self, rollout: Rollout, given: Given) -> None:
         before = rollout._serving  # noqa: SLF001  the same
         why = difference(self._now, self._file.settings)
-        if given.version != before.given.version:
+        another = given.version != before.given.version
+        if another:  # maybe one that there was before, with other settings: see `_join`
             self._begin(rollout, before, given, why)
         elif not self._configured(rollout, before, given, why):
             return  # the state is away: again the next time
         self._now, self._revision = dict(self._file.settings), self._file.revision
-        self._waiting, self.problem, self._joined = None, None, True
+        self._waiting, self.problem, self._joined = None, None, not another
 
     def _begin(self, rollout: Rollout, before: Serving, given: Given, why: str) -> None:
         """Another version: what calls get from now on."""
