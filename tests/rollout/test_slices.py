@@ -227,3 +227,15 @@ def test_what_people_say_routes_their_slice_elsewhere(store: RecordStore, tmp_pa
     watching.look(bias)
     assert watching.flush(5.0)
     assert [alert.slice for alert in sent] == ["tag:locale=pt"]
+
+
+def test_the_first_rule_that_a_call_matches_holds_whichever_slices_they_are_of() -> None:
+    rules = (
+        SliceRule("locale", "pt", "careful"),
+        SliceRule("tenant", "acme", "usual"),
+        SliceRule("locale", "vi", "careful"),
+    )
+    router = SliceRouter(VARIANTS, default="usual", rules=rules)
+    assert chosen(router, tenant="acme", tags={"locale": "vi"}) == ("usual", "SLICE")
+    assert chosen(router, tenant="acme", tags={"locale": "pt"}) == ("careful", "SLICE")
+    assert chosen(router, tenant="other", tags={"locale": "vi"}) == ("careful", "SLICE")

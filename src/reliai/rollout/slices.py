@@ -114,10 +114,10 @@ class SliceRouter:
                 known = ", ".join(map(repr, self.variants))
                 raise ConfigurationError(f"SliceRouter: no variant {name!r}; there are {known}")
         self._usual = Choice(default, self.variants[default], "DEFAULT")
-        self._by_slice: dict[str, dict[str, Choice]] = {}
-        for rule in self.rules:
+        self._by_slice: dict[str, dict[str, tuple[int, Choice]]] = {}
+        for place, rule in enumerate(self.rules):
             choice = Choice(rule.to, self.variants[rule.to], "SLICE")
-            self._by_slice.setdefault(rule.slice, {}).setdefault(rule.value, choice)
+            self._by_slice.setdefault(rule.slice, {}).setdefault(rule.value, (place, choice))
 
     def choose(self, unit: Any = None) -> Choice:
         """The variant of the call that is being made, by its tags and its tenant.
@@ -127,14 +127,17 @@ class SliceRouter:
         """
         call = current.get()
         here = ambient.get() if call is None else call.ambient
+        first, chosen = len(self.rules), self._usual
         for name, by_value in self._by_slice.items():
             value = here.tags.get(name)
             if value is None and name == "tenant":
                 value = here.tenant
-            choice = None if value is None else by_value.get(value)
-            if choice is not None:
-                return choice
-        return self._usual
+            place, choice = (
+                (first, chosen) if value is None else by_value.get(value, (first, chosen))
+            )
+            if place < first:
+                first, chosen = place, choice
+        return chosen
 
     def with_rules(self, rules: Iterable[SliceRule]) -> SliceRouter:
         """One with more rules; of two for one slice the new one holds.
