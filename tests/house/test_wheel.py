@@ -29,4 +29,10 @@ def test_the_wheel_holds_the_package_and_the_examples(tmp_path: Path) -> None:
     expected = {path.as_posix() for path in package} | {"reliai/py.typed"}
     expected |= {f"reliai/cli/demo/examples/{name}" for name in examples}
     assert {name for name in held if name.endswith((".py", ".typed"))} == expected
+    pages = [
+        path
+        for part in ("templates", "static")
+        for path in (ROOT / "src/reliai/ui" / part).iterdir()
+    ]
+    assert {path.relative_to(ROOT / "src").as_posix() for path in pages} <= held
     assert not [name for name in held if name.endswith(".pyc") or "/test_" in name]
