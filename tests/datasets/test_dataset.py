@@ -149,6 +149,8 @@ def test_a_version_that_is_not_there_is_named_with_those_that_are(dataset: Datas
     dataset.commit()
     with pytest.raises(VersionNotFound, match=r"no version 'v7': the newest is v1"):
         dataset.at("v7")
+    with pytest.raises(VersionNotFound):
+        dataset.at(f"v{'9' * 5000}")
 
 
 def test_the_first_commit_needs_something_to_commit(dataset: Dataset) -> None:

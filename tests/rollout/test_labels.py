@@ -332,14 +332,15 @@ def test_it_is_seen_from_outside_the_application_too(
     assert outside[0].candidate == 5 / users.sums[2]
 
 
+@pytest.mark.parametrize("damaged", [b"{", b"5", b'{"feedback:thumbs": 3}', b'{"a": [[1]]}'])
 def test_sums_that_are_damaged_are_written_again(
-    store: RecordStore, clock: VirtualClock, state: State
+    store: RecordStore, clock: VirtualClock, state: State, damaged: bytes
 ) -> None:
     users = Users(clock, mature=0, state=state)
     users.serve(20)
     feedback.record(users.calls["candidate"][0], "thumbs", 0, by="u")
     assert users.sums[3] == 1
-    state.put(users.rollout._controller.labels.keys[0], b"{")
+    state.put(users.rollout._controller.labels.keys[0], damaged)
     clock.advance(2.0)
     feedback.record(users.calls["candidate"][1], "thumbs", 0, by="u")
     assert users.sums[3] == 2

@@ -127,7 +127,7 @@ def test_a_value_that_is_deleted_is_gone(state: State) -> None:
 
 
 def test_a_value_is_kept_for_its_time_only(state: State, until: Callable[..., None]) -> None:
-    state.put("k", b"one", ttl=0.05)
+    state.put("k", b"one", ttl=0.5)
     assert state.get("k") is not None
     until(lambda: state.get("k") is None)
     assert state.put("k", b"two", expected=0) == 1

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset", "Feeder"]
 
-_NUMBERED: Final = re.compile(r"v([1-9][0-9]*)")
+_NUMBERED: Final = re.compile(r"v([1-9][0-9]{0,17})")
 
 
 class Feeder(Protocol):

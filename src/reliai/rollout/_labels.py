@@ -61,8 +61,11 @@ class Labels:
         """Take in the sums that the state has."""
         entry = entries.get(self._sums_key)
         if entry is not None:
-            with suppress(ValueError):  # damaged: who decides writes them again
-                self._sums = dict(json.loads(entry.value))
+            with suppress(ValueError, TypeError, AttributeError):  # damaged: written again
+                self._sums = {
+                    str(name): [[int(base), int(ours)] for base, ours in phases]
+                    for name, phases in json.loads(entry.value).items()
+                }
 
     def bad(self, guardrail: str, phase: int) -> tuple[int, int]:
         """Units of control and candidate that have bad feedback, by their first such call."""
