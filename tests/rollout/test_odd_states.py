@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,9 +12,11 @@ import reliai
 from reliai.errors import ReliaiWarning
 from reliai.policies.route import Route
 from reliai.rollout import Bandit, failure_rate
+from reliai.rollout.operating import Operated
 from reliai.state import open_state
 from reliai.state.base import StateBusy
 from reliai.testing import virtual_clock
+from tests.programs import printed
 from tests.rollout.test_sharing import Away, rollout, serve
 
 if TYPE_CHECKING:
@@ -147,3 +150,40 @@ def test_what_a_busy_state_did_not_take_is_told_later(state: State, clock: Virtu
     door.away = False
     assert sum(ro.status().calls) == 20
     assert sum(each.calls for each in chooser.estimates()) == 30
+
+
+def test_a_program_that_ends_tells_what_it_counted_last(state: State, tmp_path: Path) -> None:
+    code = """
+        import sys, reliai
+        from reliai.rollout import Rollout
+        ro = Rollout("ends", "a", "b", steps=[0.5, 1.0], state=sys.argv[1])
+        ask = reliai.Route(ro, into="text")(lambda text="": text)
+        for number in range(20):
+            with reliai.context(subject=f"u{number}"):
+                ask()
+    """
+    url = f"sqlite:///{tmp_path}/state.db"
+    assert printed(code, url) == []
+    assert sum(Operated(state, "ends").status().calls) == 20
+
+
+def test_a_state_that_hangs_does_not_hold_up_the_end_of_a_program() -> None:
+    """Four rollouts, each of which would wait for two seconds and more."""
+    code = """
+        import socket, threading, time, warnings
+        from reliai.rollout import Rollout
+        warnings.simplefilter("ignore")
+        server, open_ones = socket.create_server(("127.0.0.1", 0)), []
+
+        def accept():
+            while True:
+                open_ones.append(server.accept())
+
+        threading.Thread(target=accept, daemon=True).start()
+        url = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        rollouts = [Rollout(f"r{number}", "a", "b", state=url) for number in range(4)]
+        assert {each.choose("u").reason for each in rollouts} == {"ERROR"}
+        print(time.time(), flush=True)
+    """
+    (ended,) = printed(code)
+    assert time.time() - float(ended) < 8.0

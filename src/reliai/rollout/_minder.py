@@ -17,6 +17,10 @@ INTERVAL: Final = 0.2
 """Seconds between two looks: how long a kill takes to reach another process, at most."""
 
 
+LAST: Final = 1.0
+"""Seconds that the end of a program waits for the last look."""
+
+
 class Minded(Protocol):
     """What is kept in step."""
 
@@ -36,7 +40,8 @@ class Minder:
     def _renew(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._wake = threading.Event()
+        self._end = threading.Event()
+        self._ended = threading.Event()
 
     def mind(self, thing: Minded) -> None:
         """Keep something in step from now on; a forked child starts a thread of its own."""
@@ -55,8 +60,15 @@ class Minder:
         return self._thread is not None
 
     def _work(self) -> None:
-        while not self._wake.wait(INTERVAL):
+        while not self._end.wait(INTERVAL):
             self.tick_all()
+        self.tick_all()
+        self._ended.set()
+
+    def end(self, within: float) -> bool:
+        """Have all of them look a last time; whether that was done within so many seconds."""
+        self._end.set()
+        return self._ended.wait(within)
 
     def tick_all(self) -> None:
         """Have all of them look."""
@@ -68,10 +80,14 @@ minder = Minder()
 
 
 def _say_goodbye() -> None:
-    """Tell the others what was not told yet, when the program ends."""
+    """Tell the others what was not told yet, when the program ends.
+
+    By its thread, which can be left behind: a state that hangs would hold up the end of the program
+    by some seconds for each rollout.
+    """
     if minder.running:
         with suppress(Exception):
-            minder.tick_all()
+            minder.end(LAST)
 
 
 atexit.register(_say_goodbye)
