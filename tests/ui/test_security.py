@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 import reliai.ui
@@ -136,6 +138,15 @@ def test_a_form_without_the_proof_of_its_page_is_refused(signed_in: TestClient) 
     assert signed_in.post("/sign-out", data={"csrf": "0" * 64}).status_code == 403
     assert signed_in.post("/sign-out", data={"csrf": "ä"}).status_code == 403
     assert signed_in.post("/sign-out", data={"csrf": csrf_of(signed_in)}).status_code == 303
+
+
+def test_a_page_that_forgets_to_look_for_the_proof_is_not_reached_without_it() -> None:
+    app = create_app(token=TOKEN)
+    app.router.routes.append(Route("/bare", lambda _: PlainTextResponse("done"), methods=["POST"]))
+    made = TestClient(app, base_url=BASE, follow_redirects=False)
+    made.post("/sign-in", data={"name": "ana", "token": TOKEN})
+    assert made.post("/bare", data={"csrf": "another"}).status_code == 403
+    assert made.post("/bare", data={"csrf": csrf_of(made)}).text == "done"
 
 
 def test_the_proof_of_another_session_is_refused(signed_in: TestClient) -> None:
