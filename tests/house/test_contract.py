@@ -397,7 +397,7 @@ def test_an_outcome_tells(name: str) -> None:
         (reliai.CircuitBreaker("contract"), "state isolate close snapshot"),
         (reliai.Pipeline(), "run arun describe check"),
         (testing.ScriptedModel([]), "calls asynchronous streaming"),
-        (reliai.tool, "schema call_json"),
+        (reliai.tool, "schema call_json approve approved"),
         (reliai.Cache(), "clear info bypass refresh"),
         (reliai.Budget(tokens=1), "snapshot"),
         (reliai.Once(key="arg:k"), "forget"),
