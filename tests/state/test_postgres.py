@@ -80,6 +80,16 @@ def test_keys_owners_and_values_may_hold_anything(state: PostgresState) -> None:
     assert {entry.value for entry in found.entries.values() if entry} == {bytes(range(256))}
 
 
+def test_keys_that_no_ascii_can_say_are_told_apart(state: PostgresState) -> None:
+    keys = ["ä", "é", "?", "\\xe4", b"\\xe4".hex(), "\udce4", "'", "\\'", "\0", "\\0"]
+    for key in keys:
+        state.put(key, key.encode("utf-8", "surrogatepass"), within=5)
+    found = [state.get(key, within=5) for key in keys]
+    assert [each and each.value for each in found] == [
+        key.encode("utf-8", "surrogatepass") for key in keys
+    ]
+
+
 def test_a_rate_and_a_room_without_end_hold(state: PostgresState) -> None:
     assert state.take("b", 7, 1e-9, inf, partly=True).amount == 7
 
@@ -204,6 +214,16 @@ def test_a_server_that_does_not_even_greet_is_busy_at_first_and_then_away(
         state.close()
 
 
+def test_connections_that_cannot_be_made_take_no_place() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    state = open_state(f"postgresql://reliai@127.0.0.1:{port}/x")
+    for _ in range(2 * _MOST):
+        with pytest.raises(StateUnavailable, match="refused"):
+            state.get("k", within=2)
+    state.close()
+
+
 def test_a_question_waits_for_a_connection_that_is_in_use_rather_than_make_one(
     state: PostgresState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,6 +243,18 @@ def test_a_connection_that_takes_longer_than_a_call_is_gone_on_with(state: Postg
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot be stopped there")
+def test_when_one_connection_fails_those_that_are_idle_are_closed_too(
+    state: PostgresState,
+) -> None:
+    lines, until = state._lines, time.monotonic() + 5
+    idle, broken = lines.take(until), lines.take(until)
+    lines.give_back(idle)
+    lines.drop(broken)
+    assert not idle.alive
+    assert lines._idle == []
+    state.put("k", b"again")
+
+
 def test_a_server_that_hangs_is_given_up_after_its_time(state: PostgresState) -> None:
     state.put("k", b"one", within=5)
     backend = backend_of(state)

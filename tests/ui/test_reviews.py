@@ -263,6 +263,19 @@ def test_who_reviewed_it_in_another_window_is_told_so(desk: Desk, browser: Brows
     assert desk.call == call
 
 
+def test_a_window_whose_call_was_passed_over_labels_no_other_call(
+    desk: Desk, browser: Browser
+) -> None:
+    first, second = desk.fill("a", "b")
+    assert desk.sit_down().call == first
+    with opened(browser) as page:
+        other = desk.beside(page).sit_down()
+        other.press_on("s")
+        assert other.call == second
+        desk.press_on("1", "Enter")
+    assert desk.queue.labels_given() == {}
+
+
 def test_who_was_signed_out_finds_what_they_wrote_when_they_come_back(desk: Desk) -> None:
     (call,) = desk.fill("a")
     desk.sit_down()
