@@ -143,6 +143,17 @@ def test_weights_that_are_tensors_count(dtype: str) -> None:
     assert known_as(Network(1, 2)) == known_as(Network(1, 2))
 
 
+def test_weights_of_another_shape_count() -> None:
+    class Model:
+        def __init__(self, weights: Any) -> None:
+            self.weights = weights
+
+        def fit(self) -> None: ...
+
+    wide, tall = np.ones((2, 3)), np.ones((3, 2))
+    assert learned(Model(wide)) == learned(Model(wide.copy())) != learned(Model(tall))
+
+
 def test_a_retrained_model_is_not_given_the_cached_answers_of_the_one_before(
     tmp_path: Path,
 ) -> None:

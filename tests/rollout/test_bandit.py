@@ -266,6 +266,21 @@ def test_processes_count_together_and_one_of_them_begins_the_next_batch(
     assert sum(each.calls for each in both[0].bandit.estimates()) == 60
 
 
+def test_a_process_with_other_settings_neither_counts_nor_begins_a_batch(
+    clock: VirtualClock, state: State
+) -> None:
+    one = Arms({"a": 1.0, "b": 2.0}, state=state)
+    one.serve(30)
+    other = Arms({"a": 1.0, "b": 2.0}, state=state, floor=0.2)
+    with pytest.warns(ReliaiWarning, match="with other settings"):
+        other.serve(30)
+    clock.advance(60.0)
+    assert [len(other.bandit.batches) for _ in range(3)] == [1, 1, 1]
+    one.bandit.sync()
+    assert one.shares["b"] == pytest.approx(0.05)
+    assert sum(each.calls for each in one.bandit.estimates()) == 30
+
+
 def test_a_batch_tells_later_what_its_shares_were_made_from(clock: VirtualClock) -> None:
     arms = Arms({"a": 1.0, "b": 2.0})
     for _ in range(3):

@@ -425,6 +425,19 @@ def test_a_breach_while_it_waits_for_approval_rolls_back(clock: VirtualClock) ->
     assert traffic.actions == ["start", "await_approval", "rollback"]
 
 
+def test_a_signal_that_somebody_resumed_in_spite_of_pauses_the_step_no_more(
+    clock: VirtualClock,
+) -> None:
+    signal = failure_rate(action="hold")
+    traffic = Traffic(clock, guardrails=[signal], steps=[0.2, 0.5, 1.0], dwell=0)
+    traffic.failing = {"candidate"}
+    traffic.serve(800)
+    assert traffic.rollout.status().status == "paused"
+    traffic.rollout.resume(by="ana", why="it is known")
+    traffic.rollout.sync()
+    assert traffic.actions == ["start", "pause", "resume", "advance"]
+
+
 def test_a_step_that_asks_for_no_approval_takes_none(clock: VirtualClock) -> None:
     traffic = Traffic(clock)
     traffic.serve(10)
