@@ -94,6 +94,7 @@ def test_a_store_that_there_is_not_is_said() -> None:
 def test_export_writes_rows_and_says_what_is_left_out() -> None:
     feedback.correct(asked("I am ana@example.com"), output="yes")
     feedback.record(asked("b"), "thumbs", 1, durable=True)
+    reliai.flush()
     code, output = run("export", "sft", "--out", "rows.jsonl")
     assert code == 0
     assert "2 rows in rows.jsonl" in output
@@ -111,6 +112,7 @@ def test_export_holds_out_what_evaluations_are_judged_by() -> None:
     dataset.commit()
     for prompt in ("held", "free"):
         feedback.correct(asked(prompt), output="yes", durable=True)
+    reliai.flush()
     code, output = run("export", "sft", "-o", "rows.jsonl", "--held-out", "golden@v1")
     assert code == 0
     assert "1 rows" in output
@@ -152,6 +154,21 @@ def test_bias_says_who_is_served_worse_and_writes_rules(tmp_path: Path) -> None:
     assert shown == {"en": "better", "pt": "worse"}
     assert run("bias", "locale", "--alpha", "2.0")[0] == 2
     assert run("bias", "status", "--rules", "slices.json")[0] == 2
+
+
+def test_a_slice_that_no_call_has_does_not_pass() -> None:
+    feedback.record(asked("a", tags={"locale": "pt"}), "thumbs", 1)
+    reliai.flush()
+    code, output = run("bias", "local")
+    assert (code, "no judged call has 'local'" in output) == (0, True)
+    assert run("bias", "local", "--fail")[0] == 2
+    assert run("bias", "locale", "--fail")[0] == 0
+
+
+def test_calls_are_put_into_a_queue_that_is_named() -> None:
+    for option in (["--add", asked("a")], ["--shadows", "0.2"], ["--pair", "a", "b"]):
+        code, output = run("queue", *option)
+        assert (code, "say which QUEUE" in output) == (2, True)
 
 
 # --- reviews --------------------------------------------------------------------------------------

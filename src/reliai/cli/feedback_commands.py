@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -171,7 +172,9 @@ def bias(
     ] = None,
     to: Annotated[str, typer.Option(help="The variant that these get.")] = "candidate",
     default: Annotated[str, typer.Option(help="The variant of all others.")] = "control",
-    fail: Annotated[bool, typer.Option("--fail", help="Exit code 1 when one is worse.")] = False,
+    fail: Annotated[
+        bool, typer.Option("--fail", help="Exit code 1 when one is worse, 2 when there is none.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Whether some slices are served worse than the others."""
@@ -195,6 +198,10 @@ def bias(
         print(found)
     if rules is not None:
         _write_rules(found, rules, to, default, told=not as_json)
+    if not found.slices:
+        print(f"no judged call has {slice!r}", file=sys.stderr)
+    if fail and not found.slices:  # a name that is wrong must not pass for ever
+        raise typer.Exit(2)
     if fail and found.worse:
         raise typer.Exit(1)
 
@@ -236,6 +243,9 @@ def queue(
     from reliai.cli import feedback_views as views  # noqa: PLC0415  when it runs
     from reliai.feedback import ReviewQueue  # noqa: PLC0415  the same
 
+    adding = bool(add or pair or shadows is not None)
+    if name is None and adding:
+        leave("say which QUEUE: reliai feedback queue QUEUE --add CALL")
     with store_at(store) as opened:
         if name is None:
             queues = ReviewQueue.list(store=opened)
@@ -244,7 +254,6 @@ def queue(
             else:
                 views.print_queues(queues)
             return
-        adding = bool(add or pair or shadows is not None)
         if name not in opened.reviews.queues() and adding:
             chosen = ReviewQueue(name, reviews_per_item=reviews, store=opened)
         else:
