@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ import pytest
 import reliai
 from reliai.errors import ReliaiWarning
 from reliai.policies.route import Route
-from reliai.rollout import Bandit, failure_rate
+from reliai.rollout import Bandit, Rollout, failure_rate
+from reliai.rollout._minder import minder
 from reliai.rollout.operating import Operated
-from reliai.state import open_state
+from reliai.state import open_state, shared_state
 from reliai.state.base import StateBusy
 from reliai.testing import virtual_clock
 from tests.programs import printed
@@ -187,3 +189,46 @@ def test_a_state_that_hangs_does_not_hold_up_the_end_of_a_program() -> None:
     """
     (ended,) = printed(code)
     assert time.time() - float(ended) < 8.0
+
+
+def test_a_state_that_hangs_delays_no_kill_in_another(state: State, tmp_path: Path) -> None:
+    """Several that hang would take two seconds each, one after the other."""
+    code = """
+        import socket, sys, threading, time, warnings
+        from reliai.rollout import Rollout
+        from reliai.rollout.operating import Operated
+        warnings.simplefilter("ignore")
+        server, open_ones = socket.create_server(("127.0.0.1", 0)), []
+
+        def accept():
+            while True:
+                open_ones.append(server.accept())
+
+        threading.Thread(target=accept, daemon=True).start()
+        url = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        hanging = [Rollout(f"r{number}", "a", "b", state=url) for number in range(4)]
+        healthy = Rollout("healthy", "a", "b", state=sys.argv[1])
+        assert {each.choose("u").reason for each in hanging} == {"ERROR"}
+        assert healthy.choose("u").reason == "SPLIT"
+        time.sleep(0.5)
+        Operated(sys.argv[1], "healthy").kill(by="ana")
+        killed = time.time()
+        while healthy.choose("u").reason != "KILLED":
+            time.sleep(0.01)
+        print(time.time() - killed)
+    """
+    (seconds,) = printed(code, f"sqlite:///{tmp_path}/state.db")
+    assert float(seconds) < 2.0
+
+
+def test_the_thread_of_a_state_ends_with_its_last_rollout(tmp_path: Path) -> None:
+    own = shared_state(f"sqlite:///{tmp_path}/own.db")
+    ro = Rollout("ends", "a", "b", state=own)
+    ro.choose("u")
+    assert id(own) in minder._rounds
+    del ro
+    until = time.time() + 20.0
+    while id(own) in minder._rounds and time.time() < until:
+        gc.collect()
+        time.sleep(0.05)
+    assert id(own) not in minder._rounds

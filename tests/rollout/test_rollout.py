@@ -530,7 +530,7 @@ def test_force_takes_no_other_variant() -> None:
 
 def test_nothing_is_minded_before_its_first_call() -> None:
     ro = Rollout("lazy", "a", "b")
-    assert ro not in minder._minded
+    assert not minder.minds(ro)
     ro.choose("u")
-    assert ro in minder._minded
+    assert minder.minds(ro)
     assert minder.running

@@ -206,7 +206,7 @@ class Bandit:
                 self.sync(within=PROMPT)
             self._minded = True
         if self._background:
-            minder.mind(self)
+            minder.mind(self, self._state)
 
     def ended(self, choice: Choice, record: CallRecord) -> None:
         """Count a call that has ended; `Route` tells of each."""

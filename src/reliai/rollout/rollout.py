@@ -335,7 +335,7 @@ class Rollout(Operable):
         traffic = serving.controller.traffic or serving.controller.begin()
         self._minded = True
         if self._background:
-            minder.mind(self)
+            minder.mind(self, serving.controller.state)
         return traffic
 
     def ended(self, choice: Choice, record: CallRecord) -> None:
