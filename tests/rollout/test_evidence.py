@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from reliai.rollout.evidence import Counts, Finding, weigh
@@ -35,3 +37,17 @@ def test_events_of_a_phase_with_all_the_calls_in_one_arm_are_left_out() -> None:
     before = counted(0.1, (900, 100), (9, 1))
     after = counted(1.0, (0, 1_000), (0, 500))
     assert weigh(plan_of(0.1), [before, after]).harm == weigh(plan_of(0.1), [before]).harm
+
+
+@pytest.mark.parametrize(
+    ("times", "harmful", "sure"), [(3.0, True, False), (1.0, False, True), (1.2, False, False)]
+)
+def test_calls_that_all_cost_the_same_are_compared_as_others_are(
+    times: float, *, harmful: bool, sure: bool
+) -> None:
+    calls, price = 400, math.log(times)
+    mine = (calls, calls * price, calls * price * price)
+    phase = Counts(0.5, (calls, calls), (calls, calls), {"latency": (calls, 0.0, 0.0, *mine)})
+    (finding,) = weigh(plan_of(0.5, rules=(MEAN,)), [phase]).findings
+    assert finding.ratio == pytest.approx(times)
+    assert (finding.harm > 20.0, finding.safe > 20.0) == (harmful, sure)

@@ -19,6 +19,9 @@ _WARM: Final = 100
 """Calls in each arm before a mean says that a candidate is worse."""
 _SURE: Final = 300
 """Calls in each arm before it says that it is not: small samples look better than they are."""
+_GRAIN: Final = 1e-6
+"""The least variance of logarithms, so 0.1 %: calls of one price differ by nothing, or by how their
+logarithms were rounded, and neither is the certainty that it looks like."""
 
 
 class Counts(NamedTuple):
@@ -155,7 +158,7 @@ def _means(plan: Plan, rule: Rule, phases: list[tuple[float, tuple[float, ...]]]
     n0, n1 = sum(sums[0] for _, sums in phases), sum(sums[3] for _, sums in phases)
     control = exp(sum(sums[1] for _, sums in phases) / n0) if n0 else None
     candidate = exp(sum(sums[4] for _, sums in phases) / n1) if n1 else None
-    if found.estimate is None or not found.standard_error:
+    if found.estimate is None or found.standard_error is None:
         return Finding(rule.name, rule.kind, rule.action, control, candidate, None, 1.0, 1.0, None)
     units, error, least = found.n, found.standard_error, min(n0, n1)
     above = found.estimate - log(rule.tolerated)
@@ -179,6 +182,7 @@ def _moment(n: float, total: float, squares: float) -> tuple[int, float, float]:
         return 0, 0.0, 0.0
     mean = total / n
     variance = max(0.0, squares - n * mean * mean) / (n - 1) if n > 1 else 0.0
+    variance = max(variance, _GRAIN)
     return int(n), mean, variance
 
 
