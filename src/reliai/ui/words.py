@@ -35,9 +35,11 @@ __all__ = [
 
 
 def seconds(value: float | None) -> str:
-    """A duration: "3.2 ms", "1.25 s", "4 min"; empty for none."""
+    """A duration: "15 µs", "3.2 ms", "1.25 s", "4 min"; empty for none."""
     if value is None:
         return ""
+    if 0 < value < 0.0001:
+        return f"{value * 1_000_000:.3g} µs"
     if value < 1:
         return f"{value * 1000:.1f} ms" if 0 < value < 0.01 else f"{value * 1000:.0f} ms"
     if value < 120:
