@@ -366,6 +366,16 @@ def test_a_list_of_files_to_delete_leads_nowhere_else(folder: Path) -> None:
     assert len(list(Dataset.open(folder).log())) == 4
 
 
+def test_a_file_that_a_version_has_stays_though_a_list_names_it(folder: Path) -> None:
+    """Such as one that was superseded, and whose cases somebody committed again."""
+    files = [path.relative_to(folder).as_posix() for path in folder.glob("parts/*/*")]
+    (folder / "forgetting.json").write_text(json.dumps({"delete": files}))
+    Dataset.open(folder).forget(calls=["c1"])
+    assert CANARY.encode() in _bytes_of(folder)  # of c2
+    assert Dataset.open(folder).verify(deep=True).ok
+    assert len(list(Dataset.open(folder).at("v2"))) == 23
+
+
 def test_a_commit_that_comes_between_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create: Callable[..., bool] = vars(forgetting)["create_manifest"]
     others = [_case(200), _theirs(7, "c2"), None]

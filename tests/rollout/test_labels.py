@@ -301,6 +301,27 @@ def test_who_decides_meanwhile_goes_on_from_what_another_wrote(
     assert other.sums[3] == 3
 
 
+def test_who_decides_again_knows_what_was_counted_meanwhile_of_calls_that_are_gone(
+    store: RecordStore, clock: VirtualClock, state: State
+) -> None:
+    one, other = (Users(clock, mature=0, state=state) for _ in range(2))
+    one.serve(20)
+    first, second, third = one.calls["candidate"][:3]
+    for call_id, users in ((first, one), (second, other)):
+        feedback.record(call_id, "thumbs", 0, by="u")
+        assert users.sums[3] >= 1
+        clock.advance(10.0)
+    gone = store.get(second)
+    assert gone is not None
+    assert gone.subject is not None
+    store.forget(subject=gone.subject)
+    feedback.record(third, "thumbs", 0, by="u")
+    for _ in range(4):
+        one.rollout.sync()
+        clock.advance(1.5)
+    assert one.sums[3] == 3
+
+
 def test_a_look_that_finds_nothing_new_writes_nothing(
     store: RecordStore, clock: VirtualClock, state: State
 ) -> None:

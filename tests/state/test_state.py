@@ -94,6 +94,7 @@ def test_a_correction_is_taken_whatever_is_there(state: State) -> None:
     state.take("b", 7, 0.001, 10)
     assert state.correct("b", 8, 0.001, 10) == pytest.approx(-5, abs=0.1)
     assert state.take("b", 1, 0.001, 10).amount == 0
+    assert state.take("b", 1, 0.001, 10, partly=True).amount == 0
     assert state.correct("b", -100, 0.001, 10) == pytest.approx(10)
 
 

@@ -71,6 +71,16 @@ def call(page: Page, address: str, kept: RecordStore) -> Call:
     return Call(page, address, kept, "You have 30 days.")
 
 
+def test_what_others_said_does_not_stand_in_ones_own_form(call: Call) -> None:
+    feedback.record(call.id, "thumbs", 1, by="ben")
+    feedback.correct(call.id, output="Ben's words", by="ben")
+    assert call.store.flush(10)
+    page = call.show().page
+    assert "Ben's words" in page.inner_text("main")
+    assert page.input_value("[name=output]") == "You have 30 days."
+    assert page.locator("[aria-pressed=true]").count() == 0
+
+
 def test_thumbs_are_given_with_a_key_and_changed_with_another(call: Call) -> None:
     call.show().sent("y")
     assert call.said == [("thumbs", 1, "ana")]

@@ -141,6 +141,24 @@ def test_more_calls_than_can_be_read_are_said_to_be_more(
     assert slo.snapshot(clock.time())["good"] + slo.snapshot(clock.time())["bad"] <= 100
 
 
+def test_objectives_wait_for_calls_that_may_still_come_between(
+    noisy: tuple[RecordStore, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, clock = noisy
+    slo = SLO("success", 0.9)
+    objectives = Objectives(store, [slo], clock.time())
+
+    def counted() -> int:
+        objectives.look(clock.time())
+        said = slo.snapshot(clock.time())
+        return int(said["good"] + said["bad"])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(store._database), "settled", lambda *_: False)
+        assert counted() == 0
+    assert counted() == counted() > 100
+
+
 def test_a_follower_reads_the_latest_calls_alone_when_told_so(
     noisy: tuple[RecordStore, Any],
 ) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import cast as converted
 
 from reliai._core.record_parts import ErrorInfo
 from reliai.monitoring.following import seq_before
+from reliai.records._queries import last_written
 from reliai.records._tables import calls
 
 if TYPE_CHECKING:
@@ -112,15 +113,19 @@ class Objectives:
                 slo.judge(now)
 
     def _read(self) -> bool:
-        chosen = (calls.c.seq > self._seq, *of_production())
-        wanted = select(*_COLUMNS).where(*chosen).order_by(calls.c.seq).limit(_CHUNK)
-        with self._store._reading() as connection:  # noqa: SLF001  of the house
+        store = self._store
+        with store._reading() as connection:  # noqa: SLF001  of the house
+            last = last_written(connection)
+            if last <= self._seq or not store._database.settled(connection):  # noqa: SLF001  as above
+                return False  # others may still come before the last ones
+            chosen = (calls.c.seq > self._seq, calls.c.seq <= last, *of_production())
+            wanted = select(*_COLUMNS).where(*chosen).order_by(calls.c.seq).limit(_CHUNK)
             rows = connection.execute(wanted).all()
         for row in rows:
             self._take(row)
-        if rows:
-            self._seq = rows[-1].seq
-        return len(rows) == _CHUNK
+        more = len(rows) == _CHUNK
+        self._seq = rows[-1].seq if more else last
+        return more
 
     def _take(self, row: Any) -> None:
         if self.first is None or row.started_at < self.first:
