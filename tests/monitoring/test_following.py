@@ -103,6 +103,13 @@ def test_the_place_before_a_moment_is_found(store: RecordStore, clock: VirtualCl
     assert seq_before(store, clock.time() + HOUR) == store.latest(1)[1]
 
 
+@pytest.mark.parametrize("rest", ["ana:hunter2@127.0.0.1:9/s", "127.0.0.1:9/s?key=hunter2"])
+def test_an_address_that_cannot_be_read_is_told_without_its_password(rest: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"127\.0\.0\.1:9/s: ") as caught:
+        snapshot_at(f"http://{rest}")
+    assert "hunter2" not in f"{caught.value} {caught.value.__cause__}"
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"calls": 1'])
 def test_what_is_no_snapshot_is_said(text: str, tmp_path: Path) -> None:
     file = tmp_path / "snapshot.json"

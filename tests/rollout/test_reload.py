@@ -196,6 +196,21 @@ def test_a_good_edit_is_followed_and_audited_with_the_difference(
     assert ro.status().share == 0.2
 
 
+def test_who_is_meant_by_name_is_not_told_in_the_audit(
+    file: File, state: State, clock: VirtualClock
+) -> None:
+    ro = loaded(file, state)
+    file.edit(target={"subject": ["ana"]})
+    look(ro)
+    file.edit(target={"locale": ["de"]})
+    look(ro)
+    file.edit(target={"locale": ["fr"]})
+    look(ro)
+    whole = 'target: {"locale": ["de"]} -> {"locale": ["fr"]}'
+    assert [each.why for each in ro.audit()[-3:]] == ["target changed", "target changed", whole]
+    assert "ana" not in str(ro.audit())
+
+
 def test_what_was_counted_is_kept_when_times_change(
     file: File, state: State, clock: VirtualClock
 ) -> None:

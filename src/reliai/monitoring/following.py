@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from reliai import clock
+from reliai._core.urls import unquoted, without_password
 from reliai.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -96,8 +97,14 @@ def snapshot_at(where: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: when it cannot be read, or is something else.
     """
+    from http.client import HTTPException  # noqa: PLC0415  when it runs
+
+    remote = where.startswith(("http://", "https://"))
+    shown = without_password(where) if remote else where
+    if remote and "@" in where.partition("://")[2].partition("/")[0]:
+        raise ConfigurationError(f"{shown}: no user and password can be sent; give none")
     try:
-        if where.startswith(("http://", "https://")):
+        if remote:
             from urllib.request import urlopen  # noqa: PLC0415  when it runs
 
             with urlopen(where, timeout=10) as answer:  # noqa: S310  it begins with http
@@ -105,8 +112,10 @@ def snapshot_at(where: str) -> dict[str, Any]:
         else:
             with open(where, encoding="utf-8") as file:  # noqa: PTH123  as it was given
                 data = json.load(file)
+    except HTTPException as error:  # no address, or no answer of a web server
+        raise ConfigurationError(f"{shown}: cannot be read: {unquoted(error)}") from None
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{where}: cannot be read: {error}") from error
+        raise ConfigurationError(f"{shown}: cannot be read: {error}") from error
     if not isinstance(data, dict) or "calls" not in data:
-        raise ConfigurationError(f"{where}: is not what monitor.snapshot() gives")
+        raise ConfigurationError(f"{shown}: is not what monitor.snapshot() gives")
     return data

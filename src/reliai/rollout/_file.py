@@ -35,7 +35,8 @@ _GUARDRAILS: Final[dict[str, Callable[..., Any]]] = {
     "feedback": feedback,
 }
 _PRIVATE: Final = frozenset({"force"})
-"""What names units, and so is not told in the audit."""
+_PEOPLE: Final = frozenset({"subject", "session", "tenant"})
+"""What names units, and so is not told in the audit; of a target, the keys that do."""
 
 _Stamp: TypeAlias = "tuple[int, int, int] | None"
 
@@ -163,10 +164,16 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> str:
     names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     return "; ".join(
         f"{name} changed"
-        if name in _PRIVATE
+        if name in _PRIVATE or (name == "target" and _names_people(old, new))
         else f"{name}: {_shown(old, name)} -> {_shown(new, name)}"
         for name in names
     )
+
+
+def _names_people(*settings: dict[str, Any]) -> bool:
+    """Whether a target says who is meant, and not what kind of calls."""
+    targets = [each.get("target") for each in settings]
+    return any(isinstance(each, dict) and _PEOPLE & each.keys() for each in targets)
 
 
 def _shown(settings: dict[str, Any], name: str) -> str:
