@@ -145,7 +145,8 @@ def test_the_last_step_needs_proof_that_it_is_no_worse() -> None:
     few = counted(0.5, (400, 400), (30, 28))
     decision = judged(PLAN, QUIET._replace(sums={"failure_rate": (0, 0, 0, 0)}), few)
     assert (decision.action, decision.reason) == ("wait", "EVIDENCE")
-    assert "failure_rate no worse than it may be, about" in decision.missing[0]
+    assert "failure_rate to be shown no worse than it may be (about " in decision.missing[0]
+    assert "more such events)" in decision.missing[0]
     many = counted(0.5, (9_000, 9_000), (180, 170))
     assert judged(PLAN, QUIET, many).action == "promote"
 

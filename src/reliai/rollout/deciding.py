@@ -19,6 +19,9 @@ __all__ = ["FINAL", "SPLIT_ALARM", "Decision", "Standing", "decide"]
 SPLIT_ALARM: Final = 1_000.0
 """Evidence of a wrong division of the units that stops the ramp."""
 
+_MEASURED: Final = {"event": "such events", "mean": "calls"}
+"""What a guardrail's evidence grows with, by its kind."""
+
 
 def decide(
     plan: Plan, standing: Standing, counts: Sequence[Counts], now: float, quiet: float = 0.0
@@ -101,8 +104,8 @@ def _missing(
         found.append(("SIGNAL", "somebody who resumes it in spite of a signal"))
     if standing.step == len(plan.steps) - 2:
         short = [
-            f"{each.name} no worse than it may be"
-            + (f", about {each.needed} more needed" if each.needed else "")
+            f"{each.name} to be shown no worse than it may be"
+            + (f" (about {each.needed} more {_MEASURED[each.kind]})" if each.needed else "")
             for each in evidence.findings
             if each.action == "rollback" and each.safe < 1.0 / plan.beta
         ]
