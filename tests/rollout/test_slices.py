@@ -239,3 +239,8 @@ def test_the_first_rule_that_a_call_matches_holds_whichever_slices_they_are_of()
     assert chosen(router, tenant="acme", tags={"locale": "vi"}) == ("usual", "SLICE")
     assert chosen(router, tenant="acme", tags={"locale": "pt"}) == ("careful", "SLICE")
     assert chosen(router, tenant="other", tags={"locale": "vi"}) == ("careful", "SLICE")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"rules\.json: cannot be read: No such file"):
+        SliceRouter.load(tmp_path / "rules.json", VARIANTS)

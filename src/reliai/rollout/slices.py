@@ -193,6 +193,9 @@ def _read(path: str | os.PathLike[str]) -> tuple[str, list[SliceRule]]:
         if data.get("reliai_slices") != _FORMAT:
             raise ValueError("format")
         return str(data["default"]), [SliceRule(**_checked(each)) for each in data["rules"]]
+    except OSError as error:
+        message = f"{os.fspath(path)}: cannot be read: {error.strerror}"
+        raise ConfigurationError(message) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         message = f"{os.fspath(path)}: is no file of routing rules ({type(error).__name__})"
         raise ConfigurationError(message) from error
