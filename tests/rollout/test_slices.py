@@ -242,5 +242,7 @@ def test_the_first_rule_that_a_call_matches_holds_whichever_slices_they_are_of()
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"rules\.json: cannot be read: No such file"):
+    with pytest.raises(
+        reliai.ConfigurationError, match=r"rules\.json: cannot be read: No such file"
+    ):
         SliceRouter.load(tmp_path / "rules.json", VARIANTS)
