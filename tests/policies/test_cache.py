@@ -600,7 +600,7 @@ def test_a_guard_that_redacts_decides_what_is_the_same_question() -> None:
         {"key": 5},
         {"key": "prompt"},
         {"state": "memory"},
-        {"shared": True, "state": "postgres://"},
+        {"shared": True, "state": "mysql://"},
     ],
 )
 def test_a_value_out_of_range_is_named_when_it_is_set(settings: dict[str, Any]) -> None:

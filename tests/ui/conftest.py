@@ -11,6 +11,7 @@ from playwright.sync_api import sync_playwright
 
 from reliai.ui import create_app
 from tests.integrations._web import served
+from tests.servers import missing
 from tests.ui._calls import filled
 
 if TYPE_CHECKING:
@@ -44,8 +45,11 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 def launched(playwright: Playwright, *arguments: str) -> Browser:
     """Debian's Chromium, with further arguments."""
+    program = shutil.which("chromium")
+    if program is None:
+        missing("there is no chromium on the PATH; Debian has it in the package of that name")
     return playwright.chromium.launch(
-        executable_path=shutil.which("chromium"), args=[*_ARGUMENTS.split(), *arguments]
+        executable_path=program, args=[*_ARGUMENTS.split(), *arguments]
     )
 
 

@@ -98,5 +98,7 @@ def _without_prefix(url: str) -> tuple[str, str]:
         message = f"state={without_password(url)!r} is no URL: {unquoted(error)}"
         raise ConfigurationError(message) from None
     options = dict(parse_qsl(parts.query))
-    prefix = options.pop("prefix", "reliai")
+    if "prefix" not in options:
+        return url, "reliai"
+    prefix = options.pop("prefix")
     return urlunsplit(parts._replace(query=urlencode(options))), prefix
