@@ -65,6 +65,14 @@ def little_to_collect() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def settings_of_a_module() -> Iterator[None]:
+    """Put back what the fixtures of a module set for the process."""
+    kept = dict(vars(settings))
+    yield
+    vars(settings).update(kept)
+
+
 @pytest.fixture(autouse=True)
 def no_keeper_goes_on() -> Iterator[None]:
     """Stop the threads that keep shared states in step: their store ends with the test."""
