@@ -104,8 +104,8 @@ def test_what_waits_in_a_capture_of_this_process_is_forgotten_too(
     monkeypatch.chdir(tmp_path)
     feedback.record(asked(CANARY, f"{CANARY} late"), "thumbs", 0)
     reliai.flush()
-    (done,) = feedback.forget(subject=CANARY).datasets
-    assert done.staged == 1
+    done = feedback.forget(subject=CANARY).datasets
+    assert sum(one.staged for one in done) == 1
     life["dataset"].commit()
     assert CANARY.encode() not in bytes_of(life["golden"])
 
@@ -120,7 +120,8 @@ def test_datasets_of_the_project_are_looked_through_when_none_is_named(
         dataset.add(Case(inputs={"x": name}, sources=(Source(kind="call", id=call_id),)))
         dataset.commit()
     done = feedback.forget(subject="u1")
-    assert {one.dataset: len(one.removed) for one in done.datasets} == {"a": 1, "b": 1}
+    removed = {one.dataset: len(one.removed) for one in done.datasets if one.removed}
+    assert removed == {"a": 1, "b": 1}
 
 
 def test_a_dataset_that_cannot_be_forgotten_leaves_the_calls(

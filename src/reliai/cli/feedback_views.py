@@ -169,7 +169,7 @@ def _table(titles: Iterable[str], *, last_wide: bool) -> Table:
     names = list(titles)
     for title in names[:-1]:
         table.add_column(title, no_wrap=title in {"when", "of", "format"})
-    table.add_column(names[-1], ratio=1 if last_wide else None)
+    table.add_column(names[-1], ratio=1 if last_wide else None, overflow="fold")
     return table
 
 

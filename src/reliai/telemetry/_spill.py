@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 
 def new_batch_id() -> str:
     """An id that sorts by time."""
-    return f"{time.time_ns() // 1_000_000:013d}-{secrets.token_hex(8)}"
+    return f"{time.time_ns():019d}-{secrets.token_hex(8)}"
 
 
 class Spill:
