@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reliai.cli.eval_opening import RunName, baseline_of, run_at
-from reliai.cli.eval_states import mean_of, state_of
 from reliai.cli.evals_common import AsJson, explained, leave, named_by, print_json
+from reliai.evals.case_states import mean_of, state_of
 
 if TYPE_CHECKING:
     from reliai.evals.run import Run

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from reliai.cli.eval_states import mean_of, state_of
 from reliai.cli.evals_common import console
+from reliai.evals.case_states import mean_of, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

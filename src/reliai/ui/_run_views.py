@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from reliai.datasets import DatasetError
 from reliai.errors import ConfigurationError
 from reliai.evals import Run
+from reliai.evals.case_states import mean_of, state_of
 from reliai.ui._dataset_views import dataset_named, datasets_in
 from reliai.ui._intervals import scale_for
 
@@ -36,7 +37,6 @@ __all__ = [
     "likeliest",
     "run_named",
     "scores_of",
-    "state_of",
     "tries_of",
 ]
 
@@ -176,41 +176,8 @@ def cases_of(run: Run, *, number: int = 1, state: str = "") -> RunPage:
 
 
 def _row(trials: tuple[Trial, ...], scorers: Iterable[str]) -> CaseRow:
-    scores = {name: _mean(trials, name) for name in scorers}
+    scores = {name: mean_of(trials, name) for name in scorers}
     return CaseRow(trials[0], len(trials), state_of(trials), scores)
-
-
-def state_of(trials: Iterable[Trial]) -> str:
-    """Whether a case passed, by all assertions of all tries; "" where there are none."""
-    said = {_verdict(trial) for trial in trials if trial.status != "skipped"}
-    if not said:
-        return "skipped"
-    if said == {"error"}:
-        return "error"
-    said.discard("error")
-    return "flaky" if said == {"pass", "fail"} else min(said)
-
-
-def _verdict(trial: Trial) -> str:
-    if trial.status != "ok":
-        return "error"
-    held = [
-        score.value
-        for score in trial.scores.values()
-        if score.kind == "assertion" and score.value is not None
-    ]
-    if not held:
-        return ""
-    return "pass" if min(held) >= 1.0 else "fail"
-
-
-def _mean(trials: Iterable[Trial], name: str) -> float | None:
-    values = [
-        score.value
-        for trial in trials
-        if not trial.extra and (score := trial.scores.get(name)) and score.value is not None
-    ]
-    return sum(values) / len(values) if values else None
 
 
 def tries_of(run: Run, key: str) -> tuple[Trial, ...]:
